@@ -1,0 +1,36 @@
+"""Spinning Up in Deep RL, rebuilt: readable, correct, fast implementations of VPG, TRPO and PPO.
+
+``from spinup import ppo_pytorch as ppo`` gives a training function; ``python -m spinup.run`` is the command line.
+Nothing here imports a framework: every name below is loaded when it is first used.
+"""
+
+import importlib
+import sys
+
+__version__ = "1.0.0.dev0"
+
+ALGORITHMS = {"pytorch": ("vpg", "trpo", "ppo")}  # backend -> its algorithms, in the order of the course
+
+_HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
+_HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}
+_ALGOS = {
+    f"{algo}_{backend}": f"spinup.algos.{backend}.{algo}" for backend, algos in ALGORITHMS.items() for algo in algos
+}
+
+__all__ = ["ALGORITHMS", *_HOMES, *_ALGOS]
+
+
+def __getattr__(name: str):
+    if name in _ALGOS:
+        return getattr(importlib.import_module(_ALGOS[name]), name.rsplit("_", 1)[0])
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'spinup' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES, *_ALGOS])
+
+
+if "torch" in sys.modules:  # so that torch.load() of a saved agent works with its safe defaults
+    importlib.import_module("spinup.algos.pytorch.core")

@@ -1,0 +1,31 @@
+"""A user's mistake: one clear sentence, no traceback."""
+
+import difflib
+import sys
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake a user can mend.
+
+    Its message is one sentence that names the value, what was expected and what to do. The command line prints it
+    and exits with status 2; in Python it is an ordinary exception.
+    """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Name the closest of ``known`` as a sentence to append (`` Did you mean 'ppo'?``), or return ``""``."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    if not near:
+        return ""
+    *rest, last = [repr(n) for n in near]
+    return f" Did you mean {', '.join(rest) + ' or ' if rest else ''}{last}?"
+
+
+def exit_on_user_error(main, argv: list[str] | None = None) -> None:
+    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2."""
+    try:
+        main(argv)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
