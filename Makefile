@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. Both make .venv on their first run. Needs Python 3.11-3.13 and make.
+
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/installed  ## Train PPO on CartPole, watch it and plot it: pictures in demo/ (about two minutes)
+	@$(BIN)/python -m spinup.examples.demo
+
+test: .venv/installed-dev  ## Run all tests, the slow ones too (several minutes)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+
+check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two minutes)
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+bench: .venv/installed-bench  ## Measure speed against Stable-Baselines3 (on a quiet machine, about half an hour)
+	@$(BIN)/python bench/speed.py
+
+clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/made:
+	@for python in "$(PYTHON)" python3.13 python3.12 python3.11; do \
+	    if "$$python" -c '$(SUPPORTED)' 2>/dev/null; then \
+	        "$$python" -m venv .venv && touch $@ && exit 0; \
+	        echo "error: '$$python -m venv' failed; on Debian or Ubuntu it is in the package python3-venv," \
+	             "or name another Python: make PYTHON=/path/to/python3" >&2; \
+	        exit 1; \
+	    fi; \
+	done; \
+	echo "error: no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3" >&2; exit 1
+
+.venv/installed: .venv/made pyproject.toml constraints.txt
+	@echo "Installing spinup and PyTorch into .venv (once; a few minutes, up to 3 GB to download on Linux) ..."
+	@$(PIP) -e .
+	@touch $@
+
+.venv/installed-%: .venv/made pyproject.toml constraints.txt
+	@echo "Installing spinup and its '$*' tools into .venv (once; a few minutes if PyTorch is not there yet) ..."
+	@$(PIP) -e '.[$*]'
+	@touch .venv/installed $@
