@@ -1,0 +1,123 @@
+"""What each hyperparameter may be: one table, asked by every training function before it touches anything."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from spinup.utils.errors import UserError, did_you_mean
+
+
+class Rule(NamedTuple):
+    """``holds(value)`` is false for a value that is not ``expected``."""
+
+    holds: Callable[[Any], bool]
+    expected: str
+
+
+def _integer(low: int) -> Rule:
+    return Rule(lambda x: isinstance(x, Integral) and not isinstance(x, bool) and x >= low, f"an integer >= {low}")
+
+
+def _number(holds: Callable[[float], bool], expected: str) -> Rule:
+    return Rule(lambda x: isinstance(x, Real) and not isinstance(x, bool) and bool(holds(float(x))), expected)
+
+
+def _optional(rule: Rule) -> Rule:
+    return Rule(lambda x: x is None or rule.holds(x), f"{rule.expected}, or None")
+
+
+def _is_sizes(x: Any) -> bool:
+    return isinstance(x, list | tuple) and all(_COUNT.holds(n) for n in x)
+
+
+_COUNT, _NATURAL = _integer(1), _integer(0)
+_FRACTION = _number(lambda x: 0 <= x <= 1, "a number from 0 to 1")
+_INSIDE = _number(lambda x: 0 < x < 1, "a number between 0 and 1")
+_POSITIVE = _number(lambda x: 0 < x < float("inf"), "a finite number > 0")
+_NON_NEGATIVE = _number(lambda x: 0 <= x < float("inf"), "a finite number >= 0")
+_DICT = Rule(lambda x: isinstance(x, Mapping), "a dict")
+_BOOL = Rule(lambda x: isinstance(x, bool), "True or False")
+_CALLABLE = Rule(callable, "something callable")
+
+RULES = {
+    "env_fn": Rule(callable, "a function that returns a new environment"),
+    "actor_critic": _CALLABLE,
+    "ac_kwargs": _optional(_DICT),
+    "seed": _NATURAL,
+    "steps_per_epoch": _COUNT,
+    "epochs": _COUNT,
+    "gamma": _FRACTION,
+    "lam": _FRACTION,
+    "clip_ratio": _INSIDE,
+    "pi_lr": _POSITIVE,
+    "vf_lr": _POSITIVE,
+    "train_pi_iters": _NATURAL,
+    "train_v_iters": _NATURAL,
+    "max_ep_len": _COUNT,
+    "target_kl": _optional(_POSITIVE),
+    "delta": _POSITIVE,
+    "damping_coeff": _NON_NEGATIVE,
+    "cg_iters": _COUNT,
+    "backtrack_iters": _COUNT,
+    "backtrack_coeff": _INSIDE,
+    "algo": Rule(lambda x: x in ("trpo", "npg"), "'trpo' or 'npg'"),
+    "logger_kwargs": _optional(_DICT),
+    "save_freq": _COUNT,
+    "snapshots": _BOOL,
+    "num_envs": _COUNT,
+    "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
+}
+AC_RULES = {
+    "hidden_sizes": Rule(_is_sizes, "a list of layer widths such as [64,64]"),
+    "activation": Rule(callable, "an activation such as torch.nn.Tanh"),
+}
+
+
+def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Refuse a keyword that ``function`` does not take; ``also`` are names that are right where the keyword came from.
+
+    Raises:
+        UserError: naming the keyword and those that come near it.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = [*parameters, *also]
+    name = getattr(function, "__name__", repr(function))
+    for key in keywords:
+        if key not in known:
+            hint = did_you_mean(key, known) or f" It takes: {', '.join(known)}."
+            raise UserError(f"{name} has no parameter {key!r}.{hint}")
+
+
+def check_hyperparameters(config: Mapping[str, Any]) -> None:
+    """Refuse values of the wrong type or range; keys without a rule are passed over.
+
+    Raises:
+        UserError: naming the parameter, its value and what was expected.
+    """
+    _check_rules(RULES, config)
+    ac_kwargs = config.get("ac_kwargs") or {}
+    _check_rules(AC_RULES, ac_kwargs, prefix="ac_kwargs:")
+    actor_critic = config.get("actor_critic")
+    if actor_critic is not None:
+        check_keywords(actor_critic, ac_kwargs)
+    steps, num_envs = config.get("steps_per_epoch"), config.get("num_envs")
+    if steps is not None and num_envs is not None and steps % num_envs:
+        raise UserError(
+            f"steps_per_epoch={steps} cannot be divided among num_envs={num_envs} environments: "
+            f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
+        )
+
+
+def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:
+    for key, rule in rules.items():
+        if key in config and not rule.holds(config[key]):
+            raise UserError(f"{prefix}{key}={config[key]!r} will not do: expected {rule.expected}.")
+
+
+def with_defaults(function: Callable, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """``kwargs`` over the defaults of ``function``: what it would run with."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty} | dict(kwargs)

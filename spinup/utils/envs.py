@@ -1,0 +1,226 @@
+"""Environments as the algorithms see them.
+
+``EnvFn`` builds one by name, ``make_env`` adds what every agent needs (flat observations, a time limit), and
+``VectorEnv`` steps several at once and tells apart what autoreset blurs:
+
+* the *true successor* ``o2`` of a step from the observation ``o`` to act on next (they differ where an episode ended);
+* *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
+"""
+
+import importlib
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from spinup.utils.errors import UserError, did_you_mean
+
+
+class EnvFn:
+    """A picklable function that builds the environment ``env_name`` (``'CartPole-v1'``, ``'my_module:MyEnv-v0'``).
+
+    Args:
+        env_name: a Gymnasium id; a module before a colon is imported first, to register its environments.
+        env_kwargs: keyword arguments for the environment.
+
+    Raises (when called):
+        UserError: unknown name (near ones are suggested), missing module, or keyword arguments it does not take.
+    """
+
+    def __init__(self, env_name: str, env_kwargs: dict[str, Any] | None = None):
+        self.env_name, self.env_kwargs = env_name, dict(env_kwargs or {})
+
+    def __call__(self, **kwargs: Any) -> gym.Env:
+        if not isinstance(self.env_name, str) or not self.env_name:
+            raise UserError(f"{self.env_name!r} is not the name of an environment; give one such as CartPole-v1.")
+        import_module_of(self.env_name)
+        try:
+            with warnings.catch_warnings(record=True) as raised:  # told only if the environment is built after all
+                env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
+        except TypeError as error:
+            if not self.env_kwargs:
+                raise
+            raise UserError(f"{self.env_name} does not take env_kwargs {self.env_kwargs}: {error}.") from error
+        except (ImportError, gym.error.DependencyNotInstalled) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            hint = _suggest_env(self.env_name)
+            raise UserError(f"The environment {self.env_name!r} cannot be built ({reason}).{hint}") from error
+        except gym.error.Error:
+            raise UserError(f"There is no environment {self.env_name!r}.{_suggest_env(self.env_name)}") from None
+        for warning in raised:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        return env
+
+    def __repr__(self) -> str:
+        return f"EnvFn({self.env_name!r}, {self.env_kwargs!r})"
+
+
+def import_module_of(env_name: str) -> None:
+    """Import ``my_module`` of ``'my_module:MyEnv-v0'``, whose import registers the environment."""
+    module, colon, _ = env_name.rpartition(":")
+    if not colon:
+        return
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"There is no module {error.name!r} to import for the environment {env_name!r}; "
+            "install it, or run from the folder that holds it."
+        ) from error
+
+
+def _suggest_env(env_name: str) -> str:
+    """The current version of ``env_name``, or the names that come near it."""
+    newest: dict[str, gym.envs.registration.EnvSpec] = {}
+    for spec in gym.registry.values():
+        if spec.namespace is None and (spec.version or 0) >= (newest.get(spec.name, spec).version or 0):
+            newest[spec.name] = spec
+    wanted = re.sub(r"-v\d+$", "", env_name.rpartition(":")[2])
+    for name, spec in newest.items():
+        if name.lower() == wanted.lower() and spec.id != env_name:
+            return f" Did you mean {spec.id!r}?"
+    ids = {name.lower(): spec.id for name, spec in newest.items()}
+    hint = did_you_mean(wanted.lower(), ids)
+    for name, env_id in ids.items():
+        hint = hint.replace(repr(name), repr(env_id))
+    return hint or " Environments of your own are given as module:EnvId."
+
+
+def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
+    """Build an environment as the agents see it: one flat observation vector, actions counted from 0, a time limit.
+
+    Args:
+        env_fn: builds the environment; ``kwargs`` (``render_mode``) are passed on.
+        max_ep_len: truncate episodes after this many steps, where the environment's own limit is not shorter.
+
+    Raises:
+        UserError: for observations that no flat network can use (images, text, graphs, sequences).
+    """
+    env = env_fn(**kwargs)
+    limit = env.spec.max_episode_steps if env.spec else None
+    if max_ep_len is not None and (limit is None or max_ep_len < limit):
+        env = gym.wrappers.TimeLimit(env, max_ep_len)
+    if isinstance(env.action_space, spaces.Discrete) and env.action_space.start != 0:
+        env = _count_actions_from_zero(env)
+    space, name = env.observation_space, env.spec.id if env.spec else type(env.unwrapped).__name__
+    if _has_image(space):
+        raise UserError(
+            f"{name} observes images ({space}), which these fully connected networks cannot use: wrap it to return "
+            "float32 (it is then flattened) and pass an actor_critic of your own that reshapes and convolves."
+        )
+    if not space.is_np_flattenable:
+        raise UserError(f"{name} observes {space}, which has no flat form: wrap it to return a Box of fixed shape.")
+    if isinstance(space, spaces.Box) and len(space.shape) == 1:
+        return env
+    return gym.wrappers.FlattenObservation(env)
+
+
+def _count_actions_from_zero(env: gym.Env) -> gym.Env:
+    start = env.action_space.start
+    return gym.wrappers.TransformAction(env, lambda a: a + start, spaces.Discrete(int(env.action_space.n)))
+
+
+def _has_image(space: spaces.Space) -> bool:
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        return any(map(_has_image, space.values() if isinstance(space, spaces.Dict) else space))
+    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) >= 2
+
+
+def clip_action(a: np.ndarray, space: spaces.Space) -> np.ndarray:
+    """Clip ``a`` (one action or a batch) to the bounds of a Box; other spaces leave it as it is.
+
+    A Gaussian policy is unbounded: its log-probabilities are those of the action it drew, and only what the
+    environment is given is clipped.
+    """
+    return np.clip(a, space.low, space.high) if isinstance(space, spaces.Box) else a
+
+
+class _DropInfo(gym.Wrapper):
+    """Infos are not used here, and gathering them over environments costs more than some simulators."""
+
+    def reset(self, **kwargs):
+        return self.env.reset(**kwargs)[0], {}
+
+    def step(self, action):
+        o2, r, terminated, truncated, _ = self.env.step(action)
+        return o2, r, terminated, truncated, {}
+
+
+class Step(NamedTuple):
+    """What one step of ``N`` environments gave."""
+
+    o2: np.ndarray  # [N, obs_dim] float32: true successors, also where an episode ended
+    r: np.ndarray  # [N] float64
+    d: np.ndarray  # [N] bool: terminated, so nothing follows o2
+    cut: np.ndarray  # [N] bool: terminated or truncated, so the episode ended here
+    o: np.ndarray  # [N, obs_dim] float32: what to act on next
+    ep_ret: np.ndarray  # [number of episodes that ended here]: their undiscounted returns
+    ep_len: np.ndarray  # the same for their lengths in steps
+
+
+class VectorEnv:
+    """``num_envs`` copies of an environment, stepped together, each reset as soon as its episode ends.
+
+    Args:
+        env_fn: builds one environment.
+        num_envs: how many; each gets a random stream of its own, derived from ``seed``.
+        seed: int >= 0.
+        max_ep_len: see :func:`make_env`.
+
+    Raises:
+        UserError: from :func:`make_env`, and from :meth:`step` when a reward or an observation is not finite.
+    """
+
+    def __init__(self, env_fn: Callable[..., gym.Env], num_envs: int, seed: int, max_ep_len: int | None = None):
+        self._envs = SyncVectorEnv(
+            [lambda: _DropInfo(make_env(env_fn, max_ep_len))] * num_envs,
+            copy=False,  # step() makes the float32 copy
+            autoreset_mode=AutoresetMode.SAME_STEP,
+        )
+        assert self._envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+        self.num_envs = num_envs
+        self.observation_space, self.action_space = self._envs.single_observation_space, self._envs.single_action_space
+        self._seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(num_envs + 1)]
+        self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
+        self._steps = 0
+
+    def reset(self) -> np.ndarray:
+        """Start every episode anew from the seed; returns the observations ``[N, obs_dim]`` float32."""
+        o, _ = self._envs.reset(seed=self._seeds[:-1])
+        self.action_space.seed(self._seeds[-1])
+        self._ret[:], self._len[:], self._steps = 0, 0, 0
+        return self._finite(np.array(o, dtype=np.float32), "an observation")
+
+    def step(self, a: np.ndarray) -> Step:
+        """Act: ``a`` is ``[N, act_dim]`` (clipped to the action bounds) or ``[N]`` for discrete actions."""
+        o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
+        self._steps += self.num_envs
+        cut = d | truncated
+        o2 = o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        self._finite(r, "a reward")
+        self._ret += r
+        self._len += 1
+        ep_ret, ep_len = self._ret[cut], self._len[cut]
+        if ep_len.size:
+            o2 = o.copy()
+            o2[cut] = np.stack(infos["final_obs"][cut])
+            self._finite(o2, "an observation")
+            self._ret[cut], self._len[cut] = 0, 0
+        return Step(o2, r, d, cut, o, ep_ret, ep_len)
+
+    def _finite(self, x: np.ndarray, what: str) -> np.ndarray:
+        if not np.isfinite(x).all():
+            raise UserError(
+                f"The environment gave {what} of {x[~np.isfinite(x)][0]} at step {self._steps}: training stops here "
+                "and the last save is kept; mend the environment, or lower the learning rate if the agent diverged."
+            )
+        return x
+
+    def close(self) -> None:
+        """Close every environment."""
+        self._envs.close()
