@@ -48,7 +48,7 @@ def _evaluate(node: ast.expr | None) -> Any:
         case ast.Tuple(elts=items):
             return tuple(_evaluate(item) for item in items)
         case ast.Dict(keys=keys, values=values):
-            return {_evaluate(key): _evaluate(value) for key, value in zip(keys, values, strict=True)}
+            return {_evaluate(key): _evaluate(value) for key, value in zip(keys, values)}
         case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _SIGNS:
             return _SIGNS[type(sign)](_number(_evaluate(operand)))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:

@@ -1,0 +1,223 @@
+"""The command line: ``python -m spinup.run ppo --env CartPole-v1``, also installed as ``spinup``.
+
+    spinup ALGORITHM [--key value ...] [--key[short] value ...] [--key:sub value ...]
+    spinup plot | test_policy ...
+
+Several values for a key make a grid, with one experiment for each combination.
+"""
+
+import importlib
+import inspect
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from spinup import ALGORITHMS, __version__, user_config
+from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
+
+TOOLS = {
+    "plot": "draw learning curves from the results of experiments",
+    "test_policy": "watch, measure or film a trained agent",
+}
+SYNONYMS = {
+    "env": "env_name",
+    "hid": "ac_kwargs:hidden_sizes",
+    "act": "ac_kwargs:activation",
+    "cpu": "num_cpu",
+    "dt": "datestamp",
+}
+SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite")  # of the experiment, not of the algorithm
+AS_TYPED = ("exp_name", "data_dir", "env_name")  # never evaluated
+MADE_HERE = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command in ``argv`` (the process's own arguments if None).
+
+    Raises:
+        SystemExit: status 2 after one line about a mistake of the user, 1 when an experiment crashed, 130 for Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that experiments end with us
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where `--env module:EnvId` looks for the module
+    try:
+        exit_on_user_error(dispatch, sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def dispatch(argv: list[str]) -> None:
+    """Do what ``argv`` asks for; raises :class:`UserError` for what cannot be done."""
+    command, *rest = argv or ["help"]
+    if command in ("help", "--help", "-h"):
+        print(help_text())
+    elif command == "--version":
+        print(f"spinup {__version__}")
+    elif command in TOOLS:
+        importlib.import_module(f"spinup.utils.{command}").main(rest)
+    else:
+        function = find_algorithm(command)
+        if "--help" in rest or "-h" in rest:
+            print(describe(command, function))
+        else:
+            launch(command, function, rest)
+
+
+def launch(command: str, function: Callable, argv: list[str]) -> None:
+    """Run ``function`` over the grid that the flags in ``argv`` describe."""
+    flags = parse_flags(argv)
+    check_flags(command, function, flags)
+    if "env_name" not in flags:
+        raise UserError(f"{command} needs an environment: add one such as --env CartPole-v1.")
+    settings = {key: flags.pop(key).only_value() for key in SETTINGS if key in flags}
+
+    from spinup.utils.run_utils import ExperimentGrid
+
+    grid = ExperimentGrid(name=settings.pop("exp_name", f"cmd_{command}"))
+    for key, flag in flags.items():
+        grid.add(key, flag.values, flag.shorthand)
+    grid.run(function, **settings)
+
+
+# ---- flags ----
+
+
+class Flag(NamedTuple):
+    """A flag as typed (``--hid[h]`` without the shorthand), its shorthand, and its values."""
+
+    typed: str
+    shorthand: str | None
+    values: list[Any]
+
+    def only_value(self) -> Any:
+        """The value of a flag that takes exactly one."""
+        if len(self.values) != 1:
+            raise UserError(f"{self.typed} takes one value, but was given {len(self.values)}: {self.values}.")
+        return self.values[0]
+
+
+def parse_flags(argv: list[str]) -> dict[str, Flag]:
+    """Read ``--key v1 v2``, ``--key[short] v``, ``--key:sub v`` and ``--key=v``: full names of keys -> flags.
+
+    A flag without a value is True. Negative numbers are values.
+
+    Raises:
+        UserError: a value before the first flag, a misspelt flag, or a flag given twice.
+    """
+    flags: dict[str, Flag] = {}
+    for typed, shorthand, texts in _group(argv):
+        key = SYNONYMS.get(typed[2:], typed[2:])
+        if key in flags:
+            raise UserError(f"{typed} is given twice (first as {flags[key].typed}): put all its values after one flag.")
+        if key in AS_TYPED and not texts:
+            raise UserError(f"{typed} needs a value.")
+        flags[key] = Flag(typed, shorthand, texts if key in AS_TYPED else _parse(texts))
+    return flags
+
+
+def _parse(texts: list[str]) -> list[Any]:
+    from spinup.utils.values import parse_value
+
+    return [parse_value(text) for text in texts] or [True]
+
+
+def _group(argv: list[str]) -> list[tuple[str, str | None, list[str]]]:
+    groups: list[tuple[str, str | None, list[str]]] = []
+    for token in argv:
+        if not _is_flag(token):
+            if not groups:
+                raise UserError(f"{token!r} comes before any flag: write --key {token}, such as --env {token}.")
+            groups[-1][2].append(token)
+            continue
+        name, equals, value = token.partition("=")
+        match = re.fullmatch(r"(--\w+(?::\w+)*)(?:\[([\w-]*)\])?", name)
+        if not match:
+            raise UserError(f"{token!r} is not a flag: write --key, --key:sub or --key[short].")
+        groups.append((match[1], match[2], [value] if equals else []))
+    return groups
+
+
+def _is_flag(token: str) -> bool:
+    return re.match(r"--|-[A-Za-z]", token) is not None
+
+
+def check_flags(command: str, function: Callable, flags: dict[str, Flag]) -> None:
+    """Refuse a flag that is neither a hyperparameter of ``function`` nor one of our own."""
+    known = {*inspect.signature(function).parameters, *SETTINGS, *SYNONYMS, "env_name", "env_kwargs"} - {*MADE_HERE}
+    for key, flag in flags.items():
+        if key.split(":")[0] not in known:
+            near = did_you_mean(flag.typed, [f"--{name}" for name in known])
+            raise UserError(f"{command} has no flag {flag.typed}.{near} See `python -m spinup.run {command} --help`.")
+
+
+# ---- algorithms ----
+
+
+def find_algorithm(command: str) -> Callable:
+    """The training function for ``ppo`` (in its default backend) or ``ppo_pytorch``."""
+    import spinup
+
+    names = {f"{algo}_{backend}" for backend, algos in ALGORITHMS.items() for algo in algos}
+    short = {algo: f"{algo}_{backend}" for algo, backend in user_config.DEFAULT_BACKEND.items()}
+    name = short.get(command, command)
+    if name not in names:
+        near = did_you_mean(command, [*short, *names, *TOOLS])
+        raise UserError(
+            f"There is no algorithm or command {command!r}.{near} "
+            f"Algorithms: {', '.join(short)} (or with a suffix: {', '.join('_' + b for b in ALGORITHMS)}); "
+            f"commands: {', '.join(TOOLS)}."
+        )
+    return getattr(spinup, name)
+
+
+def describe(command: str, function: Callable) -> str:
+    """The signature and docstring of an algorithm, as text."""
+    parameters = inspect.signature(function).parameters.values()
+    arguments = "".join(f"    {_as_flag(p)}\n" for p in parameters if p.name not in MADE_HERE)
+    return f"python -m spinup.run {command} --env ENV\n{arguments}\n{inspect.getdoc(function) or ''}"
+
+
+def _as_flag(parameter: inspect.Parameter) -> str:
+    default = parameter.default
+    return f"--{parameter.name} {getattr(default, '__qualname__', repr(default))}"
+
+
+def help_text() -> str:
+    """What the command line offers."""
+    backends = "\n".join(f"  {backend:<12} {', '.join(algos)}" for backend, algos in ALGORITHMS.items())
+    tools = "\n".join(f"  {name:<12} {what}" for name, what in TOOLS.items())
+    return f"""Spinning Up in Deep RL {__version__}
+
+usage:  python -m spinup.run ALGORITHM --env ENV [--key value ...]
+        python -m spinup.run COMMAND ...
+
+Algorithms, by backend (add _BACKEND to choose one: ppo_pytorch; each has a default in spinup/user_config.py)
+{backends}
+
+Commands
+{tools}
+
+Flags of every algorithm
+  --env ENV             a Gymnasium environment, or module:EnvId for one of your own; --env_kwargs:key value
+  --hid [64,64]         sizes of the hidden layers            (--ac_kwargs:hidden_sizes)
+  --act torch.nn.Tanh   activation function                   (--ac_kwargs:activation)
+  --seed 0 10 20        random seeds; several values of any flag run one experiment for each combination
+  --exp_name NAME       name of the experiment                (default: cmd_ALGORITHM)
+  --data_dir DIR        where to save                         (default: {user_config.DEFAULT_DATA_DIR})
+  --dt                  date and time in directory names      (--datestamp)
+  --overwrite           replace a run that is already there
+  --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)
+
+Examples
+  python -m spinup.run ppo --env CartPole-v1 --exp_name first
+  python -m spinup.run ppo --env LunarLander-v3 --hid "[32,32]" --gamma 0.999 --seed 0 10 20
+  python -m spinup.run plot data/first
+  python -m spinup.run test_policy data/first/first_s0
+  python -m spinup.run ppo --help        all hyperparameters of an algorithm"""
+
+
+if __name__ == "__main__":
+    main()

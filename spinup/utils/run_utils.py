@@ -1,0 +1,356 @@
+"""Experiments: how they are named, checked and started, alone (``call_experiment``) or as an ``ExperimentGrid``."""
+
+import importlib.util
+import itertools
+import json
+import math
+import os
+import re
+import shlex
+import string
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spinup import user_config
+from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
+from spinup.utils.errors import UserError
+from spinup.utils.launchers import Experiment, run_in_series
+
+# ---- names ----
+
+
+def path_safe(value: Any) -> str:
+    """Write ``value`` with letters, digits, ``-`` and ``_`` only, in lower case: ``0.1`` is ``0-1``.
+
+    Callables go by their ``__name__``; the items of lists and tuples are joined with ``-``.
+    """
+    if isinstance(value, list | tuple):
+        return "-".join(path_safe(item) for item in value)
+    text = str(getattr(value, "__name__", value)).lower()
+    return re.sub(r"[^a-z0-9_-]", "-", text)
+
+
+def shorten(key: str) -> str:
+    """The first three characters of each part of ``key``: ``ac_kwargs:act`` is ``ac-act``, ``pi_lr`` is ``pi``."""
+    kept = string.ascii_letters + string.digits
+    return "-".join("".join(c for c in part[:3] if c in kept) for part in key.split(":"))
+
+
+def setup_logger_kwargs(
+    exp_name: str, seed: int | None = None, data_dir: str | os.PathLike | None = None, datestamp: bool = False
+) -> dict[str, str]:
+    """Choose where an experiment saves: returns the ``output_dir`` and ``exp_name`` for a ``Logger``.
+
+    The directory is ``data_dir/exp_name``, with a seed ``data_dir/exp_name/exp_name_s<seed>``, and with a datestamp
+    ``data_dir/YY-MM-DD_exp_name/YY-MM-DD_HH-MM-SS-exp_name_s<seed>``.
+
+    Args:
+        exp_name: name of the experiment.
+        seed: seed of this run of it.
+        data_dir: where results are kept; ``user_config.DEFAULT_DATA_DIR`` if None.
+        datestamp: put date and time into the names (``user_config.FORCE_DATESTAMP`` does so always).
+
+    Raises:
+        UserError: ``exp_name`` cannot be the name of a directory.
+    """
+    _check_name(exp_name)
+    stamped = datestamp or user_config.FORCE_DATESTAMP
+    now = time.localtime()
+    output_dir = Path(data_dir or user_config.DEFAULT_DATA_DIR)
+    output_dir /= (time.strftime("%y-%m-%d_", now) if stamped else "") + exp_name
+    if seed is not None:
+        output_dir /= (time.strftime("%y-%m-%d_%H-%M-%S-", now) if stamped else "") + f"{exp_name}_s{seed}"
+    return {"output_dir": str(output_dir), "exp_name": exp_name}
+
+
+def _check_name(exp_name: str) -> None:
+    if not isinstance(exp_name, str) or not exp_name.strip(". ") or re.search(r'[<>:"/\\|?*\x00-\x1f]', exp_name):
+        raise UserError(
+            f"exp_name={exp_name!r} cannot name a directory: use letters, digits, '-', '_' and '.', "
+            "and say where to save with data_dir."
+        )
+    if len(exp_name) > 200:
+        raise UserError(
+            f"The experiment name {exp_name[:40]}... has {len(exp_name)} characters, too long for a directory: "
+            "give short values or vary fewer parameters."
+        )
+
+
+# ---- one experiment ----
+
+
+def call_experiment(
+    exp_name: str,
+    thunk: Callable,
+    seed: int = 0,
+    num_cpu: int | str = 1,
+    data_dir: str | os.PathLike | None = None,
+    datestamp: bool = False,
+    overwrite: bool = False,
+    **kwargs: Any,
+) -> None:
+    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own.
+
+    ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
+
+    Args:
+        exp_name: name of the experiment, and of its directory.
+        thunk: a training function; one defined in the running script works too.
+        seed: int >= 0.
+        num_cpu: number of MPI processes, or 'auto' for the number of physical cores.
+        data_dir, datestamp: see :func:`setup_logger_kwargs`.
+        overwrite: write over a run that is already in the directory, instead of refusing.
+        **kwargs: hyperparameters for ``thunk``.
+
+    Raises:
+        UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
+        SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
+    """
+    experiment = _experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)
+    _check([experiment], num_cpu, overwrite)
+    run_in_series([experiment], _announce, _say_what_next)
+
+
+def _experiment(
+    exp_name: str,
+    thunk: Callable,
+    variant: dict[str, Any],
+    data_dir: str | os.PathLike | None,
+    datestamp: bool,
+    overwrite: bool,
+) -> Experiment:
+    kwargs = {"seed": 0, **variant}
+    logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
+    if overwrite:
+        logger_kwargs["overwrite"] = True
+    kwargs["logger_kwargs"] = logger_kwargs | kwargs.get("logger_kwargs", {})
+    config = {key: value for key, value in kwargs.items() if key != "logger_kwargs"}
+    if "env_name" in kwargs:
+        from spinup.utils.envs import EnvFn
+
+        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
+    return Experiment(exp_name, thunk, kwargs, config)
+
+
+def _announce(experiment: Experiment) -> None:
+    print(f"\nRunning experiment {experiment.output_dir.name} with")
+    for key, value in experiment.config.items():
+        print(f"  {key}: {json.dumps(value, default=readable)}")
+    print(f"saving to {experiment.output_dir}\n", flush=True)
+
+
+def _say_what_next(experiment: Experiment) -> None:
+    where = str(experiment.output_dir)
+    where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
+    print("\nThe experiment has ended. Plot its results with")
+    print(f"  python -m spinup.run plot {where}")
+    print("and watch the trained agent with")
+    print(f"  python -m spinup.run test_policy {where}", flush=True)
+
+
+def readable(value: Any) -> str:
+    """Show a value to a person: callables by their dotted name, the rest as Python writes it."""
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)
+
+
+# ---- everything is checked before the first experiment starts ----
+
+
+def _check(experiments: Sequence[Experiment], num_cpu: int | str, overwrite: bool) -> None:
+    _check_num_cpu(num_cpu)
+    for experiment in experiments:
+        check_keywords(experiment.thunk, experiment.kwargs, also=["env_name", "env_kwargs"])
+        check_hyperparameters(with_defaults(experiment.thunk, experiment.kwargs))
+    _check_directories(experiments, overwrite)
+    _check_environments(experiments)
+
+
+def _check_num_cpu(num_cpu: int | str) -> None:
+    wanted = _physical_cores() if num_cpu == "auto" else num_cpu
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
+        raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
+    if wanted == 1:
+        return
+    extra = "" if importlib.util.find_spec("mpi4py") else ' the mpi extra (pip install "spinningup[mpi]"), and'
+    raise UserError(
+        f"num_cpu={num_cpu} needs{extra} data-parallel training over several processes, "
+        f"which is not in this version yet: use num_envs={wanted} to step several environments at once."
+    )
+
+
+def _physical_cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
+
+
+def _check_directories(experiments: Sequence[Experiment], overwrite: bool) -> None:
+    taken: set[Path] = set()
+    for experiment in experiments:
+        where = experiment.output_dir
+        if where in taken:
+            raise UserError(
+                f"Two experiments of this grid would save to {where}: they differ only in values that look the same "
+                "in a directory's name, or not at all; leave one out, or give them names that differ."
+            )
+        taken.add(where)
+        if not overwrite and (where / "progress.txt").exists():
+            raise UserError(f"{where} holds a run already: add --overwrite to replace it, or --dt for a new directory.")
+        nearest = next(p for p in [where, *where.absolute().parents] if p.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise UserError(f"Cannot save to {where}: {nearest} is not a directory that can be written to.")
+
+
+def _check_environments(experiments: Sequence[Experiment]) -> None:
+    """Build each different environment once: an unknown name must not wait for its turn in a long grid."""
+    env_fns = {repr(e.kwargs["env_fn"]): e.kwargs["env_fn"] for e in experiments if "env_name" in e.config}
+    for env_fn in env_fns.values():
+        env_fn().close()
+
+
+# ---- grids ----
+
+
+class _Parameter(NamedTuple):
+    key: str
+    values: list
+    shorthand: str | None
+    in_name: bool
+
+    def is_named(self) -> bool:
+        """Whether experiment names tell this parameter; seeds are told by the directory of each run."""
+        return (len(self.values) > 1 or self.in_name) and self.key != "seed"
+
+    @property
+    def label(self) -> str:
+        return path_safe(self.key if self.shorthand is None else self.shorthand)
+
+    def name_of(self, value: Any) -> str:
+        """What ``value`` adds to an experiment name; booleans show only when true."""
+        if all(isinstance(v, bool) for v in self.values):
+            return f"_{self.label}" if value else ""
+        return f"_{self.label}{path_safe(value)}"
+
+
+class ExperimentGrid:
+    """Run a training function over every combination of hyperparameter values.
+
+    Example:
+        >>> grid = ExperimentGrid(name="ppo-bench")
+        >>> grid.add("env_name", "CartPole-v1", "", True)
+        >>> grid.add("seed", [0, 10, 20])
+        >>> grid.add("ac_kwargs:hidden_sizes", [(32,), (64, 64)], "hid")
+        >>> grid.run(ppo_pytorch)  # 6 runs in the directories ppo-bench_cartpole-v1_hid32 and ..._hid64-64
+
+    Args:
+        name: what the names of all its experiments begin with.
+    """
+
+    def __init__(self, name: str = ""):
+        self.name = name
+        self._parameters: dict[str, _Parameter] = {}
+
+    def add(self, key: str, vals: Any, shorthand: str | None = None, in_name: bool = False) -> None:
+        """Add a parameter.
+
+        Args:
+            key: name of the parameter; ``'a:b'`` sets entry ``b`` of the dict ``a``.
+            vals: a list of values, or one value.
+            shorthand: what stands for ``key`` in experiment names; made from ``key`` if None (the whole key if
+                ``user_config.DEFAULT_SHORTHAND`` is off).
+            in_name: put the parameter into experiment names even if it has one value only.
+
+        Raises:
+            UserError: an empty list or key, or a key that is there already (``'a'`` and ``'a:b'`` exclude each other).
+        """
+        if not isinstance(key, str) or not all(key.split(":")):
+            raise UserError(f"{key!r} is not the name of a parameter; expected one such as 'gamma' or 'ac_kwargs:act'.")
+        values = list(vals) if isinstance(vals, list) else [vals]
+        if not values:
+            raise UserError(f"The parameter {key!r} has no values: give at least one.")
+        for other in self._parameters:
+            if f"{key}:".startswith(f"{other}:") or f"{other}:".startswith(f"{key}:"):
+                raise UserError(f"The parameters {other!r} and {key!r} set the same thing: leave one out.")
+        if shorthand is None and user_config.DEFAULT_SHORTHAND:
+            shorthand = shorten(key)
+        self._parameters[key] = _Parameter(key, values, shorthand, in_name)
+
+    def variants(self) -> list[dict[str, Any]]:
+        """Every combination of values as a dict of keyword arguments; the first key added varies slowest."""
+        keys = list(self._parameters)
+        combinations = itertools.product(*(p.values for p in self._parameters.values()))
+        return [_nest(dict(zip(keys, values))) for values in combinations]
+
+    def variant_name(self, variant: Mapping[str, Any]) -> str:
+        """The experiment name of a variant: the grid's name, then each parameter that varies (never the seed)."""
+        named = (p for p in self._parameters.values() if p.is_named())
+        return (self.name + "".join(p.name_of(_look_up(variant, p.key)) for p in named)).lstrip("_")
+
+    def print(self) -> None:
+        """Print each parameter with its shorthand and values, and the number of variants."""
+        rows = [("parameter", "shorthand", "values")]
+        rows += [
+            (p.key, p.label if p.is_named() else "", ", ".join(map(readable, p.values)))
+            for p in self._parameters.values()
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        counts = {p.key: len(p.values) for p in self._parameters.values()}
+        print(f"\nExperiment grid {self.name!r}\n")
+        for key, shorthand, values in rows:
+            print(f"  {key:{widths[0]}}  {shorthand:{widths[1]}}  {values}")
+        print(f"\n  Variants, counting seeds:      {math.prod(counts.values())}")
+        print(f"  Variants, not counting seeds:  {math.prod(counts.values()) // counts.get('seed', 1)}", flush=True)
+
+    def run(
+        self,
+        thunk: Callable | str,
+        num_cpu: int | str = 1,
+        data_dir: str | os.PathLike | None = None,
+        datestamp: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
+
+        Args:
+            thunk: a training function, or the name of a parameter of this grid whose values are such functions.
+            num_cpu, data_dir, datestamp, overwrite: see :func:`call_experiment`.
+
+        Raises:
+            UserError: before the first experiment starts; also when two would save to the same directory.
+            SystemExit: when an experiment fails or is interrupted; those after it do not run.
+        """
+        experiments = []
+        for variant in self.variants():
+            name = self.variant_name(variant)
+            function = variant.pop(thunk, None) if isinstance(thunk, str) else thunk
+            if not callable(function):
+                raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
+            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite))
+        _check(experiments, num_cpu, overwrite)
+        self.print()
+        time.sleep(user_config.WAIT_BEFORE_LAUNCH)
+        run_in_series(experiments, _announce, _say_what_next)
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{'a:b': 1}`` becomes ``{'a': {'b': 1}}``."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, last = key.split(":")
+        place = nested
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return nested
+
+
+def _look_up(variant: Mapping[str, Any], key: str) -> Any:
+    value: Any = variant
+    for part in key.split(":"):
+        value = value[part]
+    return value
