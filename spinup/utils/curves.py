@@ -1,0 +1,279 @@
+"""From ``progress.txt`` files to curves: which runs belong together, and what their average and band are.
+
+Nothing here writes to a run directory or draws.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spinup.utils.errors import UserError
+
+PERFORMANCE = "Performance"
+PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its performance
+
+
+# ---- finding and reading runs ----
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: where it is, what it is called, what it learned in, and its log (NaN where a cell is empty)."""
+
+    path: Path
+    exp_name: str
+    env: str | None
+    columns: dict[str, np.ndarray]
+
+
+def complete(argument: str) -> list[Path]:
+    """Directories that ``argument`` stands for: every one whose path begins with it.
+
+    A run's own directory and one written with a final slash stand for themselves alone, so that ``run_s1`` is not
+    ``run_s10``.
+    """
+    path = Path(argument)
+    if path.is_dir() and (argument.endswith(("/", os.sep)) or (path / "progress.txt").is_file() or not path.name):
+        return [path]
+    if not path.parent.is_dir():
+        return []
+    return sorted(p for p in path.parent.iterdir() if p.is_dir() and p.name.startswith(path.name))
+
+
+def find_runs(logdir: Path, select: Iterable[str], exclude: Iterable[str]) -> list[Path]:
+    """Run directories in ``logdir``, however deep, whose path holds all of ``select`` and none of ``exclude``."""
+    paths = sorted(file.parent for file in logdir.rglob("progress.txt"))
+    return [p for p in paths if all(s in p.as_posix() for s in select) and not any(s in p.as_posix() for s in exclude)]
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+def read_progress(file: Path) -> dict[str, np.ndarray]:
+    """Columns of a tab-separated log; rows of the wrong length (half-written ones) are left out, with a line to say so.
+
+    Empty cells and text become NaN. A log without a complete row gives ``{}``.
+    """
+    header, *rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines() if line] or [[]]
+    complete_rows = [row for row in rows if len(row) == len(header)]
+    if left_out := len(rows) - len(complete_rows):
+        print(f"warning: {file}: left out {left_out} incomplete row{'s' * (left_out > 1)}.")
+    if not complete_rows:
+        print(f"warning: {file}: skipped, it has no complete row yet.")
+        return {}
+    values = np.array([[_number(cell) for cell in row] for row in complete_rows])
+    return dict(zip(header, values.T, strict=True))
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_run(path: Path) -> Run | None:
+    """Read a run directory; None, with a printed warning, if its log is still empty."""
+    columns = read_progress(path / "progress.txt")
+    if not columns:
+        return None
+    config = _read_json(path / "config.json")
+    env = _read_json(path / "env.json").get("id")
+    return Run(path, str(config.get("exp_name") or path.resolve().name), env, columns)
+
+
+# ---- which runs make which curve ----
+
+
+def _group_by_experiment(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by ``exp_name``; one name used in several environments makes one curve for each."""
+    envs: dict[str, set[str | None]] = {}
+    for run in runs:
+        envs.setdefault(run.exp_name, set()).add(run.env)
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        label = run.exp_name if len(envs[run.exp_name]) == 1 else f"{run.exp_name} ({run.env or 'environment unknown'})"
+        groups.setdefault(label, []).append(run)
+    return groups
+
+
+def _one_curve_each(groups: dict[str, list[Run]], named: bool) -> dict[str, list[Run]]:
+    """Each run apart, labelled by its directory (after its legend, if ``named``)."""
+    labelled = [
+        (f"{label}: {run.path.name}" if named else run.path.name, run) for label in groups for run in groups[label]
+    ]
+    labels = [label for label, _ in labelled]
+    return {label if labels.count(label) == 1 else run.path.as_posix(): [run] for label, run in labelled}
+
+
+def _unique(runs: Iterable[Run]) -> list[Run]:
+    return list({run.path.resolve(): run for run in runs}.values())
+
+
+def collect_curves(
+    all_logdirs: Sequence[str],
+    legend: Sequence[str] | None = None,
+    count: bool = False,
+    select: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+) -> dict[str, list[Run]]:
+    """The runs of each curve, by its label, in the order of the arguments.
+
+    Raises :class:`UserError` if no run is found or ``legend`` does not name each directory that has some.
+    """
+    found: dict[Path, list[Path]] = {}
+    for argument in all_logdirs:
+        logdirs = {logdir: find_runs(logdir, select or (), exclude or ()) for logdir in complete(argument)}
+        if not any(logdirs.values()):
+            chosen = " that --select and --exclude let through" if select or exclude else ""
+            raise UserError(
+                f"{argument!r} is not a run and holds none{chosen}: expected a directory, or the beginning of "
+                "directories' names, with a progress.txt somewhere below."
+            )
+        found |= {logdir: paths for logdir, paths in logdirs.items() if paths}
+    print("Plotting from:", *found, sep="\n  ")
+    if legend and len(legend) != len(found):
+        raise UserError(
+            f"--legend has {len(legend)} name{'s' * (len(legend) != 1)} for {len(found)} director"
+            f"{'y' if len(found) == 1 else 'ies'}; give one for each of {', '.join(map(str, found))}."
+        )
+    runs = {logdir: [run for path in paths if (run := read_run(path))] for logdir, paths in found.items()}
+    if not any(runs.values()):
+        raise UserError("nothing to plot: no run has finished an epoch yet.")
+    if legend:
+        groups: dict[str, list[Run]] = {}
+        for label, logdir in zip(legend, runs, strict=True):
+            groups[label] = _unique([*groups.get(label, []), *runs[logdir]])
+    else:
+        groups = _group_by_experiment(_unique(run for logdir in runs for run in runs[logdir]))
+    return _one_curve_each(groups, named=bool(legend)) if count else groups
+
+
+# ---- numbers ----
+
+
+def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
+    """Centred moving average over ``window`` rows; at the ends, over those there are. Empty cells stay empty."""
+    present = ~np.isnan(y)
+    start = (window - 1) // 2
+    total, number = (
+        np.convolve(v, np.ones(window))[start : start + len(y)] for v in (np.where(present, y, 0.0), present)
+    )
+    return np.where(present, total / np.maximum(number, 1.0), np.nan)
+
+
+def column_name(run: Run, value: str) -> str:
+    """``value``, or for ``Performance`` the column that measures it in this run."""
+    if value != PERFORMANCE or value in run.columns:
+        return value
+    return next((c for c in PERFORMANCE_COLUMNS if c in run.columns), PERFORMANCE)
+
+
+def series(run: Run, xaxis: str, value: str, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """A run's smoothed points, without the empty cells; both arrays are empty if it has none of these columns."""
+    x_column, y_column = column_name(run, xaxis), column_name(run, value)
+    if x_column not in run.columns or y_column not in run.columns:
+        return np.empty(0), np.empty(0)
+    x, y = run.columns[x_column], smooth_values(run.columns[y_column], window)
+    present = ~(np.isnan(x) | np.isnan(y))
+    return x[present], y[present]
+
+
+def on_common_grid(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """All runs at all the steps where any has a point, within the range that every run covers.
+
+    Returns ``x`` [n] and ``ys`` [runs, n]. Between two of its points a run is interpolated linearly; beyond its first
+    or last it is not continued: ``x`` is empty if the runs have no range in common.
+    """
+    first, last = max(x[0] for x, _ in points), min(x[-1] for x, _ in points)
+    x = np.unique(np.concatenate([x for x, _ in points]))
+    x = x[(x >= first) & (x <= last)]
+    return x, np.array([np.interp(x, *run) for run in points])
+
+
+Band = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+
+
+def _mean(ys: np.ndarray, strata: Sequence) -> Band:
+    mean, std = ys.mean(axis=0), ys.std(axis=0)  # ddof 0, as the published curves
+    return mean, mean - std, mean + std
+
+
+def _median(ys: np.ndarray, strata: Sequence) -> Band:
+    low, median, high = np.percentile(ys, [25, 50, 75], axis=0)
+    return median, low, high
+
+
+def _iqm(ys: np.ndarray, strata: Sequence) -> Band:
+    """Interquartile mean with a 95 % bootstrap interval: whole runs are drawn anew within each stratum."""
+    from scipy.stats import bootstrap, trim_mean
+
+    samples = [ys[[s == stratum for s in strata]].T for stratum in dict.fromkeys(strata)]
+    iqm = trim_mean(ys, 0.25, axis=0)
+    if min(sample.shape[1] for sample in samples) < 2:
+        return iqm, None, None
+
+    def pooled_iqm(*samples, axis):
+        return trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
+
+    resampling = {"n_resamples": 2000, "batch": 100, "method": "percentile", "rng": np.random.default_rng(0)}
+    interval = bootstrap(samples, pooled_iqm, axis=-1, vectorized=True, **resampling).confidence_interval
+    return iqm, interval.low, interval.high
+
+
+ESTIMATORS: dict[str, Callable[[np.ndarray, Sequence], Band]] = {
+    "mean": _mean,
+    "median": _median,
+    "max": lambda ys, strata: (ys.max(axis=0), None, None),
+    "min": lambda ys, strata: (ys.min(axis=0), None, None),
+    "iqm": _iqm,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn for one label: ``y`` over ``x``, and a band from ``low`` to ``high`` if there is one."""
+
+    label: str
+    runs: int
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+
+
+def make_curve(label: str, runs: Sequence[Run], xaxis: str, value: str, window: int, estimator: str) -> Curve | None:
+    """Average ``runs`` into one curve; None, with a printed warning, if none of them has a point."""
+    points = [(run, *series(run, xaxis, value, window)) for run in runs]
+    for run, x, _ in points:
+        if not len(x):
+            print(f"warning: {run.path}: skipped, it has no {value!r} over {xaxis!r}.")
+    points = [point for point in points if len(point[1])]
+    if not points:
+        return None
+    if len(points) == 1:
+        return Curve(label, 1, *points[0][1:], None, None)
+    for run, x, _ in points:
+        if (np.diff(x) < 0).any():
+            raise UserError(
+                f"{xaxis!r} goes back and forth in {run.path}: runs cannot be averaged over it; use --count."
+            )
+    x, ys = on_common_grid([(x, y) for _, x, y in points])
+    if not len(x):
+        raise UserError(f"the runs of {label!r} have no {xaxis!r} in common; show them apart with --count.")
+    longest = max(x[-1] for _, x, _ in points)
+    if longest > x[-1]:
+        print(
+            f"note: the runs of {label!r} end between {x[-1]:g} and {longest:g} {xaxis}: the curve ends where the "
+            "shortest does; --count shows each in full, --exclude leaves one out."
+        )
+    return Curve(label, len(points), x, *ESTIMATORS[estimator](ys, [(run.env, run.exp_name) for run, _, _ in points]))
