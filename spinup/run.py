@@ -73,6 +73,9 @@ def launch(command: str, function: Callable, argv: list[str]) -> None:
     if "env_name" not in flags:
         raise UserError(f"{command} needs an environment: add one such as --env CartPole-v1.")
     settings = {key: flags.pop(key).only_value() for key in SETTINGS if key in flags}
+    for key in ("datestamp", "overwrite"):
+        if not isinstance(settings.get(key, True), bool):
+            raise UserError(f"--{key} is either there or not, but was given the value {settings[key]!r}.")
 
     from spinup.utils.run_utils import ExperimentGrid
 

@@ -33,6 +33,13 @@ class Experiment:
         return Path(self.kwargs["logger_kwargs"]["output_dir"])
 
 
+def readable(value: Any) -> str:
+    """Show a value to a person: callables by their dotted name, the rest as Python writes it."""
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)
+
+
 def run_in_series(
     experiments: Sequence[Experiment], before: Callable[[Experiment], None], after: Callable[[Experiment], None]
 ) -> None:

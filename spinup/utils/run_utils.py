@@ -1,6 +1,5 @@
-"""Experiments: how they are named, checked and started, alone (``call_experiment``) or as an ``ExperimentGrid``."""
+"""Experiments: how they are named and started, alone (``call_experiment``) or as an ``ExperimentGrid``."""
 
-import importlib.util
 import itertools
 import json
 import math
@@ -10,14 +9,14 @@ import shlex
 import string
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import user_config
-from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
 from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, run_in_series
+from spinup.utils.launchers import Experiment, readable, run_in_series
+from spinup.utils.preflight import check_experiments
 
 # ---- names ----
 
@@ -110,7 +109,7 @@ def call_experiment(
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
     """
     experiment = _experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)
-    _check([experiment], num_cpu, overwrite)
+    check_experiments([experiment], num_cpu, overwrite)
     run_in_series([experiment], _announce, _say_what_next)
 
 
@@ -149,68 +148,6 @@ def _say_what_next(experiment: Experiment) -> None:
     print(f"  python -m spinup.run plot {where}")
     print("and watch the trained agent with")
     print(f"  python -m spinup.run test_policy {where}", flush=True)
-
-
-def readable(value: Any) -> str:
-    """Show a value to a person: callables by their dotted name, the rest as Python writes it."""
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return repr(value)
-
-
-# ---- everything is checked before the first experiment starts ----
-
-
-def _check(experiments: Sequence[Experiment], num_cpu: int | str, overwrite: bool) -> None:
-    _check_num_cpu(num_cpu)
-    for experiment in experiments:
-        check_keywords(experiment.thunk, experiment.kwargs, also=["env_name", "env_kwargs"])
-        check_hyperparameters(with_defaults(experiment.thunk, experiment.kwargs))
-    _check_directories(experiments, overwrite)
-    _check_environments(experiments)
-
-
-def _check_num_cpu(num_cpu: int | str) -> None:
-    wanted = _physical_cores() if num_cpu == "auto" else num_cpu
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
-    if wanted == 1:
-        return
-    extra = "" if importlib.util.find_spec("mpi4py") else ' the mpi extra (pip install "spinningup[mpi]"), and'
-    raise UserError(
-        f"num_cpu={num_cpu} needs{extra} data-parallel training over several processes, "
-        f"which is not in this version yet: use num_envs={wanted} to step several environments at once."
-    )
-
-
-def _physical_cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
-
-
-def _check_directories(experiments: Sequence[Experiment], overwrite: bool) -> None:
-    taken: set[Path] = set()
-    for experiment in experiments:
-        where = experiment.output_dir
-        if where in taken:
-            raise UserError(
-                f"Two experiments of this grid would save to {where}: they differ only in values that look the same "
-                "in a directory's name, or not at all; leave one out, or give them names that differ."
-            )
-        taken.add(where)
-        if not overwrite and (where / "progress.txt").exists():
-            raise UserError(f"{where} holds a run already: add --overwrite to replace it, or --dt for a new directory.")
-        nearest = next(p for p in [where, *where.absolute().parents] if p.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-            raise UserError(f"Cannot save to {where}: {nearest} is not a directory that can be written to.")
-
-
-def _check_environments(experiments: Sequence[Experiment]) -> None:
-    """Build each different environment once: an unknown name must not wait for its turn in a long grid."""
-    env_fns = {repr(e.kwargs["env_fn"]): e.kwargs["env_fn"] for e in experiments if "env_name" in e.config}
-    for env_fn in env_fns.values():
-        env_fn().close()
 
 
 # ---- grids ----
@@ -331,7 +268,7 @@ class ExperimentGrid:
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite))
-        _check(experiments, num_cpu, overwrite)
+        check_experiments(experiments, num_cpu, overwrite)
         self.print()
         time.sleep(user_config.WAIT_BEFORE_LAUNCH)
         run_in_series(experiments, _announce, _say_what_next)

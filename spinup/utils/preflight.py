@@ -1,0 +1,93 @@
+"""What is checked before the first experiment starts: a mistake must not wait for its turn in a long grid."""
+
+import importlib.util
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
+from spinup.utils.errors import UserError
+from spinup.utils.launchers import Experiment, readable
+from spinup.utils.saving import refuse_existing_run
+
+_GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def check_experiments(experiments: Sequence[Experiment], num_cpu: int | str, overwrite: bool) -> None:
+    """Check processes, hyperparameters, directories and environments; nothing is written.
+
+    Raises:
+        UserError: the first mistake found.
+    """
+    check_num_cpu(num_cpu)
+    for experiment in experiments:
+        check_call(experiment)
+    check_directories([experiment.output_dir for experiment in experiments], overwrite)
+    check_environments(experiments)
+
+
+def check_call(experiment: Experiment) -> None:
+    """The function takes these keyword arguments and lacks none; those of our own algorithms have values in range."""
+    thunk, kwargs = experiment.thunk, experiment.kwargs
+    check_keywords(thunk, kwargs, also=["env_name", "env_kwargs"])
+    for parameter in inspect.signature(thunk).parameters.values():
+        required = parameter.default is parameter.empty and parameter.kind not in _GATHERING
+        if required and parameter.name not in kwargs:
+            what = "env_name" if parameter.name == "env_fn" else parameter.name
+            raise UserError(f"{readable(thunk)} needs {what}, which this experiment does not give.")
+    if _is_ours(thunk):
+        check_hyperparameters(with_defaults(thunk, kwargs))
+
+
+def _is_ours(thunk: Callable) -> bool:
+    return getattr(thunk, "__module__", "").startswith("spinup.algos.")
+
+
+def check_num_cpu(num_cpu: int | str) -> None:
+    """``num_cpu`` is an integer >= 1, or 'auto' for the number of physical cores; above 1 is for a later version."""
+    wanted = _physical_cores() if num_cpu == "auto" else num_cpu
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
+        raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
+    if wanted == 1:
+        return
+    extra = "" if importlib.util.find_spec("mpi4py") else ' the mpi extra (pip install "spinningup[mpi]") and'
+    raise UserError(
+        f"num_cpu={num_cpu} needs{extra} training over several processes, which is not in this version yet: "
+        f"use num_envs={wanted} to step several environments at once."
+    )
+
+
+def _physical_cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
+
+
+def check_directories(output_dirs: Sequence[Path], overwrite: bool) -> None:
+    """Every run gets a directory of its own, which can be written to and (unless ``overwrite``) holds no run yet."""
+    taken: set[Path] = set()
+    for where in output_dirs:
+        if where in taken:
+            raise UserError(
+                f"Two experiments of this grid would save to {where}: they differ only in values that look the same "
+                "in a directory's name, or not at all; leave one out, or give values that differ in letters or digits."
+            )
+        taken.add(where)
+        if not overwrite:
+            refuse_existing_run(where)
+        nearest = next(p for p in [where, *where.absolute().parents] if p.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise UserError(f"Cannot save to {where}: {nearest} is not a directory that can be written to.")
+
+
+def check_environments(experiments: Sequence[Experiment]) -> None:
+    """Every environment given by name can be built, and used by our algorithms (each is built once, and closed)."""
+    from spinup.utils.envs import make_env
+
+    built = set()
+    for experiment in experiments:
+        if "env_name" in experiment.config and repr(env_fn := experiment.kwargs["env_fn"]) not in built:
+            env = make_env(env_fn) if _is_ours(experiment.thunk) else env_fn()
+            env.close()
+            built.add(repr(env_fn))

@@ -1,0 +1,421 @@
+"""Experiment names, grids, the checks before they start, and the processes they run in."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinup import user_config
+from spinup.utils import preflight, run_utils
+from spinup.utils.errors import UserError
+from spinup.utils.run_utils import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
+
+
+def train(env_fn=None, seed=0, gamma=0.9, epochs=1, ac_kwargs=None, clip=0.1, renorm=False, logger_kwargs=None):
+    """Stands in for an algorithm: records what it was called with."""
+    folder = Path(logger_kwargs["output_dir"])
+    folder.mkdir(parents=True)
+    (folder / "progress.txt").write_text(json.dumps([seed, gamma, ac_kwargs, repr(env_fn)]))
+
+
+def other(seed=0, gamma=0.9, logger_kwargs=None):
+    train(seed=seed, gamma=gamma, logger_kwargs=logger_kwargs)
+
+
+def grid_of(name="g", **parameters):
+    grid = ExperimentGrid(name)
+    for key, values in parameters.items():
+        grid.add(key.replace("__", ":"), values)
+    return grid
+
+
+def names(grid):
+    return [grid.variant_name(v) for v in grid.variants()]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Collects the experiments that would run, instead of running them."""
+    experiments = []
+    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
+    return experiments
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.1, "0-1"),
+        (1e-5, "1e-05"),
+        (-3, "-3"),
+        (True, "true"),
+        (None, "none"),
+        ([64, 32], "64-32"),
+        ((32,), "32"),
+        ("CartPole-v1", "cartpole-v1"),
+        ("ALE/Pong v5", "ale-pong-v5"),
+        ("naïve", "na-ve"),
+        (int, "int"),
+        (path_safe, "path_safe"),
+        ([int, [1, 2.5]], "int-1-2-5"),
+    ],
+)
+def test_values_in_names(value, text):
+    assert path_safe(value) == text
+
+
+@pytest.mark.parametrize(
+    "key, short",
+    [
+        ("clip_ratio", "cli"),
+        ("ac_kwargs:activation", "ac-act"),
+        ("ac_kwargs:hidden_sizes", "ac-hid"),
+        ("pi_lr", "pi"),
+        ("a:b:c", "a-b-c"),
+    ],
+)
+def test_shorthands(key, short):
+    assert shorten(key) == short
+
+
+def test_names_of_the_documentation():
+    class Tanh: ...
+
+    class ReLU: ...
+
+    grid = ExperimentGrid("ppo_ant")
+    grid.add("clip_ratio", [0.1, 0.2])
+    grid.add("ac_kwargs:hidden_sizes", [[32, 32], [64, 32]], "h")
+    grid.add("ac_kwargs:activation", Tanh)
+    grid.add("seed", [0, 10, 20])
+    assert names(grid)[0] == "ppo_ant_cli0-1_h32-32"
+
+    grid = ExperimentGrid()
+    grid.add("ac_kwargs:hidden_sizes", [[300], [128, 128]], "h")
+    grid.add("ac_kwargs:activation", [Tanh, ReLU])
+    assert names(grid) == [f"h{h}_ac-act{a}" for h in ("300", "128-128") for a in ("tanh", "relu")]
+
+
+def test_only_what_varies_or_is_forced_is_named():
+    grid = ExperimentGrid("g")
+    grid.add("gamma", 0.9)
+    grid.add("env_name", "CartPole-v1", "", True)
+    grid.add("seed", [0, 1], in_name=True)
+    assert set(names(grid)) == {"g_cartpole-v1"}
+
+
+def test_booleans_are_named_only_when_true():
+    grid = grid_of(renorm=[False, True])
+    grid.add("deep", True, in_name=True)
+    assert names(grid) == ["g_dee", "g_ren_dee"]
+    assert names(grid_of(renorm=[False, 1])) == ["g_renfalse", "g_ren1"]  # not all of them booleans
+
+
+def test_default_shorthands_can_be_switched_off(monkeypatch):
+    monkeypatch.setattr(user_config, "DEFAULT_SHORTHAND", False)
+    assert names(grid_of(ac_kwargs__act=[1, 2])) == ["g_ac_kwargs-act1", "g_ac_kwargs-act2"]
+
+
+scalars = st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(max_size=8))
+keys = st.from_regex(r"[a-z_]{1,6}", fullmatch=True).filter(lambda key: key != "seed")
+
+
+@given(st.dictionaries(keys, st.lists(scalars, min_size=1, max_size=3), max_size=4))
+def test_grid_properties(values):
+    grid = ExperimentGrid("g")
+    for key, vals in {**values, "seed": [0, 1]}.items():
+        grid.add(key, vals)
+    variants = grid.variants()
+    assert repr([tuple(v.values()) for v in variants]) == repr(list(itertools.product(*values.values(), [0, 1])))
+    for variant in variants:
+        assert re.fullmatch(r"g[a-z0-9_-]*", grid.variant_name(variant))
+        assert grid.variant_name(variant | {"seed": 5}) == grid.variant_name(variant)
+
+
+@given(st.lists(st.integers(), min_size=2, unique=True), st.lists(st.integers(0, 9), min_size=1, unique=True))
+def test_different_integers_have_different_names(values, others):
+    found = names(grid_of(gamma=values, clip=others))
+    assert len(set(found)) == len(values) * len(others)
+
+
+# ---- grids ----
+
+
+def test_first_key_varies_slowest():
+    assert grid_of(gamma=[1, 2], clip=[3, 4]).variants() == [
+        {"gamma": 1, "clip": 3},
+        {"gamma": 1, "clip": 4},
+        {"gamma": 2, "clip": 3},
+        {"gamma": 2, "clip": 4},
+    ]
+
+
+def test_colons_nest():
+    assert grid_of(a__b__c=1, a__b__d=2, a__e=3).variants() == [{"a": {"b": {"c": 1, "d": 2}, "e": 3}}]
+
+
+def test_a_tuple_is_one_value_and_a_list_is_several():
+    assert len(grid_of(a=(1, 2)).variants()) == 1
+    assert len(grid_of(a=[1, 2]).variants()) == 2
+
+
+@pytest.mark.parametrize("first, second", [("a", "a"), ("a", "a:b"), ("a:b", "a"), ("a:b:c", "a:b")])
+def test_two_parameters_may_not_set_the_same_thing(first, second):
+    grid = ExperimentGrid()
+    grid.add(first, 1)
+    with pytest.raises(UserError, match="set the same thing"):
+        grid.add(second, 1)
+
+
+@pytest.mark.parametrize("key, values", [("", 1), ("a:", 1), (3, 1), ("a", [])])
+def test_parameters_need_a_name_and_values(key, values):
+    with pytest.raises(UserError):
+        ExperimentGrid().add(key, values)
+
+
+def test_report(capsys):
+    grid = grid_of("bench", gamma=[0.9, 0.99], seed=[0, 10, 20])
+    grid.add("ac_kwargs:activation", [train, other], "act")
+    grid.print()
+    report = capsys.readouterr().out
+    assert re.search(r"gamma +gam +0.9, 0.99\n", report)
+    assert re.search(r"seed +0, 10, 20\n", report)
+    assert re.search(r"ac_kwargs:activation +act +\S*train, \S*other\n", report)
+    assert "counting seeds:      12\n" in report and "not counting seeds:  4\n" in report
+
+
+def test_run_hands_over_every_variant(started):
+    grid_of(env_name="CartPole-v1", gamma=[0.9, 0.99], seed=[0, 1], ac_kwargs__hidden_sizes=(8,)).run(
+        train, data_dir="d"
+    )
+    assert [str(e.output_dir) for e in started] == [
+        os.path.join("d", f"g_gam{g}", f"g_gam{g}_s{s}") for g in ("0-9", "0-99") for s in (0, 1)
+    ]
+    assert repr(started[0].kwargs["env_fn"]) == "EnvFn('CartPole-v1', {})"
+    assert started[0].kwargs["ac_kwargs"] == {"hidden_sizes": (8,)}
+
+
+def test_run_takes_the_name_of_a_parameter_of_functions(started):
+    grid_of(algo=[train, other], gamma=0.5).run("algo")
+    assert [(e.name, e.thunk) for e in started] == [("g_algtrain", train), ("g_algother", other)]
+    assert "algo" not in started[0].kwargs
+    for thunk in ("gamma", "nothing"):
+        with pytest.raises(UserError, match="neither a function nor"):
+            grid_of(gamma=0.5).run(thunk)
+
+
+# ---- directories ----
+
+
+def test_where_results_go(monkeypatch):
+    monkeypatch.setattr(user_config, "DEFAULT_DATA_DIR", "somewhere")
+    assert setup_logger_kwargs("x") == {"output_dir": os.path.join("somewhere", "x"), "exp_name": "x"}
+    assert setup_logger_kwargs("x", 3, "d")["output_dir"] == os.path.join("d", "x", "x_s3")
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_datestamps(monkeypatch, forced):
+    monkeypatch.setattr(user_config, "FORCE_DATESTAMP", forced)
+    outer, inner = Path(setup_logger_kwargs("x", 0, "d", datestamp=not forced)["output_dir"]).parts[1:]
+    assert re.fullmatch(r"\d\d-\d\d-\d\d_x", outer)
+    assert re.fullmatch(r"\d\d-\d\d-\d\d_\d\d-\d\d-\d\d-x_s0", inner)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\\b", "..", "a:b", "n" * 300, None])
+def test_names_that_no_directory_can_have(name):
+    with pytest.raises(UserError):
+        setup_logger_kwargs(name)
+
+
+# ---- checks before the first experiment starts ----
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"gama": [0.9, 0.99]}, "gamma"),
+        ({"env_name": ["CartPole-v1", "CartPole-v7"]}, "CartPole-v1"),
+        ({"env_name": "CartPole-v1", "env_kwargs": [{}, {"nothing": 1}]}, "nothing"),
+        ({"gamma": [0.5, 0.5]}, "would save to"),
+        ({"seed": [3, 3]}, "would save to"),
+        ({"ac_kwargs__device": ["a b", "a-b"]}, "would save to"),
+    ],
+)
+def test_every_variant_is_checked_first(started, parameters, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        grid_of(**parameters).run(train)
+    assert not started and not os.listdir()
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"gamma": [0.9, 1.5]}, "1.5"),
+        ({"seed": [0, "x"]}, "'x'"),
+        ({"steps_per_epoch": [400, 402]}, "402"),
+        ({"ac_kwargs__width": [3, 4]}, "width"),
+        ({"env_name": ["CartPole-v1", "CarRacing-v3"]}, "images"),
+    ],
+)
+def test_our_own_algorithms_are_checked_closely(started, parameters, message):
+    from spinup import ppo_pytorch
+
+    with pytest.raises(UserError, match=re.escape(message)):
+        grid_of(**{"env_name": "CartPole-v1", **parameters}).run(ppo_pytorch)
+    assert not started and not os.listdir()
+
+
+def test_what_the_function_needs_is_given(started):
+    def needy(env_fn, width, seed=0, logger_kwargs=None): ...
+
+    with pytest.raises(UserError, match="needs env_name"):
+        grid_of(width=3).run(needy)
+    with pytest.raises(UserError, match="needs width"):
+        grid_of(env_name="CartPole-v1").run(needy)
+
+
+def test_a_run_is_not_written_over(started):
+    run = Path("d", "x", "x_s1")
+    run.mkdir(parents=True)
+    (run / "progress.txt").touch()
+    with pytest.raises(UserError, match=r"--overwrite.*--dt"):
+        grid_of("x", seed=[0, 1]).run(train, data_dir="d")
+    assert not started
+    grid_of("x", seed=[0, 1]).run(train, data_dir="d", overwrite=True)
+    assert started[1].kwargs["logger_kwargs"]["overwrite"] is True
+    grid_of("x", seed=[0, 1]).run(train, data_dir="d", datestamp=True)
+    assert len(started) == 4
+
+
+def test_a_file_is_no_place_for_results():
+    Path("taken").touch()
+    with pytest.raises(UserError, match="is a file"):
+        call_experiment("x", train, data_dir="taken")
+
+
+@pytest.mark.parametrize("num_cpu", [0, -1, 1.5, True, "many", None])
+def test_num_cpu_is_a_count_or_auto(num_cpu):
+    with pytest.raises(UserError, match="expected an integer >= 1, or 'auto'"):
+        preflight.check_num_cpu(num_cpu)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_several_processes_are_refused_in_plain_words(monkeypatch, installed):
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: installed or None)
+    monkeypatch.setattr(preflight, "_physical_cores", lambda: 4)
+    for num_cpu in (4, "auto"):
+        with pytest.raises(UserError, match="num_envs=4") as error:
+            preflight.check_num_cpu(num_cpu)
+        assert ("spinningup[mpi]" in str(error.value)) is not installed
+    monkeypatch.setattr(preflight, "_physical_cores", lambda: 1)
+    preflight.check_num_cpu("auto")
+
+
+# ---- processes ----
+
+
+def test_an_experiment_runs_in_a_process_of_its_own(capfd, tmp_path):
+    call_experiment("my exp", train, seed=3, data_dir=tmp_path, env_name="CartPole-v1", gamma=0.5)
+    run = tmp_path / "my exp" / "my exp_s3"
+    assert json.loads((run / "progress.txt").read_text()) == [3, 0.5, None, "EnvFn('CartPole-v1', {})"]
+    shown = capfd.readouterr().out
+    assert "gamma: 0.5" in shown and 'env_name: "CartPole-v1"' in shown
+    quoted = f"'{run}'" if os.name != "nt" else f'"{run}"'
+    assert f"python -m spinup.run plot {quoted}\n" in shown
+    assert f"python -m spinup.run test_policy {quoted}\n" in shown
+
+
+SCRIPT = """
+    import os, sys, time
+    from helper import act                      # a module beside the script
+    from spinup.utils.errors import UserError
+    from spinup.utils.run_utils import ExperimentGrid
+
+    def train(seed=0, how=None, logger_kwargs=None):   # lives in __main__, so it travels by value
+        print("parent", os.getppid(), flush=True)
+        act(how)
+
+    if __name__ == "__main__":
+        grid = ExperimentGrid("x")
+        grid.add("seed", [0, 1, 2])
+        grid.add("how", sys.argv[1])
+        print("me", os.getpid())
+        grid.run(train)
+"""
+HELPER = """
+    import sys, time
+    from spinup.utils.errors import UserError
+
+    def act(how):
+        if how == "crash":
+            raise RuntimeError("boom")
+        if how == "mistake":
+            raise UserError("you erred")
+        if how == "wait":
+            print("waiting", flush=True)
+            time.sleep(60)
+"""
+
+
+def start_script(folder, how):
+    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
+    (folder / "helper.py").write_text(textwrap.dedent(HELPER))
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    return subprocess.Popen(
+        [sys.executable, folder / "script.py", how],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(Path(user_config.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_a_script_with_its_own_function(tmp_path):
+    process = start_script(tmp_path, "well")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    me = re.search(r"me (\d+)", out)[1]
+    assert out.count(f"parent {me}\n") == 3
+
+
+def test_a_crash_shows_its_traceback_and_ends_the_grid(tmp_path):
+    process = start_script(tmp_path, "crash")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.count("Traceback") == 1 and "RuntimeError: boom\n" in err
+    assert err.endswith("error: experiment x_s0 failed (its traceback is above); 2 more did not start.\n")
+    assert out.count("parent") == 1
+
+
+def test_a_mistake_found_by_the_algorithm_is_one_line(tmp_path):
+    process = start_script(tmp_path, "mistake")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "error: you erred\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are told apart in another way there")
+def test_ctrl_c_ends_everything_quietly(tmp_path):
+    process = start_script(tmp_path, "wait")
+    for line in process.stdout:
+        if line == "waiting\n":
+            break
+    start = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert time.monotonic() - start < 4
