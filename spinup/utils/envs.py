@@ -53,7 +53,7 @@ class EnvFn:
         except gym.error.Error:
             raise UserError(f"There is no environment {self.env_name!r}.{_suggest_env(self.env_name)}") from None
         for warning in raised:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return env
 
     def __repr__(self) -> str:

@@ -1,0 +1,90 @@
+"""Experience, and what is computed from it before learning: rewards-to-go and advantages. NumPy only."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from spinup.utils.envs import Step
+
+
+def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarray:
+    """Discounted sums of what is still to come: ``y[t] = x[t] + discount * (1 - cut[t]) * y[t + 1]``.
+
+    Args:
+        x: ``[T, ...]``, time first.
+        discount: factor a step.
+        cut: ``[T, ...]`` bool, true where an episode ended: no sum reaches across it.
+    """
+    y = np.zeros_like(x)
+    running = np.zeros_like(x[0])
+    for t in reversed(range(len(x))):
+        y[t] = running = x[t] + discount * ~cut[t] * running
+    return y
+
+
+def gae(
+    r: np.ndarray, v: np.ndarray, v2: np.ndarray, d: np.ndarray, cut: np.ndarray, gamma: float, lam: float
+) -> np.ndarray:
+    """Generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, equations 11 and 16), ``[T, ...]``.
+
+    ``delta = r + gamma (1 - d) V(o2) - V(o)``, summed with discount ``gamma lam`` up to the end of the episode or of
+    the rollout. A truncated episode is cut without being terminated: its last delta keeps the bootstrap ``V(o2)``.
+
+    Args:
+        r: rewards ``[T, ...]``.
+        v: values ``V(o)`` of the observations acted on.
+        v2: values ``V(o2)`` of their true successors.
+        d: bool, terminated.
+        cut: bool, terminated or truncated.
+        gamma: discount factor.
+        lam: 0 gives the one-step advantage, 1 the full return minus the value.
+    """
+    delta = r + gamma * ~d * v2 - v
+    return discount_cumsum(delta, gamma * lam, cut)
+
+
+class Rollout(NamedTuple):
+    """One epoch of on-policy experience; ``B`` is ``steps_per_epoch``."""
+
+    o: np.ndarray  # [B, obs_dim] float32
+    a: np.ndarray  # [B, act_dim] float32, or [B] int64 for discrete actions
+    ret: np.ndarray  # [B] float32: rewards-to-go, bootstrapped where the episode was cut without terminating
+    adv: np.ndarray  # [B] float32: advantages, normalised to mean 0 and standard deviation 1
+    v: np.ndarray  # [B] float32: V(o) before the update
+
+
+class RolloutBuffer:
+    """Gathers the steps of one epoch, then turns them into a :class:`Rollout`.
+
+    Args:
+        gamma: discount factor.
+        lam: lambda of :func:`gae`.
+    """
+
+    def __init__(self, gamma: float, lam: float):
+        self._gamma, self._lam = gamma, lam
+        self._steps: list[tuple[np.ndarray, ...]] = []
+
+    def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
+        """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, and what the environments answered."""
+        self._steps.append((o, a, step.r, step.o2, step.d, step.cut))
+
+    def finish(self, value: Callable[[np.ndarray], np.ndarray]) -> Rollout:
+        """Evaluate the steps stored since the last call, and forget them.
+
+        Sums are cut where an episode or the rollout ended; unless that was a termination, ``V`` of the true successor
+        stands for the rewards never seen.
+
+        Args:
+            value: maps observations ``[M, obs_dim]`` to ``V``, ``[M]``.
+        """
+        o, a, r, o2, d, cut = map(np.stack, zip(*self._steps, strict=True))  # each [T, N, ...]
+        self._steps.clear()
+        cut[-1] = True
+        v, v2 = (value(x.reshape(-1, x.shape[-1])).reshape(r.shape) for x in (o, o2))
+        adv = gae(r, v, v2, d, cut, self._gamma, self._lam)
+        ret = discount_cumsum(r + self._gamma * (cut & ~d) * v2, self._gamma, cut)
+        adv = (adv - adv.mean()) / (adv.std() + 1e-8)  # equal advantages become 0, not a division by 0
+        flat = (x.reshape(r.size, *x.shape[2:]) for x in (o, a))
+        return Rollout(*flat, *(x.ravel().astype(np.float32) for x in (ret, adv, v)))

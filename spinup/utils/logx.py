@@ -1,0 +1,213 @@
+"""Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent)."""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinup.utils import saving
+
+_COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
+
+
+def colorize(text: str, color: str, bold: bool = False) -> str:
+    """``text`` in ``color`` (gray, red, green, yellow, blue, magenta, cyan, white, crimson) on a terminal, else as is."""
+    if not sys.stdout.isatty():
+        return text
+    return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
+
+
+class Logger:
+    """Keeps the records of one run: configuration, diagnostics of each epoch, trained agent.
+
+    Args:
+        output_dir: directory for the results, made if it is missing. None: a new one in the system's temporary folder,
+            ``experiments/<time>``.
+        output_fname: the file of tab-separated diagnostics.
+        exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
+        overwrite: replace the run that ``output_dir`` may hold.
+
+    Raises:
+        UserError: if ``output_dir`` already holds a run and ``overwrite`` is false.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path | None = None,
+        output_fname: str = "progress.txt",
+        exp_name: str | None = None,
+        overwrite: bool = False,
+    ):
+        if output_dir is None:
+            output_dir = Path(tempfile.gettempdir()) / "experiments" / str(time.time_ns())
+        self.output_dir, self.exp_name = Path(output_dir), exp_name
+        saving.make_run_dir(self.output_dir, overwrite)
+        self._file = self.output_dir / output_fname
+        self._columns: list[str] = []
+        self._row: dict[str, Any] = {}
+        self._model: Any = None
+        self._bar: Any = None
+        self.log(f"Logging to {self._file}")
+
+    def log(self, msg: str, color: str = "green") -> None:
+        """Print ``msg`` in colour."""
+        print(colorize(msg, color, bold=True), flush=True)
+
+    def log_tabular(self, key: str, val: Any = None) -> None:
+        """Set the cell ``key`` of the current row; None leaves it empty.
+
+        Raises:
+            ValueError: if the row already has the key, or if the first row, which fixes the columns, had no such key.
+        """
+        if key in self._row:
+            raise ValueError(f"{key!r} is already in this row; call dump_tabular() before the next one.")
+        if self._columns and key not in self._columns:
+            raise ValueError(f"{key!r} was not in the first row, which fixes the columns: {', '.join(self._columns)}.")
+        self._row[key] = val
+
+    def dump_tabular(self) -> None:
+        """Print the current row as a table, append it to the file, and start the next."""
+        if not self._columns:
+            self._columns = list(self._row)
+            self._append(self._columns)
+        cells = [self._row.get(key) for key in self._columns]
+        self._append(["" if val is None else str(val) for val in cells])
+        if self._bar is not None:
+            self._bar.clear()
+        print(_table(self._columns, cells), flush=True)
+        self._row.clear()
+
+    def _append(self, cells: list[str]) -> None:
+        with self._file.open("a", encoding="utf-8", newline="\n") as file:
+            file.write("\t".join(cells) + "\n")
+
+    def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
+        """Count the steps of one epoch, ``stride`` at a time; on a terminal, under a progress bar of the whole run."""
+        if self._bar is None:
+            self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
+        for t in range(0, steps_per_epoch, stride):
+            yield t
+            done = 100 * (t + stride) // steps_per_epoch
+            if self._bar.update(stride):  # true when it was redrawn, some ten times a second
+                self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%", refresh=False)
+
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        """Write ``config`` (commonly ``locals()``) to ``config.json``; what JSON lacks becomes an informative string."""
+        config = {"exp_name": self.exp_name, **config} if self.exp_name is not None else dict(config)
+        text = json.dumps(convert_json(config), indent=4, sort_keys=True)
+        saving.write_atomically(self.output_dir / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+    def save_env(self, env_fn: Callable) -> None:
+        """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
+        problem = saving.save_env(self.output_dir, env_fn)
+        if problem:
+            self.log(problem, color="yellow")
+
+    def setup_pytorch_saver(self, what_to_save: Any) -> None:
+        """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
+        self._model = what_to_save
+
+    def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
+        """Save the model, and ``state_dict`` where it is not empty (pickled, as ``vars.pkl``).
+
+        Args:
+            state_dict: whatever else describes the state of training.
+            itr: also keep this state as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the last one.
+        """
+        saving.save_vars(self.output_dir, state_dict, itr)
+        if self._model is not None:
+            saving.save_pytorch(self.output_dir, self._model, itr)
+
+
+class EpochLogger(Logger):
+    """A logger that gathers values over an epoch and logs their statistics.
+
+    >>> logger.store(Test=1.0); logger.store(Test=[2.0, 3.0])
+    >>> logger.log_tabular("Test", with_min_and_max=True)   # AverageTest, StdTest, MaxTest, MinTest
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.epoch_dict: dict[str, list[Any]] = {}
+
+    def store(self, **kwargs: Any) -> None:
+        """Remember a number, or an array of them, under each key."""
+        for key, val in kwargs.items():
+            self.epoch_dict.setdefault(key, []).append(val)
+
+    def log_tabular(
+        self, key: str, val: Any = None, with_min_and_max: bool = False, average_only: bool = False
+    ) -> None:
+        """Log ``val``, or the statistics of what was stored under ``key`` since it was last logged.
+
+        Args:
+            key: name of the diagnostic.
+            val: its value; leave it out for what was stored.
+            with_min_and_max: also log ``Max<key>`` and ``Min<key>``.
+            average_only: log the mean alone, in a column named plainly ``key``.
+
+        Cells stay empty where nothing was stored: an epoch may end before any episode does.
+        """
+        if val is not None:
+            super().log_tabular(key, val)
+            return
+        mean, std, low, high = self.get_stats(key)
+        self.epoch_dict.pop(key, None)
+        super().log_tabular(key if average_only else "Average" + key, mean)
+        if not average_only:
+            super().log_tabular("Std" + key, std)
+        if with_min_and_max:
+            super().log_tabular("Max" + key, high)
+            super().log_tabular("Min" + key, low)
+
+    def get_stats(self, key: str) -> tuple[Any, Any, Any, Any]:
+        """Mean, standard deviation (ddof 0), minimum and maximum of what is stored under ``key``; None for each if nothing is."""
+        values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
+        x = np.concatenate(values) if values else np.empty(0)
+        return (x.mean(), x.std(), x.min(), x.max()) if x.size else (None, None, None, None)
+
+
+def convert_json(obj: Any) -> Any:
+    """``obj`` as JSON can hold it: functions and classes by their dotted names, other objects by their ``repr``."""
+    if isinstance(obj, Mapping):
+        return {str(key): convert_json(val) for key, val in obj.items()}
+    if isinstance(obj, list | tuple | set | frozenset):
+        return [convert_json(val) for val in obj]
+    if isinstance(obj, np.generic | np.ndarray):
+        return convert_json(obj.tolist())
+    if isinstance(obj, float) and not np.isfinite(obj):
+        return str(obj)
+    if obj is None or isinstance(obj, str | int | float | bool):
+        return obj
+    if hasattr(obj, "__qualname__"):
+        return f"{obj.__module__}.{obj.__qualname__}"
+    return repr(obj)
+
+
+def _table(keys: list[str], vals: list[Any]) -> str:
+    """Keys and values in two columns between rules."""
+    shown = ["" if v is None else f"{v:.3g}" if isinstance(v, float | np.floating) else str(v) for v in vals]
+    left, right = max(15, *map(len, keys)), max(15, *map(len, shown))
+    rule = "-" * (left + right + 7)
+    rows = (f"| {key:>{left}} | {colorize(f'{val:>{right}}', 'cyan')} |" for key, val in zip(keys, shown, strict=True))
+    return "\n".join([rule, *rows, rule])
+
+
+def _progress_bar(done: int, total: int) -> Any:
+    from tqdm import tqdm  # here, because a logger is often used without one
+
+    return tqdm(
+        initial=done,
+        total=total,
+        unit=" steps",
+        smoothing=0,  # the mean rate, which counts the time of the updates between two rollouts
+        leave=False,
+        disable=not sys.stdout.isatty(),
+        file=sys.stdout,
+        bar_format="{desc}, run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
+    )

@@ -1,0 +1,249 @@
+"""What a run directory holds, and how to get it back.
+
+    config.json  progress.txt      written by the logger
+    env.json                       how to rebuild the environment; vars.pkl holds a pickle where this cannot say it
+    pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
+
+Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
+"""
+
+import copy
+import importlib
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
+
+from spinup.utils.envs import import_module_of, make_env
+from spinup.utils.errors import UserError
+
+_CONTENTS = ("progress.txt", "config.json", "env.json", "vars*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
+
+
+# ---- the directory ----
+
+
+def holds_run(path: str | Path) -> bool:
+    """Whether ``path`` is the output directory of a run."""
+    return (Path(path) / "progress.txt").is_file()
+
+
+def refuse_existing_run(path: str | Path) -> None:
+    """Raise UserError if ``path`` already holds a run, or is a file."""
+    if holds_run(path):
+        raise UserError(
+            f"{str(path)!r} already holds a run, which would be lost: add --overwrite to replace it, --dt to put the date "
+            "in the new one's name, or choose another --exp_name or --data_dir."
+        )
+    if Path(path).exists() and not Path(path).is_dir():
+        raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
+
+
+def make_run_dir(path: Path, overwrite: bool = False) -> None:
+    """Make the output directory of a new run; ``overwrite`` removes what an earlier run left in it, and nothing else.
+
+    Raises:
+        UserError: if it already holds a run and ``overwrite`` is false, or if it cannot be made.
+    """
+    if not overwrite:
+        refuse_existing_run(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
+    for old in (found for pattern in _CONTENTS for found in path.glob(pattern)):
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+def find_run(path: str | Path) -> Path:
+    """``path``, if it is the output directory of a run.
+
+    Raises:
+        UserError: if it is not; runs below it are named.
+    """
+    path = Path(path)
+    if holds_run(path):
+        return path
+    below = sorted(str(found.parent) for found in path.rglob("progress.txt"))
+    if not below:
+        what = "holds no progress.txt" if path.exists() else "does not exist"
+        raise UserError(f"{str(path)!r} is not a run: it {what}. Give the output directory of one.")
+    more = f" and {len(below) - 3} more" if len(below) > 3 else ""
+    raise UserError(f"{str(path)!r} is not a run, but there are runs below it: {', '.join(below[:3])}{more}. Give one.")
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file, then rename it to ``path``: readers see the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# ---- the environment ----
+
+
+def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
+    """Write ``env.json``, or ``vars.pkl`` for an environment it cannot describe; returns a sentence if neither worked."""
+    spec = _describe_env(env_fn)
+    if spec is not None:
+        write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
+        return None
+    try:
+        save_vars(path, {"env_fn": env_fn})
+    except Exception as error:  # pickling runs code of the user's own classes: anything may come out of it
+        return f"The environment could not be saved ({error}); test_policy will need it from you."
+    return None
+
+
+def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
+    """The EnvSpec of what ``env_fn`` builds, as JSON, or None where it has none that could rebuild it."""
+    env = env_fn()
+    spec = copy.deepcopy(env.spec)
+    env.close()
+    if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return None
+    spec.id = getattr(env_fn, "env_name", spec.id)  # 'module:EnvId' keeps the module that registers it
+    try:
+        return json.dumps(json.loads(spec.to_json()), indent=4)
+    except (TypeError, ValueError):  # a keyword argument or a wrapper that JSON cannot hold
+        return None
+
+
+def load_env(path: str | Path, trust: bool = False, render_mode: str | None = None) -> gym.Env:
+    """Rebuild the environment of the run at ``path``, as its agent sees it.
+
+    Args:
+        path: output directory of a run.
+        trust: allow what executes code: importing the module of ``module:EnvId``, wrappers from outside Gymnasium, and
+            the pickle ``vars.pkl``.
+        render_mode: 'human', 'rgb_array', or None.
+
+    Raises:
+        UserError: if it cannot be rebuilt, or needs ``trust``.
+    """
+    run = find_run(path)
+    if (run / "env.json").is_file():
+        spec = json.loads((run / "env.json").read_text(encoding="utf-8"))
+        return make_env(lambda: _make_from_spec(spec, trust, render_mode))
+    if not (run / "vars.pkl").is_file():
+        raise UserError(f"{str(path)!r} holds no environment: make it yourself and pass it to run_policy.")
+    if not trust:
+        raise UserError(
+            f"The environment of {str(path)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
+            "(trust=True) if the run is your own."
+        )
+    with (run / "vars.pkl").open("rb") as file:
+        env_fn = pickle.load(file)["env_fn"]
+    return make_env(env_fn, **({"render_mode": render_mode} if render_mode else {}))
+
+
+def _make_from_spec(saved: dict[str, Any], trust: bool, render_mode: str | None) -> gym.Env:
+    """Build from the *registered* spec of the same name: a file must not say which code to run."""
+    module, _, name = saved["id"].rpartition(":")
+    wrappers = [WrapperSpec(**wrapper) for wrapper in saved["additional_wrappers"]]
+    foreign = [w.entry_point for w in wrappers if not w.entry_point.startswith("gymnasium.wrappers.")]
+    if module and name not in gym.registry:
+        foreign.append(module)
+    if foreign and not trust:
+        raise UserError(
+            f"The environment {saved['id']!r} needs code from {', '.join(foreign)}: add --trust (trust=True) "
+            "to import it, if you trust the run."
+        )
+    import_module_of(saved["id"] if name not in gym.registry else name)
+    if name not in gym.registry:
+        raise UserError(f"The environment {name!r} is not registered here: import the package that offers it first.")
+    spec: EnvSpec = copy.deepcopy(gym.registry[name])
+    spec.kwargs.update({key: val for key, val in saved["kwargs"].items() if key != "render_mode"})
+    spec.max_episode_steps, spec.additional_wrappers = saved["max_episode_steps"], tuple(wrappers)
+    return gym.make(spec, render_mode=render_mode)
+
+
+def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
+    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``); nothing is written for an empty one."""
+    if not state:
+        return
+    import cloudpickle
+
+    data = cloudpickle.dumps(dict(state))
+    for name in _names("vars", itr, "pkl"):
+        write_atomically(path / name, lambda file: file.write_bytes(data))
+
+
+def _names(stem: str, itr: int | None, suffix: str) -> list[str]:
+    return [f"{stem}.{suffix}"] if itr is None else [f"{stem}{itr}.{suffix}", f"{stem}.{suffix}"]
+
+
+# ---- the agent ----
+
+
+def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
+    """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains."""
+    import torch
+
+    folder = path / "pyt_save"
+    folder.mkdir(exist_ok=True)
+    if isinstance(model, torch.nn.Module) and any(p.device.type != "cpu" for p in model.parameters()):
+        model = copy.deepcopy(model).cpu()
+    for name in _names("model", itr, "pt"):
+        write_atomically(folder / name, lambda file: torch.save(model, file))
+
+
+def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
+    """Load a trained agent, of any backend.
+
+    Args:
+        path: output directory of a run, or a model file.
+        itr: which snapshot; -1 or 'last' is the most recent save.
+        trust: allow classes from outside the package, whose loading runs code.
+
+    Returns:
+        The actor-critic; its ``act(obs, deterministic=False)`` maps NumPy observations to actions.
+
+    Raises:
+        UserError: if there is no such run or snapshot, or if it needs ``trust``.
+    """
+    path = Path(path)
+    file = path if path.is_file() else _model_file(find_run(path), itr)
+    return _load_pytorch(file, trust)
+
+
+def _model_file(run: Path, itr: int | str) -> Path:
+    folder = run / "pyt_save"
+    name = "model.pt" if itr in (-1, "last") else f"model{itr}.pt"
+    if (folder / name).is_file():
+        return folder / name
+    if not (folder / "model.pt").is_file():
+        raise UserError(f"{str(run)!r} holds no saved agent yet.")
+    kept = sorted(int(m[1]) for f in folder.iterdir() if (m := re.fullmatch(r"model(\d+)\.pt", f.name)))
+    which = (
+        f"it has {', '.join(map(str, kept))}" if kept else "it kept only the last: train with --snapshots to keep more"
+    )
+    raise UserError(f"{str(run)!r} has no snapshot {itr}: {which}.")
+
+
+def _load_pytorch(file: Path, trust: bool) -> Any:
+    import torch
+
+    importlib.import_module("spinup.algos.pytorch.core")  # registers the classes that a saved agent is made of
+    try:
+        return torch.load(file, map_location="cpu", weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if trust or foreign is None:
+            raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error
+        raise UserError(
+            f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run code when "
+            "loaded: add --trust (trust=True) if the run is your own."
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error
