@@ -47,6 +47,9 @@ def main(argv: list[str] | None = None) -> None:
         exit_on_user_error(dispatch, sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except BrokenPipeError:  # our reader has gone, as `head` does; the interpreter must not flush into the pipe either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def dispatch(argv: list[str]) -> None:

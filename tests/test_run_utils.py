@@ -301,7 +301,7 @@ def test_a_run_is_not_written_over(started):
 
 def test_a_file_is_no_place_for_results():
     Path("taken").touch()
-    with pytest.raises(UserError, match="is a file"):
+    with pytest.raises(UserError, match="not a directory"):
         call_experiment("x", train, data_dir="taken")
 
 

@@ -1,0 +1,386 @@
+"""The command line as a user types it: values, flags, directories, errors."""
+
+import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinup import run, user_config
+from spinup.utils import run_utils
+from spinup.utils.errors import UserError
+from spinup.utils.values import parse_value
+
+TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Collects the experiments that would run, instead of running them."""
+    experiments = []
+    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
+    return experiments
+
+
+def spinup(command):
+    """Type ``command`` (split at blanks)."""
+    run.main(command.split())
+
+
+def fails(command, capfd):
+    """Type a command that must end with status 2, one line and no files; returns the line."""
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(SystemExit) as exit_:
+        spinup(command)
+    lines = capfd.readouterr().err.splitlines()
+    assert exit_.value.code == 2
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    assert sorted(Path().rglob("*")) == before
+    return lines[0]
+
+
+# ---- values ----
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1e-3", 1e-3),
+        ("-1.5E+2", -150.0),
+        ("1_000", 1000),
+        ("True", True),
+        ("None", None),
+        ("'3'", "3"),
+        ("[32,32]", [32, 32]),
+        ("(64,)", (64,)),
+        ("[64]*2", [64, 64]),
+        ("3e-4*2", 6e-4),
+        ("2**10", 1024),
+        ("7//2 - 10 % 4", 1),
+        ("{'a': [1, -2]}", {"a": [1, -2]}),
+        ("dict(a=1, b=dict(c=2.))", {"a": 1, "b": {"c": 2.0}}),
+        ("torch.nn.ELU", torch.nn.ELU),
+        ("[torch.nn.ELU, np.pi]", [torch.nn.ELU, np.pi]),
+    ],
+)
+def test_values_that_parse(text, value):
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "npg",
+        "cuda:0",
+        "CartPole-v1",
+        "a.b",
+        "torch",
+        "[a,b]",
+        "",
+        "path/to/data",
+        "os.system('true')",
+        "__import__('os')",
+        "open('x')",
+        "().__class__",
+        "lambda: 1",
+        "[x for x in (1,)]",
+        "'a'*3",
+        "True+1",
+        "1/0",
+        "9**9**9**9",
+        "[0]*10**10",
+        "dict(**{})",
+        "{**{}}",
+        "...",
+        "(" * 500,
+    ],
+)
+def test_any_other_text_stands_for_itself(text):
+    assert parse_value(text) == text
+
+
+values = st.recursive(
+    st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none(), st.text()),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(values)
+def test_literals_survive(value):
+    assert parse_value(repr(value)) == value
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@given(st.text(alphabet="tfnp.0123456789()[]{},*+-/'e =x"))
+def test_no_text_breaks_the_parser(text):
+    value = parse_value(text)
+    assert not callable(value) and (not isinstance(value, int) or math.log2(abs(value) + 1) < 1e5)
+
+
+@pytest.mark.parametrize(
+    "text, hint",
+    [
+        ("torch.nn.Elu", "torch.nn.ELU"),
+        ("torch.nm.ELU", "torch.nn"),
+        ("torch.nn.LeakyReLU(0.1)", "calls nothing"),
+        ("[torch.nope]", "does not exist"),
+    ],
+)
+def test_dotted_names_that_lead_nowhere(text, hint):
+    with pytest.raises(UserError, match=hint):
+        parse_value(text)
+
+
+# ---- flags ----
+
+
+def parsed(line):
+    return {key: (flag.shorthand, flag.values) for key, flag in run.parse_flags(line.split()).items()}
+
+
+def test_the_grammar():
+    line = "--env CartPole-v1 --clip_ratio 0.1 0.2 --hid[h] [32,32] [64,32] --act torch.nn.Tanh --seed 0 10 --dt"
+    assert parsed(line) == {
+        "env_name": (None, ["CartPole-v1"]),
+        "clip_ratio": (None, [0.1, 0.2]),
+        "ac_kwargs:hidden_sizes": ("h", [[32, 32], [64, 32]]),
+        "ac_kwargs:activation": (None, [torch.nn.Tanh]),
+        "seed": (None, [0, 10]),
+        "datestamp": (None, [True]),
+    }
+
+
+@pytest.mark.parametrize(
+    "line, key, values",
+    [
+        ("--target_entropy -3", "target_entropy", [-3]),
+        ("--x -1e-3 2", "x", [-1e-3, 2]),
+        ("--x:y:z 1", "x:y:z", [1]),
+        ("--x=1 2", "x", [1, 2]),
+        ("--cpu auto", "num_cpu", ["auto"]),
+        ("--exp_name 1e3", "exp_name", ["1e3"]),  # as typed
+        ("--env_kwargs:goal torch.pi", "env_kwargs:goal", [torch.pi]),
+    ],
+)
+def test_flags_and_their_values(line, key, values):
+    assert run.parse_flags(line.split())[key].values == values
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("3 --gamma 0.9", "before any flag"),
+        ("--gamma 0.9 --gamma 0.8", "given twice"),
+        ("--hid [8] --ac_kwargs:hidden_sizes [8]", "given twice"),
+        ("--", "not a flag"),
+        ("-gamma 0.9", "not a flag"),
+        ("--hid[h [8]", "not a flag"),
+        ("--a::b 1", "not a flag"),
+        ("--env --gamma 0.9", "needs a value"),
+    ],
+)
+def test_flags_that_are_wrong(line, message):
+    with pytest.raises(UserError, match=message):
+        run.parse_flags(line.split())
+
+
+@given(st.lists(st.text(alphabet="-abc:[]=1. ", max_size=8)))
+def test_any_flags_parse_or_are_refused(argv):
+    try:
+        flags = run.parse_flags(argv)
+    except UserError:
+        return
+    assert all(flag.values for flag in flags.values())
+
+
+# ---- help ----
+
+
+def test_help(capsys):
+    for line in ("", "help", "--help", "-h"):
+        spinup(line)
+        text = capsys.readouterr().out
+        assert all(word in text for word in ("vpg", "trpo", "ppo", "pytorch", "plot", "test_policy", "--env"))
+
+
+def test_help_on_an_algorithm(capsys):
+    spinup("ppo --help")
+    text = capsys.readouterr().out
+    assert "--clip_ratio 0.2" in text and run.find_algorithm("ppo").__doc__.splitlines()[0] in text
+
+
+def test_help_is_fast_because_no_framework_is_imported():
+    code = (
+        "import sys; from spinup import run; run.main(['help']); "
+        "print([m for m in ('torch', 'gymnasium', 'numpy', 'jax') if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=clone_env(), capture_output=True, text=True, check=True
+    ).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+def clone_env():
+    return {**os.environ, "PYTHONPATH": str(Path(run.__file__).parents[1])}
+
+
+# ---- from flags to directories ----
+
+
+def directories(experiments):
+    return [e.output_dir.as_posix() for e in experiments]
+
+
+@pytest.mark.parametrize("algo", ["ppo", "ppo_pytorch"])
+def test_the_default_directory(started, algo):
+    spinup(f"{algo} --env CartPole-v1 --data_dir d")
+    assert directories(started) == [f"d/cmd_{algo}/cmd_{algo}_s0"]
+    assert started[0].thunk is run.find_algorithm("ppo_pytorch")
+
+
+def test_every_algorithm_has_a_default_backend():
+    assert set(user_config.DEFAULT_BACKEND) == {algo for algos in run.ALGORITHMS.values() for algo in algos}
+
+
+def test_the_grid_of_the_documentation(started):
+    spinup(
+        "ppo --exp_name ppo_pend --env Pendulum-v1 --clip_ratio 0.1 0.2 --hid[h] [32,32] [64,32] "
+        "--act torch.nn.Tanh --seed 0 10 20 --data_dir path/to/data"
+    )
+    names = [f"ppo_pend_cli0-{c}_h{h}-32" for c in (1, 2) for h in (32, 64)]
+    assert directories(started) == [f"path/to/data/{n}/{n}_s{s}" for n in names for s in (0, 10, 20)]
+    assert started[0].kwargs["ac_kwargs"] == {"hidden_sizes": [32, 32], "activation": torch.nn.Tanh}
+
+
+def test_environments_and_their_arguments_make_a_grid_too(started):
+    spinup("ppo --env CartPole-v1 Pendulum-v1 --data_dir d --exp_name x")
+    spinup("ppo --env Pendulum-v1 --env_kwargs:g 9.8 1.6 --data_dir d --exp_name y")
+    assert directories(started) == [f"d/{n}/{n}_s0" for n in ("x_envcartpole-v1", "x_envpendulum-v1")] + [
+        f"d/{n}/{n}_s0" for n in ("y_env-g9-8", "y_env-g1-6")
+    ]
+    assert started[3].kwargs["env_fn"].env_kwargs == {"g": 1.6}
+
+
+# ---- mistakes: one clear sentence, status 2, nothing written ----
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("pp --env CartPole-v1", ["'pp'", "Did you mean", "'ppo'", "test_policy"]),
+        ("ppo_jax --env CartPole-v1", ["'ppo_jax'", "vpg, trpo, ppo", "_pytorch"]),
+        ("sac --env CartPole-v1", ["'sac'", "vpg, trpo, ppo"]),
+        ("plots", ["'plot'"]),
+        ("ppo", ["--env CartPole-v1"]),
+        ("ppo CartPole-v1", ["--env CartPole-v1"]),
+        ("ppo --evn CartPole-v1", ["--evn", "'--env'"]),
+        ("ppo --env CartPole-v1 --epoch 3", ["--epoch", "'--epochs'"]),
+        ("ppo --env CartPole-v1 --gama 0.9", ["--gama", "'--gamma'"]),
+        ("ppo --env CartPole-v1 --env_fn x", ["--env_fn"]),
+        ("ppo --env CartPole-v1 --hid [8] --ac_kwargs:activatoin torch.nn.Tanh", ["activatoin", "activation"]),
+        ("ppo --env CartPole-v1 --ac_kwargs {} --hid [8]", ["ac_kwargs", "same thing"]),
+        ("ppo --env CartPole-v1 --act torch.nn.Elu", ["torch.nn.Elu", "torch.nn.ELU"]),
+        ("ppo --env CartPole-v1 --act ELU", ["'ELU'", "torch.nn"]),
+        ("ppo --env CartPole-v1 --hid 0", ["hidden_sizes", "[64,64]"]),
+        ("ppo --env CartPole-v1 --gamma 1.5", ["gamma=1.5"]),
+        ("ppo --env CartPole-v1 --gamma high", ["gamma='high'"]),
+        ("ppo --env CartPole-v1 --gamma", ["gamma=True"]),
+        ("ppo --env CartPole-v1 --epochs 0", ["epochs=0"]),
+        ("ppo --env CartPole-v1 --seed 0 x", ["seed='x'"]),
+        ("ppo --env CartPole-v1 --seed 0 0", ["would save to"]),
+        ("ppo --env CartPole-v1 --steps_per_epoch 4001", ["steps_per_epoch=4001", "num_envs=4"]),
+        ("ppo --env LunarLander-v2", ["'LunarLander-v2'", "'LunarLander-v3'"]),
+        ("ppo --env HalfCheetah-v2", ["'HalfCheetah-v2'", "'HalfCheetah-v5'"]),
+        ("ppo --env CartPol-v1", ["'CartPol-v1'", "'CartPole-v1'"]),
+        ("ppo --env no_such_module:X-v0", ["no_such_module"]),
+        ("ppo --env CartPole-v1 --env_kwargs:colour red", ["colour"]),
+        ("ppo --env CarRacing-v3", ["images", "actor_critic"]),
+        ("ppo --env CartPole-v1 --cpu 2", ["num_cpu=2", "num_envs=2"]),
+        ("ppo --env CartPole-v1 --cpu 0", ["num_cpu=0"]),
+        ("ppo --env CartPole-v1 --cpu 1 2", ["--cpu", "one value"]),
+        ("ppo --env CartPole-v1 --exp_name a b", ["--exp_name", "one value"]),
+        ("ppo --env CartPole-v1 --exp_name a/b", ["'a/b'"]),
+        ("ppo --env CartPole-v1 --exp_name=", ["exp_name=''"]),
+        ("ppo --env CartPole-v1 --dt yes", ["--datestamp", "'yes'"]),
+        ("plot nowhere --save curve.png", ["nowhere"]),
+        ("test_policy nowhere", ["nowhere"]),
+    ],
+)
+def test_mistakes(command, words, capfd, started):
+    line = fails(command + " --data_dir d" if command.startswith("ppo ") else command, capfd)
+    assert not [word for word in words if word not in line], line
+    assert not started
+
+
+def test_a_directory_that_holds_a_run(capfd, started):
+    Path("d/cmd_ppo/cmd_ppo_s0").mkdir(parents=True)
+    Path("d/cmd_ppo/cmd_ppo_s0/progress.txt").touch()
+    line = fails("ppo --env CartPole-v1 --data_dir d", capfd)
+    assert "--overwrite" in line and "--dt" in line
+    spinup("ppo --env CartPole-v1 --data_dir d --overwrite")
+    spinup("ppo --env CartPole-v1 --data_dir d --dt")
+    assert len(started) == 2
+
+
+# ---- for real ----
+
+ENVS = """
+    import gymnasium as gym
+    import numpy as np
+    from gymnasium.spaces import Box, MultiBinary
+
+    class Odd(gym.Env):
+        observation_space, action_space = Box(-1, 1, (2,), np.float32), MultiBinary(3)
+
+    class Sick(gym.Env):
+        observation_space, action_space = Box(-1, 1, (2,), np.float32), Box(-1, 1, (1,), np.float32)
+
+        def reset(self, **kwargs):
+            return np.zeros(2, np.float32), {}
+
+        def step(self, action):
+            return np.zeros(2, np.float32), float("nan"), False, False, {}
+
+    gym.register("Odd-v0", Odd)
+    gym.register("Sick-v0", Sick)
+"""
+
+
+def test_train_as_typed(tmp_path):
+    command = [sys.executable, "-m", "spinup.run", "ppo", "--env", "CartPole-v1", *TINY, "--exp_name", "first"]
+    process = subprocess.run(command, env=clone_env(), capture_output=True, text=True)
+    assert (process.returncode, process.stderr) == (0, "")
+    run_dir = tmp_path / "d" / "first" / "first_s0"
+    assert {"config.json", "progress.txt", "env.json", "pyt_save"} <= {p.name for p in run_dir.iterdir()}
+    assert "python -m spinup.run test_policy " + os.path.join("d", "first", "first_s0") in process.stdout
+    again = subprocess.run(command, env=clone_env(), capture_output=True, text=True)
+    assert again.returncode == 2 and "--overwrite" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_grid_for_real():
+    spinup(f"ppo --env CartPole-v1 --exp_name g --gamma 0.9 0.99 --seed 0 1 {' '.join(TINY)}")
+    assert {p.parent.relative_to("d").as_posix() for p in Path("d").rglob("progress.txt")} == {
+        f"g_gam0-{gamma}/g_gam0-{gamma}_s{seed}" for gamma in (9, 99) for seed in (0, 1)
+    }
+
+
+@pytest.mark.slow
+def test_mistakes_that_only_training_finds(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "odd_envs.py").write_text(textwrap.dedent(ENVS))
+    line = fails(f"ppo --env odd_envs:Odd-v0 {' '.join(TINY)}", capfd)
+    assert "MultiBinary" in line
+    with pytest.raises(SystemExit) as exit_:
+        spinup(f"ppo --env odd_envs:Sick-v0 {' '.join(TINY)}")
+    assert exit_.value.code == 2 and "nan" in capfd.readouterr().err
