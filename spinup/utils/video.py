@@ -1,0 +1,81 @@
+"""Pictures in, mp4 or gif out, one frame at a time and without a display."""
+
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from spinup.utils.errors import UserError
+
+GIF_FPS = 50  # browsers slow down gifs that ask for more
+PALETTE_FRAMES = 100  # a gif's 256 colours are chosen from its first frames, so that the rest need not be kept
+
+_GIF = (
+    f"fps={{fps}},split[a][b];[a]trim=end_frame={PALETTE_FRAMES},palettegen[palette];[b][palette]paletteuse=dither=none"
+)
+
+
+class VideoWriter:
+    """A context that writes ``path`` (``.mp4`` or ``.gif``) frame by frame.
+
+    The file appears under its name when the context ends; if that is by an error, no file is left behind.
+
+    Args:
+        path: File to write; missing folders are made, an existing file is replaced.
+        fps: Frames per second.
+
+    Raises:
+        UserError: Another suffix, or a file that cannot be written.
+    """
+
+    def __init__(self, path: str | Path, fps: float):
+        self.path, self.fps = check_video_path(path), fps
+        self._part = self.path.with_name(f".{self.path.name}.part")
+        self._ffmpeg: Generator[None, Any, None] | None = None
+
+    def append(self, frame: np.ndarray) -> None:
+        """Add one frame: ``[height, width, 3]`` uint8, the same size each time."""
+        try:
+            if self._ffmpeg is None:
+                self._ffmpeg = self._open((frame.shape[1], frame.shape[0]))
+                self._ffmpeg.send(None)
+            self._ffmpeg.send(np.ascontiguousarray(frame, dtype=np.uint8))
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"cannot write the video {str(self.path)!r}: {str(error).splitlines()[0]}") from error
+
+    def _open(self, size: tuple[int, int]) -> Generator[None, Any, None]:
+        import imageio_ffmpeg  # type: ignore[import-untyped]
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        options: dict = {"fps": self.fps, "ffmpeg_log_level": "error"}
+        if self.path.suffix.lower() == ".gif":
+            filters = _GIF.format(fps=min(self.fps, GIF_FPS))
+            options |= {"codec": "gif", "pix_fmt_out": "pal8", "quality": None, "macro_block_size": 1}
+            options |= {"output_params": ["-vf", filters, "-f", "gif"]}
+        else:
+            options |= {"macro_block_size": 2, "output_params": ["-f", "mp4"]}  # H.264 needs even sides
+        return imageio_ffmpeg.write_frames(str(self._part), size, **options)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        try:
+            if self._ffmpeg is not None:
+                self._ffmpeg.close()
+                if kind is None:
+                    self._part.replace(self.path)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+
+def check_video_path(path: str | Path) -> Path:
+    """``path``, if it can become a video; UserError if not."""
+    path = Path(path)
+    if path.suffix.lower() not in (".mp4", ".gif"):
+        raise UserError(f"cannot film to {str(path)!r}: expected a file name that ends in .mp4 or .gif.")
+    if path.is_dir():
+        raise UserError(f"cannot film to {str(path)!r}: it is a directory.")
+    return path
