@@ -30,6 +30,7 @@ SYNONYMS = {
     "dt": "datestamp",
 }
 SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite")  # of the experiment, not of the algorithm
+SWITCHES = ("datestamp", "overwrite")
 AS_TYPED = ("exp_name", "data_dir", "env_name")  # never evaluated
 MADE_HERE = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
 
@@ -75,10 +76,7 @@ def launch(command: str, function: Callable, argv: list[str]) -> None:
     check_flags(command, function, flags)
     if "env_name" not in flags:
         raise UserError(f"{command} needs an environment: add one such as --env CartPole-v1.")
-    settings = {key: flags.pop(key).only_value() for key in SETTINGS if key in flags}
-    for key in ("datestamp", "overwrite"):
-        if not isinstance(settings.get(key, True), bool):
-            raise UserError(f"--{key} is either there or not, but was given the value {settings[key]!r}.")
+    settings = {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
 
     from spinup.utils.run_utils import ExperimentGrid
 
@@ -86,6 +84,15 @@ def launch(command: str, function: Callable, argv: list[str]) -> None:
     for key, flag in flags.items():
         grid.add(key, flag.values, flag.shorthand)
     grid.run(function, **settings)
+
+
+def read_setting(key: str, flag: "Flag") -> Any:
+    """The one value of a flag that sets up the experiment."""
+    if len(flag.values) != 1:
+        raise UserError(f"{flag.typed} takes one value, but was given {len(flag.values)}: {flag.values}.")
+    if key in SWITCHES and not isinstance(flag.values[0], bool):
+        raise UserError(f"{flag.typed} is either there or not: leave out the value {flag.values[0]!r}.")
+    return flag.values[0]
 
 
 # ---- flags ----
@@ -97,12 +104,6 @@ class Flag(NamedTuple):
     typed: str
     shorthand: str | None
     values: list[Any]
-
-    def only_value(self) -> Any:
-        """The value of a flag that takes exactly one."""
-        if len(self.values) != 1:
-            raise UserError(f"{self.typed} takes one value, but was given {len(self.values)}: {self.values}.")
-        return self.values[0]
 
 
 def parse_flags(argv: list[str]) -> dict[str, Flag]:

@@ -7,10 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -338,16 +339,16 @@ def test_an_experiment_runs_in_a_process_of_its_own(capfd, tmp_path):
 
 
 SCRIPT = """
-    import os, sys, time
+    import os, signal, sys
     from helper import act                      # a module beside the script
-    from spinup.utils.errors import UserError
     from spinup.utils.run_utils import ExperimentGrid
 
     def train(seed=0, how=None, logger_kwargs=None):   # lives in __main__, so it travels by value
-        print("parent", os.getppid(), flush=True)
+        print("parent", os.getppid(), "child", os.getpid(), flush=True)
         act(how)
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         grid = ExperimentGrid("x")
         grid.add("seed", [0, 1, 2])
         grid.add("how", sys.argv[1])
@@ -390,7 +391,7 @@ def test_a_script_with_its_own_function(tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     me = re.search(r"me (\d+)", out)[1]
-    assert out.count(f"parent {me}\n") == 3
+    assert out.count(f"parent {me} ") == 3
 
 
 def test_a_crash_shows_its_traceback_and_ends_the_grid(tmp_path):
@@ -408,14 +409,34 @@ def test_a_mistake_found_by_the_algorithm_is_one_line(tmp_path):
     assert (process.returncode, err) == (2, "error: you erred\n")
 
 
+def read_until_waiting(process):
+    """Returns the id of the child, once it waits."""
+    lines = iter(process.stdout.readline, "waiting\n")
+    return int(re.search(r"child (\d+)", "".join(lines))[1])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="process groups are told apart in another way there")
 def test_ctrl_c_ends_everything_quietly(tmp_path):
     process = start_script(tmp_path, "wait")
-    for line in process.stdout:
-        if line == "waiting\n":
-            break
-    start = time.monotonic()
+    child = read_until_waiting(process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
-    assert time.monotonic() - start < 4
+    assert not psutil.pid_exists(child)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there SIGTERM cannot be caught")
+def test_an_experiment_ends_with_the_process_that_started_it(tmp_path):
+    process = start_script(tmp_path, "wait")
+    child = read_until_waiting(process)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert not psutil.pid_exists(child)
+
+
+def test_nothing_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    call_experiment("x", train, data_dir=tmp_path)
+    assert not os.listdir(tmp_path / "temporary")

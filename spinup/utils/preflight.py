@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
+from spinup.utils.envs import make_env
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable
 from spinup.utils.saving import refuse_existing_run
@@ -30,7 +31,7 @@ def check_experiments(experiments: Sequence[Experiment], num_cpu: int | str, ove
 def check_call(experiment: Experiment) -> None:
     """The function takes these keyword arguments and lacks none; those of our own algorithms have values in range."""
     thunk, kwargs = experiment.thunk, experiment.kwargs
-    check_keywords(thunk, kwargs, also=["env_name", "env_kwargs"])
+    check_keywords(thunk, kwargs, also=["env_name"])
     for parameter in inspect.signature(thunk).parameters.values():
         required = parameter.default is parameter.empty and parameter.kind not in _GATHERING
         if required and parameter.name not in kwargs:
@@ -51,9 +52,9 @@ def check_num_cpu(num_cpu: int | str) -> None:
         raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
     if wanted == 1:
         return
-    extra = "" if importlib.util.find_spec("mpi4py") else ' the mpi extra (pip install "spinningup[mpi]") and'
+    extra = "" if importlib.util.find_spec("mpi4py") else ' (it also takes pip install "spinningup[mpi]")'
     raise UserError(
-        f"num_cpu={num_cpu} needs{extra} training over several processes, which is not in this version yet: "
+        f"num_cpu={num_cpu} needs data-parallel training, which is not in this version yet{extra}: "
         f"use num_envs={wanted} to step several environments at once."
     )
 
@@ -83,8 +84,6 @@ def check_directories(output_dirs: Sequence[Path], overwrite: bool) -> None:
 
 def check_environments(experiments: Sequence[Experiment]) -> None:
     """Every environment given by name can be built, and used by our algorithms (each is built once, and closed)."""
-    from spinup.utils.envs import make_env
-
     built = set()
     for experiment in experiments:
         if "env_name" in experiment.config and repr(env_fn := experiment.kwargs["env_fn"]) not in built:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import user_config
+from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_series
+from spinup.utils.logx import colorize
 from spinup.utils.preflight import check_experiments
 
 # ---- names ----
@@ -128,14 +130,15 @@ def _experiment(
     kwargs["logger_kwargs"] = logger_kwargs | kwargs.get("logger_kwargs", {})
     config = {key: value for key, value in kwargs.items() if key != "logger_kwargs"}
     if "env_name" in kwargs:
-        from spinup.utils.envs import EnvFn
-
-        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
+        env_kwargs = kwargs.pop("env_kwargs", None) or {}
+        if not isinstance(env_kwargs, Mapping):
+            raise UserError(f"env_kwargs={env_kwargs!r} will not do: expected a dict of arguments for the environment.")
+        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), dict(env_kwargs))
     return Experiment(exp_name, thunk, kwargs, config)
 
 
 def _announce(experiment: Experiment) -> None:
-    print(f"\nRunning experiment {experiment.output_dir.name} with")
+    print(colorize(f"\nRunning experiment {experiment.output_dir.name} with", "cyan", bold=True))
     for key, value in experiment.config.items():
         print(f"  {key}: {json.dumps(value, default=readable)}")
     print(f"saving to {experiment.output_dir}\n", flush=True)
@@ -144,9 +147,9 @@ def _announce(experiment: Experiment) -> None:
 def _say_what_next(experiment: Experiment) -> None:
     where = str(experiment.output_dir)
     where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
-    print("\nThe experiment has ended. Plot its results with")
+    print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
     print(f"  python -m spinup.run plot {where}")
-    print("and watch the trained agent with")
+    print(colorize("and watch the trained agent with", "cyan", bold=True))
     print(f"  python -m spinup.run test_policy {where}", flush=True)
 
 
