@@ -156,7 +156,7 @@ def check_flags(command: str, function: Callable, flags: dict[str, Flag]) -> Non
     known = {*inspect.signature(function).parameters, *SETTINGS, *SYNONYMS, "env_name", "env_kwargs"} - {*MADE_HERE}
     for key, flag in flags.items():
         if key.split(":")[0] not in known:
-            near = did_you_mean(flag.typed, [f"--{name}" for name in known])
+            near = did_you_mean(flag.typed, [f"--{name}" for name in sorted(known)])
             raise UserError(f"{command} has no flag {flag.typed}.{near} See `python -m spinup.run {command} --help`.")
 
 
@@ -184,12 +184,14 @@ def describe(command: str, function: Callable) -> str:
     """The signature and docstring of an algorithm, as text."""
     parameters = inspect.signature(function).parameters.values()
     arguments = "".join(f"    {_as_flag(p)}\n" for p in parameters if p.name not in MADE_HERE)
-    return f"python -m spinup.run {command} --env ENV\n{arguments}\n{inspect.getdoc(function) or ''}"
+    return (
+        f"python -m spinup.run {command} --env ENV, and with their defaults:\n{arguments}"
+        f"    (and the flags that `python -m spinup.run --help` lists)\n\n{inspect.getdoc(function)}"
+    )
 
 
 def _as_flag(parameter: inspect.Parameter) -> str:
-    default = parameter.default
-    return f"--{parameter.name} {getattr(default, '__qualname__', repr(default))}"
+    return f"--{parameter.name} {getattr(parameter.default, '__qualname__', parameter.default)}"
 
 
 def help_text() -> str:
