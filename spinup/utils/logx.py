@@ -16,7 +16,7 @@ _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=3
 
 
 def colorize(text: str, color: str, bold: bool = False) -> str:
-    """``text`` in ``color`` (gray, red, green, yellow, blue, magenta, cyan, white, crimson) on a terminal, else as is."""
+    """``text`` as a terminal shows it in ``color``, one of ``_COLORS``; unchanged where the output is no terminal."""
     if not sys.stdout.isatty():
         return text
     return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
@@ -97,7 +97,7 @@ class Logger:
                 self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%", refresh=False)
 
     def save_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config`` (commonly ``locals()``) to ``config.json``; what JSON lacks becomes an informative string."""
+        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string."""
         config = {"exp_name": self.exp_name, **config} if self.exp_name is not None else dict(config)
         text = json.dumps(convert_json(config), indent=4, sort_keys=True)
         saving.write_atomically(self.output_dir / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
@@ -166,7 +166,7 @@ class EpochLogger(Logger):
             super().log_tabular("Min" + key, low)
 
     def get_stats(self, key: str) -> tuple[Any, Any, Any, Any]:
-        """Mean, standard deviation (ddof 0), minimum and maximum of what is stored under ``key``; None for each if nothing is."""
+        """Mean, standard deviation (ddof 0), minimum and maximum of what ``key`` stores; None each if nothing is."""
         values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
         x = np.concatenate(values) if values else np.empty(0)
         return (x.mean(), x.std(), x.min(), x.max()) if x.size else (None, None, None, None)

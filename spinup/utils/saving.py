@@ -39,8 +39,8 @@ def refuse_existing_run(path: str | Path) -> None:
     """Raise UserError if ``path`` already holds a run, or is a file."""
     if holds_run(path):
         raise UserError(
-            f"{str(path)!r} already holds a run, which would be lost: add --overwrite to replace it, --dt to put the date "
-            "in the new one's name, or choose another --exp_name or --data_dir."
+            f"{str(path)!r} already holds a run, which would be lost: add --overwrite to replace it, --dt to put the "
+            "date in the new one's name, or choose another --exp_name or --data_dir."
         )
     if Path(path).exists() and not Path(path).is_dir():
         raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
@@ -93,7 +93,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
-    """Write ``env.json``, or ``vars.pkl`` for an environment it cannot describe; returns a sentence if neither worked."""
+    """Write ``env.json``, or ``vars.pkl`` for what it cannot describe; returns a sentence if neither worked."""
     spec = _describe_env(env_fn)
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
@@ -242,8 +242,8 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
         if trust or foreign is None:
             raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error
         raise UserError(
-            f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run code when "
-            "loaded: add --trust (trust=True) if the run is your own."
+            f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run code "
+            "when loaded: add --trust (trust=True) if the run is your own."
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
         raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error

@@ -1,5 +1,7 @@
 """What the PyTorch algorithms share: networks, actor-critics, and one step of gradient descent."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -27,7 +29,7 @@ class MLPCategoricalActor(nn.Module):
         self.logits_net = mlp([obs_dim, *hidden_sizes, num_actions], activation)
 
     def forward(self, obs, act=None):
-        """The distribution for ``obs`` ``[B, obs_dim]`` and, where ``act`` ``[B]`` is given, its log-probability ``[B]``."""
+        """The distribution for ``obs`` ``[B, obs_dim]`` and the log-probability ``[B]`` of ``act`` ``[B]``, if given."""
         pi = Categorical(logits=self.logits_net(obs), validate_args=False)
         return pi, None if act is None else pi.log_prob(act)
 
@@ -49,7 +51,7 @@ class MLPGaussianActor(nn.Module):
         self.mu_net = mlp([obs_dim, *hidden_sizes, len(low)], activation)
 
     def forward(self, obs, act=None):
-        """The distribution for ``obs`` ``[B, obs_dim]`` and, where ``act`` ``[B, act_dim]`` is given, its log-density ``[B]``."""
+        """The distribution for ``obs`` ``[B, obs_dim]`` and the log-density ``[B]`` of ``act`` ``[B, act_dim]``, if given."""
         mu = self.act_mid + self.act_half * self.mu_net(obs)
         std = self.act_half * self.log_std.exp()
         # Independent: log-probability, entropy and KL are sums over the dimensions of one action, not averages
@@ -96,15 +98,18 @@ class MLPActorCritic(nn.Module):
             )
         self.v = MLPCritic(obs_dim, hidden_sizes, activation)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self, obs):
-        """NumPy arrays ``a`` ``[B, act_dim]``, ``v`` ``[B]`` and ``logp_a`` ``[B]`` for ``obs`` ``[B, obs_dim]`` (or one observation)."""
+        """Sampled actions ``[B, act_dim]``, values ``[B]`` and the actions' log-probabilities ``[B]``, as NumPy arrays.
+
+        ``obs`` is ``[B, obs_dim]``, or a single observation, which gives results without the leading dimension.
+        """
         obs = as_tensor(obs, self)
         pi, _ = self.pi(obs)
         a = pi.sample()
         return to_numpy(a), to_numpy(self.v(obs)), to_numpy(pi.log_prob(a))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
         pi, _ = self.pi(as_tensor(obs, self))
@@ -154,6 +159,20 @@ def start(seed, device, threads=1):
 def adam(module, lr):
     """Adam over the parameters of ``module``; fused, because on a CPU the default is a loop in Python."""
     return torch.optim.Adam(module.parameters(), lr=lr, fused=True)
+
+
+def side_by_side(*tasks):
+    """Call functions that share nothing at the same time, a thread each, and return their results.
+
+    PyTorch lets go of Python's lock while it computes, so on two cores two networks are fitted in the time of one.
+    """
+
+    def one_threaded(task):
+        torch.set_num_threads(1)  # a setting of each thread
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(one_threaded, tasks))
 
 
 def minimize(optimizer, loss):

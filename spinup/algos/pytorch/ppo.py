@@ -44,16 +44,19 @@ def update(ac, pi_optimizer, v_optimizer, batch, *, clip_ratio, target_kl, train
         logp_old = ac.pi(batch.o, batch.a)[1]
         loss_pi_old = policy_loss(logp_old, logp_old, batch.adv, clip_ratio)
 
-    stop_iter = train_pi_iters
-    for i in range(train_pi_iters):
-        logp = ac.pi(batch.o, batch.a)[1]
-        if target_kl is not None and approx_kl(logp, logp_old) > 1.5 * target_kl:
-            stop_iter = i
-            break
-        core.minimize(pi_optimizer, policy_loss(logp, logp_old, batch.adv, clip_ratio))
-    for _ in range(train_v_iters):
-        core.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+    def fit_policy():
+        for i in range(train_pi_iters):
+            logp = ac.pi(batch.o, batch.a)[1]
+            if target_kl is not None and approx_kl(logp, logp_old) > 1.5 * target_kl:
+                return i
+            core.minimize(pi_optimizer, policy_loss(logp, logp_old, batch.adv, clip_ratio))
+        return train_pi_iters
 
+    def fit_value():
+        for _ in range(train_v_iters):
+            core.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+
+    stop_iter, _ = core.side_by_side(fit_policy, fit_value)
     with torch.no_grad():
         pi, logp = ac.pi(batch.o, batch.a)
         loss_pi = policy_loss(logp, logp_old, batch.adv, clip_ratio)
@@ -98,10 +101,10 @@ def ppo(
 
     Args:
         env_fn: function that builds one copy of a Gymnasium environment.
-        actor_critic: class of an ``nn.Module`` built as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+        actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> actions ``[B, act_dim]`` as a NumPy array, and
-            ``step(obs)`` -> NumPy arrays of actions, values and log-probabilities.
+            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> NumPy actions ``[B, act_dim]``, and
+            ``step(obs)`` -> NumPy actions, values ``[B]`` and log-probabilities ``[B]``.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.

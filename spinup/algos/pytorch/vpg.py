@@ -79,10 +79,10 @@ def vpg(
 
     Args:
         env_fn: function that builds one copy of a Gymnasium environment.
-        actor_critic: class of an ``nn.Module`` built as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+        actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> actions ``[B, act_dim]`` as a NumPy array, and
-            ``step(obs)`` -> NumPy arrays of actions, values and log-probabilities.
+            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> NumPy actions ``[B, act_dim]``, and
+            ``step(obs)`` -> NumPy actions, values ``[B]`` and log-probabilities ``[B]``.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
