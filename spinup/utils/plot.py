@@ -74,7 +74,8 @@ def _draw_curve(axes: "Axes", index: int, curve: Curve) -> None:
     colour = COLOURS[index % len(COLOURS)]
     style = LINE_STYLES[index // len(COLOURS) % len(LINE_STYLES)]
     marker = "o" if len(curve.x) == 1 else None
-    axes.plot(curve.x, curve.y, style, color=colour, label=curve.label, marker=marker, zorder=3)
+    label = curve.label.replace("$", r"\$")  # a dollar, not a formula
+    axes.plot(curve.x, curve.y, style, color=colour, label=label, marker=marker, zorder=3)
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
 
@@ -88,11 +89,13 @@ def _legend_title(curves: Sequence[Curve], estimator: str) -> str | None:
 
 
 def _draw_legend(axes: "Axes", curves: Sequence[Curve], estimator: str) -> None:
-    frame = {"title": _legend_title(curves, estimator), "framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
     if len(curves) <= 6:
-        axes.legend(loc="best", **frame)
+        place: dict = {"loc": "best"}
     else:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, **frame)
+        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    frame = {"framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
+    # handles by name, because matplotlib leaves out labels that begin with an underscore
+    axes.legend(handles=axes.get_lines(), title=_legend_title(curves, estimator), **place, **frame)
 
 
 def _make_curves(groups: dict[str, list[Run]], xaxis: str, value: str, smooth: int, estimator: str) -> list[Curve]:

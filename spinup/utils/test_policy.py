@@ -66,9 +66,10 @@ def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.En
     except Exception as error:  # importing MuJoCo where MUJOCO_GL asks for what is missing raises nearly anything
         if render_mode is None and "MUJOCO_GL" not in os.environ:
             raise
+        graphics = os.environ.get("MUJOCO_GL", "")
         raise UserError(
-            f"the environment of {str(fpath)!r} cannot be made with render_mode={render_mode!r} ({_first_line(error)}); "
-            "use --norender to run it without pictures, and unset MUJOCO_GL if that names a library this machine lacks."
+            f"the environment of {str(fpath)!r} cannot be made with render_mode={render_mode!r} and "
+            f"MUJOCO_GL={graphics!r} ({_first_line(error)}); unset MUJOCO_GL, or use --norender."
         ) from error
 
 
@@ -202,9 +203,10 @@ def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # a half-made viewer fails again when dropped
     traceback.clear_frames(error.__traceback__)
     sys.unraisablehook = hook
+    name = env.spec.id if env.spec else env
     return UserError(
-        f"{env.spec.id if env.spec else env} cannot be drawn here ({_first_line(error)}); set the variable MUJOCO_GL to egl or "
-        "osmesa if it is a MuJoCo environment, or leave out the pictures with --norender and without --video."
+        f"{name} cannot be drawn here ({_first_line(error)}); set the variable MUJOCO_GL to "
+        "egl or osmesa if it is a MuJoCo environment, or use --norender and no --video."
     )
 
 
