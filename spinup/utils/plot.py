@@ -93,7 +93,7 @@ def _draw_legend(axes: "Axes", curves: Sequence[Curve], estimator: str) -> None:
         place: dict = {"loc": "best"}
     else:
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    frame = {"framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
+    frame: dict = {"framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
     # handles by name, because matplotlib leaves out labels that begin with an underscore
     axes.legend(handles=axes.get_lines(), title=_legend_title(curves, estimator), **place, **frame)
 

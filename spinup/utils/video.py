@@ -43,12 +43,11 @@ class VideoWriter:
                 self._ffmpeg.send(None)
             self._ffmpeg.send(np.ascontiguousarray(frame, dtype=np.uint8))
         except (OSError, RuntimeError) as error:
-            raise UserError(f"cannot write the video {str(self.path)!r}: {str(error).splitlines()[0]}") from error
+            raise self._cannot_write(error) from error
 
     def _open(self, size: tuple[int, int]) -> Generator[None, Any, None]:
         import imageio_ffmpeg  # type: ignore[import-untyped]
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         options: dict = {"fps": self.fps, "ffmpeg_log_level": "error"}
         if self.path.suffix.lower() == ".gif":
             filters = _GIF.format(fps=min(self.fps, GIF_FPS))
@@ -58,15 +57,25 @@ class VideoWriter:
             options |= {"macro_block_size": 2, "output_params": ["-f", "mp4"]}  # H.264 needs even sides
         return imageio_ffmpeg.write_frames(str(self._part), size, **options)
 
+    def _cannot_write(self, error: Exception) -> UserError:
+        return UserError(f"cannot write the video {str(self.path)!r}: {str(error).splitlines()[0]}.")
+
     def __enter__(self) -> "VideoWriter":
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._cannot_write(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._ffmpeg is None:
+            return
+        self._ffmpeg.close()
         try:
-            if self._ffmpeg is not None:
-                self._ffmpeg.close()
-                if kind is None:
-                    self._part.replace(self.path)
+            if kind is None:
+                self._part.replace(self.path)
+        except OSError as failure:
+            raise self._cannot_write(failure) from failure
         finally:
             self._part.unlink(missing_ok=True)
 

@@ -1,0 +1,327 @@
+"""Trained agents run, are measured and filmed, on a machine without a display."""
+
+import io
+import re
+import sys
+from contextlib import redirect_stdout
+
+import gymnasium as gym
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from spinup import ppo_pytorch
+from spinup.utils import test_policy as cli
+from spinup.utils.envs import EnvFn
+from spinup.utils.errors import UserError
+from spinup.utils.test_policy import has_display, load_policy_and_env, run_policy
+from spinup.utils.video import VideoWriter
+
+
+def train(env_name, output_dir):
+    settings = {
+        "steps_per_epoch": 200,
+        "epochs": 2,
+        "train_pi_iters": 2,
+        "train_v_iters": 2,
+        "save_freq": 1,
+        "snapshots": True,
+    }
+    logger_kwargs = {"output_dir": output_dir, "exp_name": "tiny"}
+    with redirect_stdout(io.StringIO()):
+        ppo_pytorch(EnvFn(env_name), ac_kwargs={"hidden_sizes": (8,)}, **settings, logger_kwargs=logger_kwargs)
+    return str(output_dir)
+
+
+@pytest.fixture(scope="module")
+def cartpole(tmp_path_factory):
+    return train("CartPole-v1", tmp_path_factory.mktemp("cartpole") / "tiny_s0")
+
+
+@pytest.fixture(scope="module")
+def pendulum(tmp_path_factory):
+    return train("Pendulum-v1", tmp_path_factory.mktemp("pendulum") / "tiny_s0")
+
+
+@pytest.fixture(autouse=True)
+def _no_display(monkeypatch):
+    monkeypatch.setattr(cli, "has_display", lambda: False)
+
+
+def episodes(text):
+    """What each 'Episode' line says: its return and length."""
+    return [(float(r), int(n)) for r, n in re.findall(r"Episode \d+\s+EpRet (\S+)\s+EpLen (\d+)", text)]
+
+
+class Counter(gym.Env):
+    """Rewards 1, 2, 3, ...; terminates or truncates after ``length`` steps; pictures count the steps."""
+
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 as in Gymnasium
+    observation_space = spaces.Box(-1, 1, (1,))
+    action_space = spaces.Box(-0.5, 1, (1,))
+
+    def __init__(self, length=4, truncate=False, render_mode=None, picture=True):
+        self.length, self.truncate, self.render_mode, self.picture = length, truncate, render_mode, picture
+        self.seeds, self.actions, self.closed = [], [], False
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.seeds.append(seed)
+        self.t = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.actions.append(float(action[0]))
+        self.t += 1
+        over = self.t >= self.length
+        return np.zeros(1, np.float32), float(self.t), over and not self.truncate, over and self.truncate, {}
+
+    def render(self):
+        if self.picture is not True:
+            raise self.picture
+        return np.full((30, 41, 3), 20 * self.t, np.uint8)  # an odd width: H.264 cannot have one
+
+    def close(self):
+        self.closed = True
+
+
+def stay(obs):
+    return np.zeros(1)
+
+
+# ---- run_policy ----
+
+
+@pytest.mark.parametrize("truncate", [False, True])
+def test_an_episode_ends_where_the_environment_says(truncate, capsys):
+    env = Counter(truncate=truncate)
+    statistics = run_policy(env, stay, num_episodes=3, render=False)
+    assert statistics == {"AverageEpRet": 10, "StdEpRet": 0, "MinEpRet": 10, "MaxEpRet": 10, "EpLen": 4}
+    out = capsys.readouterr().out
+    assert episodes(out) == [(10, 4)] * 3
+    assert "AverageEpRet" in out and "MaxEpRet" in out and "EpLen" in out
+
+
+def test_the_environment_is_closed_even_by_an_error():
+    env = Counter()
+    with pytest.raises(ZeroDivisionError):
+        run_policy(env, lambda o: 1 / 0, num_episodes=1)
+    assert env.closed
+
+
+@pytest.mark.parametrize(("cap", "length"), [(None, 4), (0, 4), (2, 2), (9, 4)])
+def test_a_cap_on_the_length(cap, length):
+    assert run_policy(Counter(), stay, cap, 2)["EpLen"] == length
+
+
+def test_only_the_first_episode_is_seeded():
+    env = Counter()
+    run_policy(env, stay, num_episodes=3, seed=7)
+    assert env.seeds == [7, None, None]
+
+
+def test_actions_are_clipped_to_the_bounds():
+    env = Counter(length=2)
+    run_policy(env, lambda o: np.array([-3.0]), num_episodes=1)
+    assert env.actions == [-0.5, -0.5]
+
+
+def test_a_line_says_when_nothing_is_shown(capsys):
+    run_policy(Counter(), stay, num_episodes=1)
+    assert "nothing is shown" in capsys.readouterr().out
+    run_policy(Counter(render_mode="human"), stay, num_episodes=1)
+    assert "nothing is shown" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"env": None}, "no environment to run the agent in"),
+        ({"num_episodes": 0}, "--episodes is 0"),
+        ({"max_ep_len": -1}, "--len is -1"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"video": "film.mp4"}, "made with render_mode='rgb_array', not None"),
+        ({"video": "film.avi", "env": Counter(render_mode="rgb_array")}, "'film.avi': expected"),
+    ],
+)
+def test_mistakes_in_python(arguments, message):
+    with pytest.raises(UserError, match=message):
+        run_policy(**{"env": Counter(), "get_action": stay, **arguments})
+
+
+# ---- films ----
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", ".GIF"])
+def test_the_first_three_episodes_are_filmed(suffix, tmp_path):
+    run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=5, video=tmp_path / f"new/film{suffix}")
+    frames = iio.imread(tmp_path / f"new/film{suffix}", index=None)
+    assert len(frames) == 3 * (4 + 1)  # the first observation has a picture too
+    assert [int(f.mean().round(-1)) for f in frames[:5]] == pytest.approx([0, 20, 40, 60, 80], abs=10)
+    assert [p.name for p in (tmp_path / "new").iterdir()] == [f"film{suffix}"]
+
+
+def test_films_play_at_the_speed_of_the_environment(tmp_path):
+    run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=1, video=tmp_path / "film.mp4")
+    run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=1, video=tmp_path / "film.gif")
+    assert iio.immeta(tmp_path / "film.mp4")["fps"] == 10
+    assert iio.immeta(tmp_path / "film.gif")["duration"] == 100  # ms a frame
+
+
+def test_gifs_are_not_faster_than_browsers_play(tmp_path):
+    with VideoWriter(tmp_path / "film.gif", fps=100) as film:
+        for i in range(20):
+            film.append(np.full((16, 16, 3), 10 * i, np.uint8))
+    assert len(iio.imread(tmp_path / "film.gif", index=None)) == pytest.approx(10, abs=1)
+    assert iio.immeta(tmp_path / "film.gif")["duration"] == 20
+
+
+def test_an_error_leaves_no_half_film_and_keeps_the_old_one(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), VideoWriter(tmp_path / "film.mp4", fps=10) as film:
+        film.append(np.zeros((16, 16, 3), np.uint8))
+        raise ZeroDivisionError
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("film.mp4", b"old")]
+
+
+def test_a_simulator_that_cannot_draw_gets_a_sentence(tmp_path):
+    for error in (RuntimeError("no OpenGL\nmore"), AttributeError()):
+        env = Counter(render_mode="rgb_array", picture=error)
+        with pytest.raises(UserError, match=r"cannot be drawn here \((no OpenGL|AttributeError)\).*MUJOCO_GL"):
+            run_policy(env, stay, num_episodes=1, video=tmp_path / "film.gif")
+        assert env.closed
+    assert not list(tmp_path.glob("*film*"))
+
+
+def test_a_film_where_no_file_can_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write the video"):
+        run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=1, video=tmp_path / "file/film.mp4")
+
+
+# ---- a trained agent ----
+
+
+def test_evaluations_repeat(cartpole, capsys):
+    def play(*flags):
+        cli.main([cartpole, "-n", "4", *flags])
+        return episodes(capsys.readouterr().out)
+
+    assert play() == play()
+    assert play() != play("--seed", "1")
+    assert play("--stochastic") == play()
+    assert play("-l", "5") == [(5.0, 5)] * 4
+
+
+def test_deterministic_takes_the_mode(pendulum):
+    obs = np.array([1.0, 0.0, 0.0], np.float32)
+    env, sampled = load_policy_and_env(pendulum)
+    _, mode = load_policy_and_env(pendulum, deterministic=True)
+    assert len({float(sampled(obs)[0]) for _ in range(20)}) > 1
+    assert len({float(mode(obs)[0]) for _ in range(20)}) == 1
+    far = [float(sampled(obs)[0]) for _ in range(500)]
+    assert env.action_space.low[0] <= min(far) and max(far) <= env.action_space.high[0]
+
+
+def test_the_agent_decides_what_it_does_by_default():
+    class Agent:
+        deterministic_by_default = True
+
+        def act(self, obs, deterministic=False):
+            return deterministic
+
+    assert cli._make_policy(Agent(), None, None)(0) is True
+    assert cli._make_policy(Agent(), None, False)(0) is False
+
+
+def test_snapshots(cartpole):
+    obs = np.zeros(4, np.float32)
+    (_, first), (_, last) = (load_policy_and_env(cartpole, itr=i, deterministic=True) for i in (0, "last"))
+    assert first(obs) in (0, 1) and last(obs) in (0, 1)
+    with pytest.raises(UserError, match="no snapshot 5: it has 0, 1"):
+        cli.main([cartpole, "-i", "5"])
+
+
+def test_films_from_the_command_line(cartpole, tmp_path, capsys):
+    cli.main([cartpole, "-n", "2", "-l", "10", "--video", "film.gif"])
+    lengths = [n for _, n in episodes(capsys.readouterr().out)]
+    frames = iio.imread(tmp_path / "film.gif", index=None)
+    assert frames.shape == (sum(lengths) + 2, 400, 600, 3)
+    assert frames[0].std() > 10  # something is drawn
+
+
+def test_without_a_display_there_are_numbers(cartpole, capsys):
+    cli.main([cartpole, "-n", "1"])
+    out = capsys.readouterr().out
+    assert "no display" in out and len(episodes(out)) == 1
+    cli.main([cartpole, "-n", "1", "--norender"])
+    assert "no display" not in capsys.readouterr().out
+
+
+def test_the_window_is_asked_for_where_there_is_one(cartpole, monkeypatch):
+    modes = []
+
+    def load_env(path, trust, render_mode):
+        modes.append(render_mode)
+        return Counter(render_mode=render_mode)
+
+    monkeypatch.setattr(cli, "has_display", lambda: True)
+    monkeypatch.setattr(cli.saving, "load", lambda *args: type("Agent", (), {"act": staticmethod(stay)}))
+    monkeypatch.setattr(cli.saving, "load_env", load_env)
+    for flags in ([], ["--norender"], ["--video", "a.gif"]):
+        cli.main([cartpole, "-n", "1", *flags])
+    assert modes == ["human", None, "rgb_array"]
+
+
+def test_without_its_environment_an_agent_can_run_in_another(cartpole, tmp_path, capsys):
+    import shutil
+
+    run = shutil.copytree(cartpole, tmp_path / "run")
+    (run / "env.json").unlink()
+    env, get_action = load_policy_and_env(run)
+    assert env is None and "make it yourself" in capsys.readouterr().out
+    assert run_policy(gym.make("CartPole-v1"), get_action, num_episodes=1)["EpLen"] > 1
+    with pytest.raises(UserError, match="make it yourself"):
+        cli.main([str(run), "-n", "1"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["-n", "0"], "--episodes is 0"),
+        (["-l", "-2"], "--len is -2"),
+        (["--video", "film.webm"], "'film.webm': expected a file name that ends in .mp4 or .gif"),
+        (["--determinstic"], "unknown argument '--determinstic'. Did you mean '--deterministic'"),
+        (["-d", "--stochastic"], "not allowed with"),
+        (["-i", "last"], "invalid int value: 'last'"),
+    ],
+)
+def test_mistakes_on_the_command_line(cartpole, flags, message):
+    with pytest.raises(UserError, match=message):
+        cli.main([cartpole, *flags])
+
+
+def test_a_path_that_is_not_a_run(tmp_path):
+    with pytest.raises(UserError, match="is not a run"):
+        cli.main([str(tmp_path)])
+
+
+def test_graphics_that_this_machine_lacks_get_a_sentence(cartpole, monkeypatch):
+    def load_env(*args):
+        raise AttributeError("'NoneType' object has no attribute 'glGetError'")
+
+    monkeypatch.setattr(cli.saving, "load_env", load_env)
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    with pytest.raises(UserError, match=r"MUJOCO_GL='osmesa'.*unset MUJOCO_GL"):
+        cli.main([cartpole, "--norender"])
+
+
+def test_a_display_that_is_not_named_is_none(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not has_display()
+    monkeypatch.setenv("DISPLAY", ":9")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # a driver without windows
+    assert not has_display()
