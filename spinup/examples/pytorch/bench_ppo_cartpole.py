@@ -1,7 +1,7 @@
 """How do network size and activation affect PPO on CartPole? A grid of 4 experiments, each with several seeds.
 
-    python -m spinup.examples.pytorch.bench_ppo_cartpole --num_runs 3
-    python -m spinup.run plot data/ppo-pyt-bench
+``python -m spinup.examples.pytorch.bench_ppo_cartpole`` runs it, ``python -m spinup.run plot data/ppo-pyt-bench`` shows
+the answer.
 """
 
 import argparse

@@ -1,0 +1,204 @@
+"""The style of DESIGN, section by section, read from the source itself."""
+
+import ast
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import spinup
+
+PACKAGE = Path(spinup.__file__).parent
+ROOT = PACKAGE.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted([*ROOT.glob("tests/*.py"), *ROOT.glob("bench/*.py")])
+
+FRAMEWORKS = {"torch", "jax", "jaxlib", "flax", "optax", "tensorflow", "mpi4py", "ray"}
+ALGORITHM_LINES, BODY_LINES, NESTED_DEFS = 250, 50, 2
+EQUATIONS = {
+    "vpg": ["policy_loss", "value_loss"],
+    "trpo": ["surrogate", "mean_kl", "hessian_vector_product", "conjugate_gradient", "line_search", "value_loss"],
+    "ppo": ["policy_loss", "value_loss", "approx_kl"],
+    "dqn": ["td_target", "q_loss"],
+    "ddpg": ["td_target", "q_loss", "pi_loss"],
+    "td3": ["target_action", "td_target", "q_loss", "pi_loss"],
+    "sac": ["td_target", "q_loss", "pi_loss", "alpha_loss"],
+}
+# An algorithm's equations are documented, with their symbols, at the top of the file.
+EQUATION_MODULES = {f"spinup.algos.{backend}.{algo}" for backend, algos in spinup.ALGORITHMS.items() for algo in algos}
+ALGORITHMS = [
+    pytest.param(backend, algo, id=f"{backend}-{algo}")
+    for backend, algos in spinup.ALGORITHMS.items()
+    for algo in algos
+]
+
+
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(nodes):
+    """Full names of the modules that ``nodes`` import."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_at_once(tree):
+    """What a module imports when it is itself imported, not when a function of it is called."""
+    nodes, found = list(tree.body), []
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"):
+            continue
+        found.append(node)
+        nodes.extend(ast.iter_child_nodes(node))
+    return imports(found)
+
+
+def functions(tree):
+    """Every function with how deep it is nested in others (1: not at all)."""
+    stack = [(tree, 0)]
+    while stack:
+        node, depth = stack.pop()
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function:
+            yield node, depth + 1
+        stack.extend((child, depth + is_function) for child in ast.iter_child_nodes(node))
+
+
+def body_lines(function):
+    """Lines of the body, without the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def public_functions(path):
+    return [node.name for node in parse(path).body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+
+
+def algorithm_file(backend, algo):
+    return PACKAGE / "algos" / backend / f"{algo}.py"
+
+
+# ---- who may import whom ----
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if "algos" not in p.parts and "examples" not in p.parts], ids=name_of
+)
+def test_imports_no_framework_until_asked(path):
+    at_once = {name.split(".")[0] for name in imported_at_once(parse(path))}
+    allowed = {"mpi4py", "torch", "tensorflow"} if path.stem.startswith("mpi_") else set()
+    assert not at_once & (FRAMEWORKS - allowed)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("utils/*.py")), ids=name_of)
+def test_utils_do_not_know_the_algorithms(path):
+    assert not [name for name in imported_at_once(parse(path)) if name.startswith("spinup.algos")]
+
+
+@pytest.mark.parametrize(("backend", "algo"), ALGORITHMS)
+def test_algorithms_import_only_their_core_and_utils(backend, algo):
+    ours = {name for name in imports(ast.walk(parse(algorithm_file(backend, algo)))) if name.startswith("spinup.")}
+    core = f"spinup.algos.{backend}"
+    assert all(name in (core, f"{core}.core") or name.startswith((f"{core}.core.", "spinup.utils")) for name in ours)
+
+
+def test_everything_imported_is_a_declared_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = sum(project["optional-dependencies"].values(), project["dependencies"])
+    declared = {re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+    declared |= {"pygame-ce", "box2d", "mujoco"}  # by way of Gymnasium's extras
+    imported = {name.split(".")[0] for path in MODULES for name in imports(ast.walk(parse(path)))}
+    homes = packages_distributions()
+    for name in imported - set(sys.stdlib_module_names) - {"spinup", ""}:
+        assert {home.lower().replace("_", "-") for home in homes.get(name, [name])} & declared, name
+
+
+def test_importing_the_package_is_light():
+    code = f"import sys, spinup; print(*{FRAMEWORKS | {'numpy', 'gymnasium', 'matplotlib'}} & set(sys.modules))"
+    start = time.perf_counter()
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == ""
+    assert time.perf_counter() - start < 1.0  # mostly the interpreter itself
+
+
+# ---- the size of things ----
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=name_of)
+def test_functions_are_short_and_flat(path):
+    for function, depth in functions(parse(path)):
+        assert body_lines(function) <= BODY_LINES, f"{function.name} is too long"
+        assert depth <= NESTED_DEFS, f"{function.name} is nested too deep"
+
+
+@pytest.mark.parametrize(("backend", "algo"), ALGORITHMS)
+def test_algorithm_files_are_short(backend, algo):
+    assert len(algorithm_file(backend, algo).read_text(encoding="utf-8").splitlines()) <= ALGORITHM_LINES
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize(("backend", "algo"), ALGORITHMS)
+def test_the_equations_have_their_names(backend, algo):
+    path = algorithm_file(backend, algo)
+    assert set(EQUATIONS[algo]) <= set(public_functions(path))
+    numbered = re.findall(r"\((\d+)\)", ast.get_docstring(parse(path)))
+    quoted = re.findall(r"# \((\d+)\)", path.read_text(encoding="utf-8"))
+    assert set(quoted) <= set(numbered), "a line cites an equation that the docstring does not have"
+
+
+@pytest.mark.parametrize("algo", sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos}))
+def test_the_same_names_in_the_same_order_in_every_backend(algo):
+    names = {
+        backend: public_functions(algorithm_file(backend, algo))
+        for backend, algos in spinup.ALGORITHMS.items()
+        if algo in algos
+    }
+    first, *others = names.values()
+    assert all(other == first for other in others), names
+    assert first[-2:] == ["update", algo], "an algorithm file ends with its update and its training function"
+
+
+def test_the_buffers_have_the_shared_equations():
+    assert {"discount_cumsum", "gae"} <= set(public_functions(PACKAGE / "utils" / "buffers.py"))
+
+
+# ---- any machine ----
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=name_of)
+def test_nothing_assumes_one_operating_system(path):
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not node.value.startswith("/" + "tmp"), f"line {node.lineno}: use tempfile"
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node) != "os.fork", f"line {node.lineno}: use subprocess"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_public_names_have_docstrings(path):
+    tree = parse(path)
+    assert ast.get_docstring(tree) or path.name == "__init__.py"
+    for node in tree.body:
+        is_public = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+        if is_public and name_of(path) not in EQUATION_MODULES:
+            assert ast.get_docstring(node), f"{node.name} has none"
