@@ -5,6 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgba
 from scipy.stats import trim_mean
 
@@ -169,6 +172,14 @@ def test_smoothing_is_a_centred_average_of_what_there_is():
     np.testing.assert_allclose(curves.smooth_values(y, 3), [1.5, 3, 4, np.nan, 10])
     np.testing.assert_allclose(curves.smooth_values(np.arange(4.0), 100), [1.5] * 4)
     np.testing.assert_array_equal(curves.smooth_values(y, 1), y)
+
+
+@given(arrays(float, st.integers(1, 20), elements=st.floats(-100, 100) | st.just(np.nan)), st.integers(1, 30))
+def test_smoothing_agrees_with_a_loop(y, window):
+    before, after = window - 1 - (window - 1) // 2, (window - 1) // 2
+    windows = [y[max(i - before, 0) : i + after + 1] for i in range(len(y))]
+    expected = [np.nan if np.isnan(y[i]) else np.nanmean(w) for i, w in enumerate(windows)]
+    np.testing.assert_allclose(curves.smooth_values(y, window), expected, atol=1e-9)
 
 
 def test_smoothing_leaves_its_input_alone(data):

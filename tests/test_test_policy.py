@@ -210,7 +210,7 @@ def test_evaluations_repeat(cartpole, capsys):
 
     assert play() == play()
     assert play() != play("--seed", "1")
-    assert play("--stochastic") == play()
+    assert play("--stochastic") == play() != play("-d")
     assert play("-l", "5") == [(5.0, 5)] * 4
 
 

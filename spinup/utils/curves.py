@@ -271,7 +271,7 @@ def make_curve(label: str, runs: Sequence[Run], xaxis: str, value: str, window: 
     if not len(x):
         raise UserError(f"the runs of {label!r} have no {xaxis!r} in common; show them apart with --count.")
     longest = max(x[-1] for _, x, _ in points)
-    if longest > x[-1]:
+    if longest - x[-1] > 0.05 * (longest - x[0]):
         print(
             f"note: the runs of {label!r} end between {x[-1]:g} and {longest:g} {xaxis}: the curve ends where the "
             "shortest does; --count shows each in full, --exclude leaves one out."

@@ -247,7 +247,7 @@ def _require_screen() -> None:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="plot",
+        prog="python -m spinup.run plot",
         description="Plot learning curves. Runs that share an exp_name (and environment) are averaged into one curve.",
         epilog="Directories come first: plot data/cmd_ppo data/cmd_vpg --smooth 5 --save curves.png",
     )

@@ -231,17 +231,20 @@ def has_display() -> bool:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="test_policy", description="Watch, measure or film a trained agent.")
+    parser = ArgumentParser(
+        prog="python -m spinup.run test_policy", description="Watch, measure or film a trained agent."
+    )
     add = parser.add_argument
     add("fpath", help="output directory of a run")
     add("-l", "--len", type=int, default=0, help="cut episodes after LEN steps (default: 0, no cap)")
     add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
     add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
     add("-i", "--itr", type=int, default=-1, help="which snapshot of the agent to load (default: -1, the last)")
+    likely, default = "take the most likely actions", "the agent's own choice, which is to sample for VPG, TRPO and PPO"
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("-d", "--deterministic", action="store_true", default=None, help="take the most likely actions")
+    mode.add_argument("-d", "--deterministic", action="store_const", const=True, help=f"{likely} (default: {default})")
     mode.add_argument(
-        "--stochastic", dest="deterministic", action="store_false", help="sample the actions, as training did"
+        "--stochastic", dest="deterministic", action="store_const", const=False, help="sample the actions"
     )
     filming = (
         f"film the first {FILMED_EPISODES} episodes (or -n, if fewer) to FILE (.mp4, .gif) instead of showing them"
