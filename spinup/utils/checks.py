@@ -16,11 +16,15 @@ class Rule(NamedTuple):
 
 
 def _integer(low: int) -> Rule:
-    return Rule(lambda x: isinstance(x, Integral) and not isinstance(x, bool) and x >= low, f"an integer >= {low}")
+    return Rule(lambda x: _is_a(Integral, x) and x >= low, f"an integer >= {low}")
 
 
-def _number(holds: Callable[[float], bool], expected: str) -> Rule:
-    return Rule(lambda x: isinstance(x, Real) and not isinstance(x, bool) and bool(holds(float(x))), expected)
+def _number(holds: Callable[[Any], bool], expected: str) -> Rule:
+    return Rule(lambda x: _is_a(Real, x) and bool(holds(x)), expected)
+
+
+def _is_a(kind: type, x: Any) -> bool:
+    return isinstance(x, kind) and not isinstance(x, bool)
 
 
 def _optional(rule: Rule) -> Rule:

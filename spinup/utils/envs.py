@@ -105,8 +105,7 @@ def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kw
     limit = env.spec.max_episode_steps if env.spec else None
     if max_ep_len is not None and (limit is None or max_ep_len < limit):
         env = gym.wrappers.TimeLimit(env, max_ep_len)
-    if isinstance(env.action_space, spaces.Discrete) and env.action_space.start != 0:
-        env = _count_actions_from_zero(env)
+    env = _count_actions_from_zero(env)
     space, name = env.observation_space, env.spec.id if env.spec else type(env.unwrapped).__name__
     if _has_image(space):
         raise UserError(
@@ -121,8 +120,10 @@ def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kw
 
 
 def _count_actions_from_zero(env: gym.Env) -> gym.Env:
-    start = env.action_space.start
-    return gym.wrappers.TransformAction(env, lambda a: a + start, spaces.Discrete(int(env.action_space.n)))
+    space = env.action_space
+    if not isinstance(space, spaces.Discrete) or space.start == 0:
+        return env
+    return gym.wrappers.TransformAction(env, lambda a: a + space.start, spaces.Discrete(int(space.n)))
 
 
 def _has_image(space: spaces.Space) -> bool:

@@ -144,7 +144,7 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
         )
     with (run / "vars.pkl").open("rb") as file:
         env_fn = pickle.load(file)["env_fn"]
-    return make_env(env_fn, **({"render_mode": render_mode} if render_mode else {}))
+    return make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
 
 
 def _make_from_spec(saved: dict[str, Any], trust: bool, render_mode: str | None) -> gym.Env:
