@@ -28,11 +28,14 @@ class EnvFn:
         env_name: a Gymnasium id; a module before a colon is imported first, to register its environments.
         env_kwargs: keyword arguments for the environment.
 
-    Raises (when called):
-        UserError: unknown name (near ones are suggested), missing module, or keyword arguments it does not take.
+    Raises:
+        UserError: if ``env_kwargs`` is not a dict; when called, for an unknown name (near ones are suggested), a
+            missing module, or keyword arguments it does not take.
     """
 
-    def __init__(self, env_name: str, env_kwargs: dict[str, Any] | None = None):
+    def __init__(self, env_name: str, env_kwargs: Mapping[str, Any] | None = None):
+        if not isinstance(env_kwargs, Mapping | None):
+            raise UserError(f"env_kwargs={env_kwargs!r} will not do: expected a dict of arguments for the environment.")
         self.env_name, self.env_kwargs = env_name, dict(env_kwargs or {})
 
     def __call__(self, **kwargs: Any) -> gym.Env:
@@ -42,16 +45,15 @@ class EnvFn:
         try:
             with warnings.catch_warnings(record=True) as raised:  # told only if the environment is built after all
                 env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
-        except TypeError as error:
+        except gym.error.UnregisteredEnv:
+            raise UserError(f"There is no environment {self.env_name!r}.{_suggest_env(self.env_name)}") from None
+        except (ImportError, gym.error.Error) as error:
+            hint = _suggest_env(self.env_name)
+            raise UserError(f"The environment {self.env_name!r} cannot be built ({_reason(error)}).{hint}") from error
+        except Exception as error:  # an environment may raise anything about arguments that it does not like
             if not self.env_kwargs:
                 raise
-            raise UserError(f"{self.env_name} does not take env_kwargs {self.env_kwargs}: {error}.") from error
-        except (ImportError, gym.error.DependencyNotInstalled) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            hint = _suggest_env(self.env_name)
-            raise UserError(f"The environment {self.env_name!r} cannot be built ({reason}).{hint}") from error
-        except gym.error.Error:
-            raise UserError(f"There is no environment {self.env_name!r}.{_suggest_env(self.env_name)}") from None
+            raise UserError(f"{self.env_name} refuses env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
         for warning in raised:
             warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return env
@@ -65,6 +67,8 @@ def import_module_of(env_name: str) -> None:
     module, colon, _ = env_name.rpartition(":")
     if not colon:
         return
+    if not all(module.split(".")):
+        raise UserError(f"{env_name!r} names no module before its colon: give it as my_module:MyEnv-v0.")
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -74,20 +78,27 @@ def import_module_of(env_name: str) -> None:
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    """What went wrong, without what Gymnasium appends about how it was called."""
+    told = str(error).partition(" was raised from the environment creator")[0]
+    return next(iter(told.splitlines()), type(error).__name__).rstrip(".")
+
+
 def _suggest_env(env_name: str) -> str:
-    """The current version of ``env_name``, or the names that come near it."""
+    """The current version of ``env_name``, or the names that come near it; nothing if it is the current version."""
     newest: dict[str, gym.envs.registration.EnvSpec] = {}
     for spec in gym.registry.values():
         if spec.namespace is None and (spec.version or 0) >= (newest.get(spec.name, spec).version or 0):
             newest[spec.name] = spec
-    wanted = re.sub(r"-v\d+$", "", env_name.rpartition(":")[2])
+    env_id = env_name.rpartition(":")[2]
+    wanted = re.sub(r"-v\d+$", "", env_id)
     for name, spec in newest.items():
-        if name.lower() == wanted.lower() and spec.id != env_name:
-            return f" Did you mean {spec.id!r}?"
+        if name.lower() == wanted.lower():
+            return f" Did you mean {spec.id!r}?" if spec.id != env_id else ""
     ids = {name.lower(): spec.id for name, spec in newest.items()}
     hint = did_you_mean(wanted.lower(), ids)
-    for name, env_id in ids.items():
-        hint = hint.replace(repr(name), repr(env_id))
+    for name, near in ids.items():
+        hint = hint.replace(repr(name), repr(near))
     return hint or " Environments of your own are given as module:EnvId."
 
 
