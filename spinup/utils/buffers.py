@@ -14,12 +14,12 @@ def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarr
     Args:
         x: ``[T, ...]``, time first.
         discount: factor a step.
-        cut: ``[T, ...]`` bool, true where an episode ended: no sum reaches across it.
+        cut: ``[T, ...]``, bool or 0 and 1: true where an episode ended, so that no sum reaches across it.
     """
-    y = np.zeros_like(x)
-    running = np.zeros_like(x[0])
+    y = np.zeros(x.shape, np.result_type(x, np.float32))
+    running = np.zeros_like(y[0])
     for t in reversed(range(len(x))):
-        y[t] = running = x[t] + discount * ~cut[t] * running
+        y[t] = running = x[t] + discount * (1 - cut[t]) * running
     return y
 
 
@@ -35,12 +35,12 @@ def gae(
         r: rewards ``[T, ...]``.
         v: values ``V(o)`` of the observations acted on.
         v2: values ``V(o2)`` of their true successors.
-        d: bool, terminated.
-        cut: bool, terminated or truncated.
+        d: bool or 0 and 1, terminated.
+        cut: the same, terminated or truncated.
         gamma: discount factor.
         lam: 0 gives the one-step advantage, 1 the full return minus the value.
     """
-    delta = r + gamma * ~d * v2 - v
+    delta = r + gamma * (1 - d) * v2 - v
     return discount_cumsum(delta, gamma * lam, cut)
 
 
