@@ -10,7 +10,7 @@
 import importlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -45,11 +45,10 @@ class EnvFn:
         try:
             with warnings.catch_warnings(record=True) as raised:  # told only if the environment is built after all
                 env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
-        except gym.error.UnregisteredEnv:
-            raise UserError(f"There is no environment {self.env_name!r}.{_suggest_env(self.env_name)}") from None
         except (ImportError, gym.error.Error) as error:
-            hint = _suggest_env(self.env_name)
-            raise UserError(f"The environment {self.env_name!r} cannot be built ({_reason(error)}).{hint}") from error
+            known = self.env_name.rpartition(":")[2] in gym.registry
+            problem = "cannot be built (" + _reason(error) + ")" if known else "does not exist"
+            raise UserError(f"The environment {self.env_name!r} {problem}.{_suggest_env(self.env_name)}") from error
         except Exception as error:  # an environment may raise anything about arguments that it does not like
             if not self.env_kwargs:
                 raise
