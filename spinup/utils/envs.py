@@ -47,7 +47,7 @@ class EnvFn:
                 env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
         except (ImportError, gym.error.Error) as error:
             known = self.env_name.rpartition(":")[2] in gym.registry
-            problem = "cannot be built (" + _reason(error) + ")" if known else "does not exist"
+            problem = f"cannot be built ({_reason(error)})" if known else "does not exist"
             raise UserError(f"The environment {self.env_name!r} {problem}.{_suggest_env(self.env_name)}") from error
         except Exception as error:  # an environment may raise anything about arguments that it does not like
             if not self.env_kwargs:
