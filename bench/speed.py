@@ -1,0 +1,227 @@
+"""How fast does it train? Environment steps per second beside other libraries, as a Markdown table.
+
+    python bench/speed.py [--env HalfCheetah-v5] [--epochs 11] [--pairs 3] [--threads 1 2] [--only TEXT] [--json FILE]
+
+A number is the speed of whole training (acting, simulating, learning, logging) after the first epoch, which warms up.
+Each measurement is a process of its own. A round measures every row with every number of threads, and every second
+round runs backwards, so that a machine that slows down slows all rows alike. Each row counts with the number of threads
+that suits it best, because small networks often learn faster on one. A ratio is the median over rounds.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+STEPS_PER_EPOCH, NUM_ENVS, ITERATIONS = 4000, 4, 80
+HIDDEN_SIZES = [64, 64]
+LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sbx-rl")
+NOTE = f"""\
+Alike everywhere: {NUM_ENVS} environments, {STEPS_PER_EPOCH} steps an epoch, full batches, tanh networks {HIDDEN_SIZES},
+gamma 0.99, lambda 0.97.
+
+- equal work (the headline): target_kl None, so that both sides take all {ITERATIONS} policy and value steps.
+- early stop: target_kl 0.01, exceeded 1.5 times. The work then differs: ours stops the policy and still takes
+  {ITERATIONS} value steps; Stable-Baselines3 takes policy and value steps together and stops both.
+- VPG takes 1 policy and {ITERATIONS} value steps an epoch, which is less work than the PPO it is compared with.
+- Stable-Baselines3 also clips gradients, as it does by default."""
+
+
+# ---- how to train: each returns the steps per second after the first epoch ----
+
+
+def train_ours(env: str, epochs: int, algorithm: str, **kwargs) -> float:
+    """Train one of our on-policy algorithms, ``algorithm`` being its name in the package (``ppo_pytorch``)."""
+    import spinup
+    from spinup.utils.envs import EnvFn
+
+    with tempfile.TemporaryDirectory() as folder:
+        getattr(spinup, algorithm)(
+            EnvFn(env),
+            ac_kwargs={"hidden_sizes": HIDDEN_SIZES},
+            steps_per_epoch=STEPS_PER_EPOCH,
+            num_envs=NUM_ENVS,
+            epochs=epochs,
+            logger_kwargs={"output_dir": folder},
+            **kwargs,
+        )
+        header, *rows = [line.split("\t") for line in (Path(folder) / "progress.txt").read_text().splitlines()]
+    times = [float(row[header.index("Time")]) for row in rows]
+    return STEPS_PER_EPOCH * (epochs - 1) / (times[-1] - times[0])
+
+
+def train_sb3_ppo(env: str, epochs: int, module: str = "stable_baselines3", **kwargs) -> float:
+    """Train PPO of Stable-Baselines3, or of a ``module`` with the same interface."""
+    from stable_baselines3.common.env_util import make_vec_env
+
+    ppo = importlib.import_module(module).PPO(
+        "MlpPolicy",
+        make_vec_env(env, n_envs=NUM_ENVS, seed=0),
+        n_steps=STEPS_PER_EPOCH // NUM_ENVS,
+        batch_size=STEPS_PER_EPOCH,
+        n_epochs=ITERATIONS,
+        gamma=0.99,
+        gae_lambda=0.97,
+        policy_kwargs={"net_arch": {"pi": HIDDEN_SIZES, "vf": HIDDEN_SIZES}},  # tanh, by default
+        device="cpu",
+        seed=0,
+        **kwargs,
+    )
+    ppo.learn(STEPS_PER_EPOCH)
+    start = time.perf_counter()
+    ppo.learn(STEPS_PER_EPOCH * (epochs - 1), reset_num_timesteps=False)
+    return STEPS_PER_EPOCH * (epochs - 1) / (time.perf_counter() - start)
+
+
+# ---- rows ----
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what is trained, how, and the name of the row it is compared with."""
+
+    name: str
+    train: Callable[..., float]
+    options: dict = field(default_factory=dict)
+    baseline: str | None = None
+
+
+SB3_EQUAL, SB3_EARLY = "Stable-Baselines3 PPO, equal work", "Stable-Baselines3 PPO, early stop"
+ROWS = [
+    Row(SB3_EQUAL, train_sb3_ppo),
+    Row("spinup PPO (PyTorch), equal work", train_ours, {"algorithm": "ppo_pytorch", "target_kl": None}, SB3_EQUAL),
+    Row("spinup VPG (PyTorch)", train_ours, {"algorithm": "vpg_pytorch"}, SB3_EQUAL),
+    Row(SB3_EARLY, train_sb3_ppo, {"target_kl": 0.01}),
+    Row("spinup PPO (PyTorch), early stop", train_ours, {"algorithm": "ppo_pytorch"}, SB3_EARLY),
+]
+if importlib.util.find_spec("sbx"):
+    ROWS.append(Row("SBX PPO (JAX), equal work", train_sb3_ppo, {"module": "sbx"}, SB3_EQUAL))
+
+
+def choose(text: str) -> list[Row]:
+    """The rows whose names hold ``text``, and their baselines."""
+    chosen = {row.name: row for row in ROWS if text.lower() in row.name.lower()}
+    baselines = {row.baseline for row in chosen.values()}
+    return [row for row in ROWS if row.name in chosen or row.name in baselines]
+
+
+# ---- measuring ----
+
+
+def measure(row: Row, threads: int, args: argparse.Namespace) -> float:
+    """Measure ``row`` in a new process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "speed.json"
+        command = [sys.executable, __file__, "--env", args.env, "--epochs", str(args.epochs)]
+        command += ["--measure", row.name, "--json", str(result)]
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{done.stderr}\nerror: {row.name} could not be measured.")
+        return json.loads(result.read_text())
+
+
+def measure_all(rows: list[Row], args: argparse.Namespace) -> dict[tuple[str, int], list[float]]:
+    """Steps per second of every row with every number of threads, in each of ``args.pairs`` rounds."""
+    pairs = [(row, threads) for row in rows for threads in args.threads]
+    speeds: dict[tuple[str, int], list[float]] = {(row.name, threads): [] for row, threads in pairs}
+    for number in range(args.pairs):
+        for row, threads in pairs if number % 2 == 0 else reversed(pairs):
+            speed = measure(row, threads, args)
+            speeds[row.name, threads].append(speed)
+            print(f"round {number + 1}/{args.pairs}: {row.name}, threads {threads}: {speed:.0f}", file=sys.stderr)
+    return speeds
+
+
+def summarise(rows: list[Row], speeds: dict[tuple[str, int], list[float]]) -> list[dict]:
+    """For each row: its best number of threads, the median speed with it, and the median ratio to its baseline."""
+    summaries: dict[str, dict] = {}
+    for row in rows:  # baselines stand above the rows that name them
+        medians = {t: statistics.median(each) for (name, t), each in speeds.items() if name == row.name}
+        best = max(medians, key=medians.__getitem__)
+        each = speeds[row.name, best]
+        summary = {"name": row.name, "baseline": row.baseline, "threads": best, "steps_per_second": each}
+        summary |= {"median": medians[best], "medians_by_threads": medians}
+        if row.baseline:
+            theirs = summaries[row.baseline]["steps_per_second"]
+            summary["ratios"] = [mine / their for mine, their in zip(each, theirs, strict=True)]
+            summary["ratio"] = statistics.median(summary["ratios"])
+        summaries[row.name] = summary
+    return list(summaries.values())
+
+
+# ---- reporting ----
+
+
+def describe_machine() -> dict[str, str | int]:
+    """What the numbers depend on."""
+    import psutil
+
+    cpu_info = Path("/proc/cpuinfo")  # on Linux, where `platform` does not know the processor's name
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    installed = [f"{name} {version(name)}" for name in LIBRARIES if importlib.util.find_spec(name.split("-")[0])]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": psutil.cpu_count(logical=False) or 0,
+        "logical cores": psutil.cpu_count() or 0,
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "libraries": ", ".join(installed),
+    }
+
+
+def report(args: argparse.Namespace, machine: dict, summaries: list[dict]) -> str:
+    """The table, and what is needed to read it."""
+    lines = [f"{args.env}, {args.epochs} epochs, {args.pairs} rounds", ""]
+    lines += [f"- {key}: {value}" for key, value in machine.items()]
+    lines += ["", "| | steps/s, median | each round | threads | times its baseline | baseline |", "|---" * 6 + "|"]
+    for row in summaries:
+        each = " ".join(f"{speed:.0f}" for speed in row["steps_per_second"])
+        threads = f"{row['threads']} of {', '.join(map(str, row['medians_by_threads']))}"
+        ratio = f"**{row['ratio']:.2f}** | {row['baseline']}" if row["baseline"] else "|"
+        lines.append(f"| {row['name']} | {row['median']:.0f} | {each} | {threads} | {ratio} |")
+    return "\n".join([*lines, "", NOTE])
+
+
+def main() -> None:
+    """Measure the rows and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--env", default="HalfCheetah-v5", help="a Gymnasium environment (default: %(default)s)")
+    add("--epochs", type=int, default=11, help="epochs of each measurement, the first not counted")
+    add("--pairs", type=int, default=3, help="rounds: how often each row is measured (default: %(default)s)")
+    add("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}), help="threads to try")
+    add("--only", default="", metavar="TEXT", help="only rows whose names hold TEXT, and their baselines")
+    add("--json", type=Path, metavar="FILE", help="also write everything to FILE")
+    add("--measure", metavar="NAME", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.epochs < 2 or args.pairs < 1:
+        parser.error("--epochs must be 2 or more (the first is not counted), and --pairs 1 or more")
+    if args.measure:
+        row = next(row for row in ROWS if row.name == args.measure)
+        args.json.write_text(json.dumps(row.train(args.env, args.epochs, **row.options)))
+        return
+    rows = choose(args.only)
+    if not rows:
+        parser.error(f"no row is named like {args.only!r}; there are: {'; '.join(row.name for row in ROWS)}")
+    speeds = measure_all(rows, args)
+    machine, summaries = describe_machine(), summarise(rows, speeds)
+    print(report(args, machine, summaries))
+    if args.json:
+        settings = {"env": args.env, "epochs": args.epochs, "pairs": args.pairs}
+        args.json.write_text(json.dumps({**settings, "machine": machine, "rows": summaries}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
