@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 
 from spinup.utils.envs import Step
 
@@ -88,3 +89,50 @@ class RolloutBuffer:
         adv = (adv - adv.mean()) / (adv.std() + 1e-8)  # equal advantages become 0, not a division by 0
         flat = (x.reshape(r.size, *x.shape[2:]) for x in (o, a))
         return Rollout(*flat, *(x.ravel().astype(np.float32) for x in (ret, adv, v)))
+
+
+class Batch(NamedTuple):
+    """Transitions for off-policy learning; ``[K, B]`` leading dimensions from the buffer, ``[B]`` in the equations."""
+
+    o: np.ndarray  # [..., obs_dim] float32
+    a: np.ndarray  # [..., act_dim] float32, or [...] int64 for discrete actions
+    r: np.ndarray  # [...] float32
+    o2: np.ndarray  # [..., obs_dim] float32: the true successor
+    d: np.ndarray  # [...] float32: 1 where the episode terminated; a truncated one goes on in the values
+
+
+class ReplayBuffer:
+    """The last ``size`` transitions, sampled uniformly.
+
+    Memory: ``size * (8 obs_dim + 4 act_dim + 8)`` bytes (8 for the action if it is discrete), taken as it fills: a
+    million transitions of Ant-v5 (105 observations, 8 actions) come to 0.88 GB.
+
+    Args:
+        observation_space: a Box of one dimension.
+        action_space: a Box of one dimension, or Discrete.
+        size: capacity in transitions.
+    """
+
+    def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, size: int):
+        obs = np.zeros((size, *(observation_space.shape or ())), np.float32)
+        act_dtype = np.int64 if isinstance(action_space, spaces.Discrete) else np.float32
+        act = np.zeros((size, *(action_space.shape or ())), act_dtype)
+        # zeros() reserves address space only; the system hands out memory when it is first written to
+        self._data = Batch(obs, act, np.zeros(size, np.float32), np.zeros_like(obs), np.zeros(size, np.float32))
+        self._size, self._next, self._filled = size, 0, 0
+
+    def __len__(self) -> int:
+        return self._filled
+
+    def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
+        """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, over the oldest if the buffer is full."""
+        rows = np.arange(self._next, self._next + len(o)) % self._size
+        for column, values in zip(self._data, (o, a, step.r, step.o2, step.d), strict=True):
+            column[rows] = values
+        self._next = (self._next + len(o)) % self._size
+        self._filled = min(self._filled + len(o), self._size)
+
+    def sample(self, k: int, batch_size: int, rng: np.random.Generator) -> Batch:
+        """``k`` minibatches of uniformly drawn transitions, as leaves ``[k, batch_size, ...]``."""
+        rows = rng.integers(self._filled, size=(k, batch_size))
+        return Batch(*(column[rows] for column in self._data))

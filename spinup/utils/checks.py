@@ -60,6 +60,26 @@ RULES = {
     "train_v_iters": _NATURAL,
     "max_ep_len": _COUNT,
     "target_kl": _optional(_POSITIVE),
+    "replay_size": _COUNT,
+    "polyak": _FRACTION,
+    "q_lr": _POSITIVE,
+    "lr": _POSITIVE,
+    "batch_size": _COUNT,
+    "start_steps": _NATURAL,
+    "update_after": _NATURAL,
+    "update_every": _COUNT,
+    "act_noise": _NON_NEGATIVE,
+    "target_noise": _NON_NEGATIVE,
+    "noise_clip": _NON_NEGATIVE,
+    "policy_delay": _COUNT,
+    "alpha": Rule(lambda x: x == "auto" or _NON_NEGATIVE.holds(x), "a finite number >= 0, or 'auto'"),
+    "target_entropy": _optional(_number(lambda x: abs(x) < float("inf"), "a finite number")),
+    "epsilon": _FRACTION,
+    "epsilon_start": _FRACTION,
+    "epsilon_steps": _NATURAL,
+    "double_q": _BOOL,
+    "loss": Rule(lambda x: x in ("huber", "squared"), "'huber' or 'squared'"),
+    "num_test_episodes": _COUNT,
     "delta": _POSITIVE,
     "damping_coeff": _NON_NEGATIVE,
     "cg_iters": _COUNT,
@@ -107,12 +127,14 @@ def check_hyperparameters(config: Mapping[str, Any]) -> None:
     actor_critic = config.get("actor_critic")
     if actor_critic is not None:
         check_keywords(actor_critic, ac_kwargs)
-    steps, num_envs = config.get("steps_per_epoch"), config.get("num_envs")
-    if steps is not None and num_envs is not None and steps % num_envs:
-        raise UserError(
-            f"steps_per_epoch={steps} cannot be divided among num_envs={num_envs} environments: "
-            f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
-        )
+    num_envs = config.get("num_envs")
+    for key in ("steps_per_epoch", "update_every"):
+        steps = config.get(key)
+        if steps is not None and num_envs is not None and steps % num_envs:
+            raise UserError(
+                f"{key}={steps} cannot be divided among num_envs={num_envs} environments: "
+                f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
+            )
 
 
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:

@@ -10,7 +10,7 @@
 import importlib
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -196,14 +196,19 @@ class VectorEnv:
         assert self._envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.num_envs = num_envs
         self.observation_space, self.action_space = self._envs.single_observation_space, self._envs.single_action_space
-        self._seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(num_envs + 1)]
+        self._seed = seed
         self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
 
-    def reset(self) -> np.ndarray:
-        """Start every episode anew from the seed; returns the observations ``[N, obs_dim]`` float32."""
-        o, _ = self._envs.reset(seed=self._seeds[:-1])
-        self.action_space.seed(self._seeds[-1])
+    def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
+        """Start every episode anew; returns the observations ``[N, obs_dim]`` float32.
+
+        Args:
+            seed: int >= 0, or several; None repeats the episodes of the constructor's seed.
+        """
+        seeds = _spread(self._seed if seed is None else seed, self.num_envs + 1)
+        o, _ = self._envs.reset(seed=seeds[:-1])
+        self.action_space.seed(seeds[-1])
         self._ret[:], self._len[:], self._steps = 0, 0, 0
         return self._finite(np.array(o, dtype=np.float32), "an observation")
 
@@ -224,6 +229,10 @@ class VectorEnv:
             self._ret[cut], self._len[cut] = 0, 0
         return Step(o2, r, d, cut, o, ep_ret, ep_len)
 
+    def sample_actions(self) -> np.ndarray:
+        """One uniformly random action for each environment."""
+        return np.stack([self.action_space.sample() for _ in range(self.num_envs)])
+
     def _finite(self, x: np.ndarray, what: str) -> np.ndarray:
         if not np.isfinite(x).all():
             raise UserError(
@@ -235,3 +244,29 @@ class VectorEnv:
     def close(self) -> None:
         """Close every environment."""
         self._envs.close()
+
+
+def _spread(seed: int | Sequence[int], count: int) -> list[int]:
+    """Seeds of ``count`` independent random streams."""
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]
+
+
+def run_episodes(
+    act: Callable[[np.ndarray], np.ndarray], envs: VectorEnv, seed: int | Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run one whole episode in each environment, all at once; returns their returns and lengths, ``[N]`` each.
+
+    Args:
+        act: maps observations ``[N, obs_dim]`` to actions.
+        envs: reset from ``seed``, so that the same seed gives the same starts.
+        seed: int >= 0, or several.
+    """
+    ep_ret, ep_len = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=int)
+    o, running = envs.reset(seed), np.ones(envs.num_envs, dtype=bool)
+    while running.any():
+        step = envs.step(act(o))
+        ep_ret += running * step.r
+        ep_len += running
+        running &= ~step.cut
+        o = step.o
+    return ep_ret, ep_len

@@ -1,9 +1,13 @@
 """What the PyTorch algorithms share: networks, actor-critics, and one step of gradient descent."""
 
+import copy
+import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from gymnasium import spaces
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
@@ -15,7 +19,7 @@ from spinup.utils.errors import UserError
 def mlp(sizes, activation, output_activation=nn.Identity):
     """A fully connected network ``sizes[0] -> ... -> sizes[-1]``."""
     layers = []
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
         layers += [nn.Linear(n_in, n_out), output_activation() if last else activation()]
     return nn.Sequential(*layers)
@@ -29,7 +33,7 @@ class MLPCategoricalActor(nn.Module):
         self.logits_net = mlp([obs_dim, *hidden_sizes, num_actions], activation)
 
     def forward(self, obs, act=None):
-        """The distribution for ``obs`` ``[B, obs_dim]`` and the log-probability ``[B]`` of ``act`` ``[B]``, if given."""
+        """The distribution for ``obs`` ``[B, obs_dim]``, and the log-probability ``[B]`` of ``act`` ``[B]``."""
         pi = Categorical(logits=self.logits_net(obs), validate_args=False)
         return pi, None if act is None else pi.log_prob(act)
 
@@ -51,7 +55,7 @@ class MLPGaussianActor(nn.Module):
         self.mu_net = mlp([obs_dim, *hidden_sizes, len(low)], activation)
 
     def forward(self, obs, act=None):
-        """The distribution for ``obs`` ``[B, obs_dim]`` and the log-density ``[B]`` of ``act`` ``[B, act_dim]``, if given."""
+        """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
         mu = self.act_mid + self.act_half * self.mu_net(obs)
         std = self.act_half * self.log_std.exp()
         # Independent: log-probability, entropy and KL are sums over the dimensions of one action, not averages
@@ -116,6 +120,176 @@ class MLPActorCritic(nn.Module):
         return to_numpy(pi.mode if deterministic else pi.sample())
 
 
+# ---- off-policy: actors whose actions are bounded, and action-value functions ----
+
+
+class _BoundedActor(nn.Module):
+    """Holds the bounds of the actions, per dimension: ``act_low``, ``act_high`` and half of what is between them.
+
+    Raises:
+        UserError: for any other action space than a bounded Box of one dimension.
+    """
+
+    def __init__(self, action_space):
+        super().__init__()
+        if isinstance(action_space, spaces.Discrete):
+            raise UserError(f"DDPG, TD3 and SAC need continuous actions, not {action_space}: try DQN or PPO.")
+        if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1 or not action_space.is_bounded():
+            raise UserError(
+                f"The action space {action_space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
+                "one dimension with finite bounds; wrap the environment to offer one, or use PPO."
+            )
+        low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
+        self.register_buffer("act_low", low)
+        self.register_buffer("act_high", high)
+        self.register_buffer("act_half", (high - low) / 2)
+
+    def scale(self, x):
+        """From [-1, 1] to the bounds."""
+        return self.act_low + self.act_half * (x + 1)
+
+
+class MLPActor(_BoundedActor):
+    """mu(o): a deterministic policy."""
+
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
+        super().__init__(action_space)
+        self.net = mlp([obs_dim, *hidden_sizes, action_space.shape[0]], activation, nn.Tanh)
+
+    def forward(self, obs):
+        """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.scale(self.net(obs))
+
+
+LOG_STD_MIN, LOG_STD_MAX = -20, 2
+
+
+class SquashedGaussianMLPActor(_BoundedActor):
+    """pi(a|o): a Gaussian squashed by tanh into the bounds; its deviation depends on the state."""
+
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
+        super().__init__(action_space)
+        act_dim = action_space.shape[0]
+        self.net = mlp([obs_dim, *hidden_sizes], activation, activation)
+        self.mu_layer = nn.Linear(hidden_sizes[-1], act_dim)
+        self.log_std_layer = nn.Linear(hidden_sizes[-1], act_dim)
+
+    def forward(self, obs, eps):
+        """Actions ``[B, act_dim]`` and their log-densities ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``eps`` ~ N(0, 1).
+
+        The density is that of the action in units of half its range, in which tanh(u) lies. With u = mu + std eps,
+        log pi = log N(u) - sum log(1 - tanh(u)^2), where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2 is computed stably.
+        """
+        hidden = self.net(obs)
+        mu, log_std = self.mu_layer(hidden), self.log_std_layer(hidden).clamp(LOG_STD_MIN, LOG_STD_MAX)
+        u = mu + log_std.exp() * eps
+        log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
+        log_slope = 2 * (math.log(2) - u - F.softplus(-2 * u))
+        return self.scale(torch.tanh(u)), (log_normal - log_slope).sum(-1)
+
+
+class MLPQFunction(nn.Module):
+    """Q(o, a)."""
+
+    def __init__(self, obs_dim, act_dim, hidden_sizes, activation):
+        super().__init__()
+        self.q = mlp([obs_dim + act_dim, *hidden_sizes, 1], activation)
+
+    def forward(self, obs, act):
+        """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return self.q(torch.cat([obs, act], -1)).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
+
+
+class DDPGActorCritic(nn.Module):
+    """Deterministic policy ``pi`` and action-value function ``q``.
+
+    Args:
+        observation_space: a Box of one dimension.
+        action_space: a bounded Box of one dimension.
+        hidden_sizes: widths of the hidden layers of each network.
+        activation: class of the activation between them.
+    """
+
+    deterministic_by_default = True
+
+    def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
+        super().__init__()
+        obs_dim = observation_space.shape[0]
+        self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
+        self.q = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+
+    @torch.inference_mode()
+    def act(self, obs, deterministic=True):
+        """Actions for one observation or a batch, NumPy; there is nothing to sample."""
+        return to_numpy(self.pi(as_tensor(obs, self)))
+
+
+class TD3ActorCritic(nn.Module):
+    """Deterministic policy ``pi`` and two action-value functions ``q1``, ``q2``; arguments as ``DDPGActorCritic``."""
+
+    deterministic_by_default = True
+
+    def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
+        super().__init__()
+        obs_dim = observation_space.shape[0]
+        self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
+        self.q1 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+        self.q2 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+
+    act = DDPGActorCritic.act
+
+
+class SACActorCritic(nn.Module):
+    """Squashed Gaussian ``pi`` and two action-value functions ``q1``, ``q2``; arguments as ``DDPGActorCritic``."""
+
+    deterministic_by_default = True  # trained with noise, judged by its mean action
+
+    def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
+        super().__init__()
+        obs_dim = observation_space.shape[0]
+        self.pi = SquashedGaussianMLPActor(obs_dim, action_space, hidden_sizes, activation)
+        self.q1 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+        self.q2 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+
+    @torch.inference_mode()
+    def act(self, obs, deterministic=False):
+        """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
+        obs = as_tensor(obs, self)
+        shape = (*obs.shape[:-1], len(self.pi.act_half))
+        eps = torch.zeros(shape, device=obs.device) if deterministic else torch.randn(shape, device=obs.device)
+        return to_numpy(self.pi(obs, eps)[0])
+
+
+class DQNAgent(nn.Module):
+    """Action values ``q`` of every discrete action.
+
+    Args:
+        observation_space: a Box of one dimension.
+        action_space: Discrete.
+        hidden_sizes: widths of the hidden layers.
+        activation: class of the activation between them.
+
+    Raises:
+        UserError: for any other action space.
+    """
+
+    deterministic_by_default = True
+
+    def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
+        super().__init__()
+        if not isinstance(action_space, spaces.Discrete):
+            raise UserError(f"The action space {action_space} is not discrete, as DQN needs it to be: try SAC.")
+        self.q = mlp([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation)
+
+    @torch.inference_mode()
+    def act(self, obs, deterministic=True):
+        """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
+        return to_numpy(self.q(as_tensor(obs, self)).argmax(-1))
+
+
+# ---- tensors ----
+
+
 def as_tensor(obs, module):
     """``obs`` as a float32 tensor where ``module`` lives."""
     return torch.as_tensor(obs, dtype=torch.float32, device=next(module.parameters()).device)
@@ -137,6 +311,19 @@ def to_tensors(batch, device):
     return type(batch)(*(torch.as_tensor(x, device=device) for x in batch))
 
 
+def minibatches(batches):
+    """Iterate over the ``K`` minibatches of a named tuple of tensors ``[K, B, ...]``."""
+    return map(type(batches)._make, zip(*(x.unbind() for x in batches), strict=True))
+
+
+def to_log(rows):
+    """A list of dicts of tensors as one dict of NumPy arrays: the one moment a phase waits for its device."""
+    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in rows[0]}
+
+
+# ---- training ----
+
+
 def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
 
@@ -156,9 +343,20 @@ def start(seed, device, threads=1):
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
 
 
-def adam(module, lr):
-    """Adam over the parameters of ``module``; fused, because on a CPU the default is a loop in Python."""
-    return torch.optim.Adam(module.parameters(), lr=lr, fused=True)
+def adam(lr, *modules):
+    """Adam over the parameters of ``modules``; fused, because on a CPU the default is a loop in Python."""
+    return torch.optim.Adam([p for module in modules for p in module.parameters()], lr=lr, fused=True)
+
+
+def target_of(module):
+    """A copy of ``module`` that follows it only by ``polyak_update``: no gradient reaches it."""
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+@torch.no_grad()
+def polyak_update(target, module, polyak):
+    """``target <- polyak * target + (1 - polyak) * module``, for all parameters at once."""
+    torch._foreach_lerp_(list(target.parameters()), list(module.parameters()), 1 - polyak)
 
 
 def side_by_side(*tasks):
@@ -185,5 +383,14 @@ def minimize(optimizer, loss):
 # What a saved agent is made of: torch.load() rebuilds these by default, and refuses anything else.
 _LAYERS = [nn.Sequential, nn.Linear, nn.Identity]
 _ACTIVATIONS = [getattr(_activations, name) for name in _activations.__all__]
-_OURS = [MLPActorCritic, MLPCategoricalActor, MLPGaussianActor, MLPCritic]
-torch.serialization.add_safe_globals([*_LAYERS, *_ACTIVATIONS, *_OURS])
+_ON_POLICY = [MLPActorCritic, MLPCategoricalActor, MLPGaussianActor, MLPCritic]
+_OFF_POLICY = [
+    DDPGActorCritic,
+    TD3ActorCritic,
+    SACActorCritic,
+    DQNAgent,
+    MLPActor,
+    SquashedGaussianMLPActor,
+    MLPQFunction,
+]
+torch.serialization.add_safe_globals([*_LAYERS, *_ACTIVATIONS, *_ON_POLICY, *_OFF_POLICY])

@@ -59,7 +59,7 @@ def conjugate_gradient(hvp, g, cg_iters):  # (4)  solves hvp(x) = g; Nocedal & W
 
 
 def line_search(evaluate, theta, step, delta, backtrack_coeff, backtrack_iters):  # (5)
-    """``evaluate(theta)`` -> (surrogate, KL). Returns the new theta (the old one if none will do) and the backtracks."""
+    """``evaluate(theta)`` -> (surrogate, KL). Returns the new theta (the old, if none will do) and the backtracks."""
     surrogate_old, _ = evaluate(theta)
     for j in range(backtrack_iters):
         theta_new = theta + backtrack_coeff**j * step
@@ -192,7 +192,7 @@ def trpo(
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
-    v_optimizer = core.adam(ac.v, vf_lr)
+    v_optimizer = core.adam(vf_lr, ac.v)
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)

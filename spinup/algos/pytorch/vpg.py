@@ -111,7 +111,7 @@ def vpg(
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
-    pi_optimizer, v_optimizer = core.adam(ac.pi, pi_lr), core.adam(ac.v, vf_lr)
+    pi_optimizer, v_optimizer = core.adam(pi_lr, ac.pi), core.adam(vf_lr, ac.v)
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)

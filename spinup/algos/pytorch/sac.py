@@ -1,0 +1,193 @@
+"""Soft Actor-Critic (SAC).  Haarnoja et al. 2018, arXiv:1801.01290; with learned temperature, arXiv:1812.05905.
+
+    y       = r + gamma (1 - d) (min_i Q_targ,i(o2, a2) - alpha log pi(a2|o2)),  a2 ~ pi(.|o2)     (1) soft target
+    L_Q     = sum_i E[(Q_i(o, a) - y)^2]                                                           (2) critic loss
+    L_pi    = E[alpha log pi(a'|o) - min_i Q_i(o, a')],  a' ~ pi(.|o)                              (3) actor loss
+    L_alpha = -E[log_alpha (log pi(a'|o) + target_entropy)]                                        (4) temperature loss
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step
+
+o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q_1 and Q_2.
+Actions are sampled as a function of the parameters and of Gaussian noise eps, so that (3) can be differentiated
+through them. (4) only where alpha is learned. Expectations are over minibatches from the replay buffer.
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+import torch
+
+from spinup.algos.pytorch import core
+from spinup.utils.buffers import ReplayBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure; the first argument is what gets differentiated ----
+
+
+@torch.no_grad()
+def td_target(pi, q_targ, batch, eps, gamma, alpha):  # (1)  [B], q_targ = (q1, q2)
+    a2, logp = pi(batch.o2, eps)
+    q_min = torch.min(q_targ[0](batch.o2, a2), q_targ[1](batch.o2, a2))
+    return batch.r + gamma * (1 - batch.d) * (q_min - alpha * logp)
+
+
+def q_loss(q, batch, y):  # (2)  q = (q1, q2); returns the loss and, for the log, the values [B] of each
+    q_vals = [q_i(batch.o, batch.a) for q_i in q]
+    return sum(((q_val - y) ** 2).mean() for q_val in q_vals), q_vals
+
+
+def pi_loss(pi, q, batch, eps, alpha):  # (3)  returns the loss and log pi [B]
+    a, logp = pi(batch.o, eps)
+    return (alpha * logp - torch.min(q[0](batch.o, a), q[1](batch.o, a))).mean(), logp
+
+
+def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differentiated
+    return -(log_alpha * (logp.detach() + target_entropy)).mean()
+
+
+# ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
+
+
+def update(ac, targ, log_alpha, optimizers, batches, noise, *, gamma, polyak, target_entropy):
+    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, 2, B, act_dim]``; returns what the logger stores."""
+    log = []
+    pi_optimizer, q_optimizer, alpha_optimizer = optimizers
+    for batch, eps in zip(core.minibatches(batches), noise, strict=True):
+        alpha = log_alpha.detach().exp()
+        y = td_target(ac.pi, (targ.q1, targ.q2), batch, eps[0], gamma, alpha)
+        loss_q, (q1_val, q2_val) = q_loss((ac.q1, ac.q2), batch, y)
+        core.minimize(q_optimizer, loss_q)
+
+        loss_pi, logp = pi_loss(ac.pi, (ac.q1, ac.q2), batch, eps[1], alpha)
+        core.minimize(pi_optimizer, loss_pi)
+        if alpha_optimizer:
+            core.minimize(alpha_optimizer, alpha_loss(log_alpha, logp, target_entropy))
+
+        core.polyak_update(targ.q1, ac.q1, polyak)
+        core.polyak_update(targ.q2, ac.q2, polyak)
+        log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha))
+    return core.to_log(log)
+
+
+def sac(
+    env_fn,
+    actor_critic=core.SACActorCritic,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=100,
+    replay_size=int(1e6),
+    gamma=0.99,
+    polyak=0.995,
+    lr=1e-3,
+    alpha=0.2,
+    batch_size=100,
+    start_steps=10000,
+    update_after=1000,
+    update_every=50,
+    num_test_episodes=10,
+    max_ep_len=1000,
+    logger_kwargs=None,
+    save_freq=1,
+    *,
+    num_envs=1,
+    device="cpu",
+    target_entropy=None,
+    snapshots=False,
+):
+    """Train by Soft Actor-Critic, with a fixed or a learned temperature.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
+            ``q1(obs, act)`` and ``q2(obs, act)`` -> values ``[B]``, and
+            ``act(obs, deterministic=False)`` -> NumPy actions.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs.
+        replay_size: capacity of the replay buffer, in transitions.
+        gamma: discount factor, 0 to 1.
+        polyak: share of the target networks that stays at each step, 0 to 1, close to 1.
+        lr: learning rate of all networks, and of the temperature (Adam).
+        alpha: temperature: the weight of the policy's entropy against the reward; 'auto' learns it by (4), from 1.
+        batch_size: transitions in a minibatch.
+        start_steps: steps at the beginning that act uniformly at random, to explore.
+        update_after: steps before the first gradient step, to fill the buffer.
+        update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
+        num_test_episodes: episodes of the mean action that test the agent after each epoch.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
+        device: 'cpu', 'cuda', or 'auto'.
+        target_entropy: in nats, of actions in units of half their range; None is minus the number of dimensions.
+        snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = dict(locals())
+    check_hyperparameters(config)
+    device = core.start(seed, device, threads=2)
+    rng = np.random.default_rng(seed)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    test_envs = VectorEnv(env_fn, num_test_episodes, seed, max_ep_len)
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    targ = core.target_of(ac)
+    act_dim, auto = envs.action_space.shape[0], alpha == "auto"
+    target_entropy = -act_dim if target_entropy is None else target_entropy
+    log_alpha = torch.tensor(1.0 if auto else alpha, device=device).log().requires_grad_(auto)
+    alpha_optimizer = torch.optim.Adam([log_alpha], lr=lr) if auto else None
+    optimizers = core.adam(lr, ac.pi), core.adam(lr, ac.q1, ac.q2), alpha_optimizer
+    buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_pytorch_saver(ac)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for t in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            steps = epoch * steps_per_epoch + t
+            a = ac.act(o) if steps >= start_steps else envs.sample_actions()
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o, steps = step.o, steps + num_envs
+
+            if steps >= update_after and steps % update_every == 0:
+                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                noise = torch.randn(update_every, 2, batch_size, act_dim, device=device)
+                constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
+                logger.store(**update(ac, targ, log_alpha, optimizers, batches, noise, **constants))
+
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
+        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.log_tabular("Epoch", epoch)
+        logger.log_tabular("EpRet", with_min_and_max=True)
+        logger.log_tabular("TestEpRet", with_min_and_max=True)
+        logger.log_tabular("EpLen", average_only=True)
+        logger.log_tabular("TestEpLen", average_only=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        logger.log_tabular("Q1Vals", with_min_and_max=True)
+        logger.log_tabular("Q2Vals", with_min_and_max=True)
+        logger.log_tabular("LogPi", with_min_and_max=True)
+        logger.log_tabular("LossPi", average_only=True)
+        logger.log_tabular("LossQ", average_only=True)
+        logger.log_tabular("Alpha", average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    test_envs.close()
+    return ac

@@ -1,0 +1,192 @@
+"""Twin Delayed DDPG (TD3).  Fujimoto et al. 2018, arXiv:1802.09477.
+
+    a'   = clip(mu_targ(o2) + clip(eps, -c, c), a_low, a_high)       (1) smoothed target action
+    y    = r + gamma (1 - d) min_i Q_targ,i(o2, a')                  (2) clipped double-Q target
+    L_Q  = sum_i E[(Q_i(o, a) - y)^2]                                (3) critic loss
+    L_pi = -E[Q_1(o, mu(o))]                                         (4) actor loss, every policy_delay steps
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every actor step
+
+o: observation, a: action, r: reward, o2: next observation, d: terminated, mu: the policy (pi), theta: all parameters.
+eps: Gaussian noise of deviation target_noise, c: noise_clip, both in units of half the action range.
+Expectations are over minibatches from the replay buffer. Exploration adds Gaussian noise to mu(o).
+"""
+
+import time
+
+import numpy as np
+import torch
+
+from spinup.algos.pytorch import core
+from spinup.utils.buffers import ReplayBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure; the first argument is what gets differentiated ----
+
+
+def target_action(pi_targ, o2, eps, noise_clip):  # (1)  [B, act_dim]
+    noise = pi_targ.act_half * eps.clamp(-noise_clip, noise_clip)
+    return torch.clamp(pi_targ(o2) + noise, pi_targ.act_low, pi_targ.act_high)
+
+
+@torch.no_grad()
+def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip):  # (2)  [B], q_targ = (q1, q2)
+    a2 = target_action(pi_targ, batch.o2, eps, noise_clip)
+    return batch.r + gamma * (1 - batch.d) * torch.min(q_targ[0](batch.o2, a2), q_targ[1](batch.o2, a2))
+
+
+def q_loss(q, batch, y):  # (3)  q = (q1, q2); returns the loss and, for the log, the values [B] of each
+    q_vals = [q_i(batch.o, batch.a) for q_i in q]
+    return sum(((q_val - y) ** 2).mean() for q_val in q_vals), q_vals
+
+
+def pi_loss(pi, q, batch):  # (4)
+    return -q[0](batch.o, pi(batch.o)).mean()
+
+
+# ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
+
+
+def update(ac, targ, pi_optimizer, q_optimizer, batches, noise, *, gamma, polyak, noise_clip, policy_delay):
+    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns what the logger stores."""
+    log, pi_log = [], []
+    for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True)):
+        y = td_target(targ.pi, (targ.q1, targ.q2), batch, eps, gamma, noise_clip)
+        loss_q, (q1_val, q2_val) = q_loss((ac.q1, ac.q2), batch, y)
+        core.minimize(q_optimizer, loss_q)
+        log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LossQ=loss_q))
+
+        if k % policy_delay == 0:
+            loss_pi = pi_loss(ac.pi, (ac.q1, ac.q2), batch)
+            core.minimize(pi_optimizer, loss_pi)
+            core.polyak_update(targ, ac, polyak)
+            pi_log.append(dict(LossPi=loss_pi))
+    return core.to_log(log) | core.to_log(pi_log)
+
+
+def td3(
+    env_fn,
+    actor_critic=core.TD3ActorCritic,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=100,
+    replay_size=int(1e6),
+    gamma=0.99,
+    polyak=0.995,
+    pi_lr=1e-3,
+    q_lr=1e-3,
+    batch_size=100,
+    start_steps=10000,
+    update_after=1000,
+    update_every=50,
+    act_noise=0.1,
+    target_noise=0.2,
+    noise_clip=0.5,
+    policy_delay=2,
+    num_test_episodes=10,
+    max_ep_len=1000,
+    logger_kwargs=None,
+    save_freq=1,
+    *,
+    num_envs=1,
+    device="cpu",
+    snapshots=False,
+):
+    """Train by Twin Delayed Deep Deterministic Policy Gradient.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``pi(obs)`` -> actions ``[B, act_dim]``, ``q1(obs, act)`` and ``q2(obs, act)`` -> values ``[B]``, and
+            ``act(obs, deterministic=False)`` -> NumPy actions, of ``pi``.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs.
+        replay_size: capacity of the replay buffer, in transitions.
+        gamma: discount factor, 0 to 1.
+        polyak: share of the target networks that stays at each step, 0 to 1, close to 1.
+        pi_lr: learning rate of the policy (Adam).
+        q_lr: learning rate of the action-value functions (Adam).
+        batch_size: transitions in a minibatch.
+        start_steps: steps at the beginning that act uniformly at random, to explore.
+        update_after: steps before the first gradient step, to fill the buffer.
+        update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
+        act_noise: standard deviation of the exploration noise, in units of half the action range.
+        target_noise: deviation of the noise that smooths the target policy, in units of half the action range.
+        noise_clip: bound on that noise, in the same units.
+        policy_delay: gradient steps of the critics for each of the policy.
+        num_test_episodes: episodes, without noise, that test the agent after each epoch.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
+        device: 'cpu', 'cuda', or 'auto'.
+        snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = dict(locals())
+    check_hyperparameters(config)
+    device = core.start(seed, device, threads=2)
+    rng = np.random.default_rng(seed)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    test_envs = VectorEnv(env_fn, num_test_episodes, seed, max_ep_len)
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    targ = core.target_of(ac)
+    pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q1, ac.q2)
+    buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_pytorch_saver(ac)
+
+    def explore(o):
+        a = ac.act(o)
+        half_range = (envs.action_space.high - envs.action_space.low) / 2
+        noise = act_noise * half_range * rng.standard_normal(a.shape)
+        return np.clip(a + noise, envs.action_space.low, envs.action_space.high)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for t in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            steps = epoch * steps_per_epoch + t
+            a = explore(o) if steps >= start_steps else envs.sample_actions()
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o, steps = step.o, steps + num_envs
+
+            if steps >= update_after and steps % update_every == 0:
+                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                noise = target_noise * torch.randn_like(batches.a)
+                constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
+                logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, **constants))
+
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        ep_ret, ep_len = run_episodes(ac.act, test_envs, seed=[seed, epoch + 1])
+        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.log_tabular("Epoch", epoch)
+        logger.log_tabular("EpRet", with_min_and_max=True)
+        logger.log_tabular("TestEpRet", with_min_and_max=True)
+        logger.log_tabular("EpLen", average_only=True)
+        logger.log_tabular("TestEpLen", average_only=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        logger.log_tabular("Q1Vals", with_min_and_max=True)
+        logger.log_tabular("Q2Vals", with_min_and_max=True)
+        logger.log_tabular("LossPi", average_only=True)
+        logger.log_tabular("LossQ", average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    test_envs.close()
+    return ac
