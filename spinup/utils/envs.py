@@ -10,7 +10,7 @@
 import importlib
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -117,12 +117,13 @@ def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kw
         env = gym.wrappers.TimeLimit(env, max_ep_len)
     env = _count_actions_from_zero(env)
     space, name = env.observation_space, env.spec.id if env.spec else type(env.unwrapped).__name__
-    if _has_image(space):
+    leaves = list(_leaves(space))
+    if any(map(_is_image, leaves)):
         raise UserError(
             f"{name} observes images ({space}), which these fully connected networks cannot use: wrap it to return "
             "float32 (it is then flattened) and pass an actor_critic of your own that reshapes and convolves."
         )
-    if not space.is_np_flattenable:
+    if not space.is_np_flattenable or any(isinstance(leaf, spaces.Text) for leaf in leaves):
         raise UserError(f"{name} observes {space}, which has no flat form: wrap it to return a Box of fixed shape.")
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return env
@@ -136,9 +137,16 @@ def _count_actions_from_zero(env: gym.Env) -> gym.Env:
     return gym.wrappers.TransformAction(env, lambda a: a + space.start, spaces.Discrete(int(space.n)))
 
 
-def _has_image(space: spaces.Space) -> bool:
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        return any(map(_has_image, space.values() if isinstance(space, spaces.Dict) else space))
+def _leaves(space: spaces.Space) -> Iterator[spaces.Space]:
+    """The spaces that ``space`` is composed of."""
+    if not isinstance(space, spaces.Dict | spaces.Tuple | spaces.OneOf):
+        yield space
+        return
+    for part in space.values() if isinstance(space, spaces.Dict) else space:
+        yield from _leaves(part)
+
+
+def _is_image(space: spaces.Space) -> bool:
     return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) >= 2
 
 
