@@ -4,6 +4,7 @@ Every step prints the command line that does the same; its results replace those
 """
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,10 +68,15 @@ def plot(results: Path, picture: Path) -> None:
 def conclude(folder: Path, results: Path, mean: float) -> None:
     """Say what there is to see, and what to try next."""
     say(f"Solved: the mean return is {mean:.0f} of 500")
-    print(f"  {folder / 'cartpole.gif'}          the trained agent")
-    print(f"  {folder / 'learning_curve.png'}    how it learned")
-    print(f"  {results}    everything the run left")
-    say("Try next (in the environment where spinup is installed: source .venv/bin/activate)")
+    left = {
+        folder / "cartpole.gif": "the trained agent",
+        folder / "learning_curve.png": "how it learned",
+        results: "everything the run left",
+    }
+    width = max(len(str(path)) for path in left)
+    for path, what in left.items():
+        print(f"  {path!s:{width}}  {what}")
+    say("Try next (after `source .venv/bin/activate`, on Windows `.venv\\Scripts\\activate`)")
     show("test_policy", results)
     show("ppo", "--env", "LunarLander-v3", "--gamma", 0.999, "--epochs", 100, "--exp_name", "lander")
     show("ppo", "--help")
@@ -84,7 +90,7 @@ def spinup(*arguments: object) -> None:
 
 def show(*arguments: object) -> None:
     """Print a command line as one would type it."""
-    print("  spinup", *arguments, flush=True)
+    print("  spinup", subprocess.list2cmdline(map(str, arguments)), flush=True)
 
 
 def say(text: str) -> None:
