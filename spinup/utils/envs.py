@@ -142,7 +142,7 @@ def _leaves(space: spaces.Space) -> Iterator[spaces.Space]:
     if not isinstance(space, spaces.Dict | spaces.Tuple | spaces.OneOf):
         yield space
         return
-    for part in space.values() if isinstance(space, spaces.Dict) else space:
+    for part in space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces:
         yield from _leaves(part)
 
 
@@ -214,9 +214,9 @@ class VectorEnv:
         Args:
             seed: int >= 0, or several; None repeats the episodes of the constructor's seed.
         """
-        seeds = _spread(self._seed if seed is None else seed, self.num_envs + 1)
-        o, _ = self._envs.reset(seed=seeds[:-1])
-        self.action_space.seed(seeds[-1])
+        *env_seeds, action_seed = _spread(self._seed if seed is None else seed, self.num_envs + 1)
+        o, _ = self._envs.reset(seed=[*env_seeds])
+        self.action_space.seed(action_seed)
         self._ret[:], self._len[:], self._steps = 0, 0, 0
         return self._finite(np.array(o, dtype=np.float32), "an observation")
 
