@@ -1,0 +1,281 @@
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from spinup.algos.pytorch import core
+from spinup.utils.errors import UserError
+
+OBSERVATIONS = spaces.Box(-1, 1, (3,), np.float32)
+SHAPES = [spaces.Discrete(4), spaces.Box(-1, 1, (2,), np.float32)]
+
+
+def box(low, high):
+    return spaces.Box(np.float32(low), np.float32(high), dtype=np.float32)
+
+
+def agent(action_space, **kwargs):
+    torch.manual_seed(0)
+    return core.MLPActorCritic(OBSERVATIONS, action_space, **kwargs)
+
+
+def observations(*shape):
+    return np.random.default_rng(0).normal(size=(*shape, 3)).astype(np.float32)
+
+
+# ---- networks ----
+
+
+def test_mlp_is_its_layers_with_activations_between_them():
+    net = core.mlp([3, 5, 4, 2], nn.ReLU, nn.Tanh)
+    assert [type(layer) for layer in net] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear, nn.Tanh]
+    assert [tuple(layer.weight.shape) for layer in net[::2]] == [(5, 3), (4, 5), (2, 4)]
+
+
+def test_hidden_sizes_and_activation_shape_both_networks():
+    ac = agent(spaces.Discrete(2), hidden_sizes=[7], activation=nn.ELU)
+    for net in (ac.pi.logits_net, ac.v.v_net):
+        assert net[0].out_features == 7
+        assert type(net[1]) is nn.ELU
+
+
+def test_policy_and_value_share_no_parameter():
+    ac = agent(spaces.Discrete(2))
+    ours = [id(p) for part in (ac.pi, ac.v) for p in part.parameters()]
+    assert len(set(ours)) == len(ours) == len(list(ac.parameters()))
+
+
+# ---- the Gaussian policy ----
+
+
+def still_gaussian(low, high):
+    """An actor whose network says 0 whatever it observes."""
+    actor = core.MLPGaussianActor(3, low, high, [], nn.Tanh)
+    for p in actor.mu_net.parameters():
+        nn.init.zeros_(p)
+    return actor
+
+
+def log_normal(x, mu, std):
+    return -0.5 * ((x - mu) / std) ** 2 - math.log(std) - 0.5 * math.log(2 * math.pi)
+
+
+STD = math.exp(-0.5)
+
+
+@pytest.mark.parametrize("low, high", [([-1, -1], [1, 1]), ([-np.inf, -np.inf], [np.inf, np.inf])])
+def test_gaussian_of_unit_bounds_or_none_is_the_networks_own(low, high):
+    pi, logp = still_gaussian(low, high)(torch.zeros(1, 3), torch.tensor([[0.3, -2.0]]))
+    assert logp.item() == pytest.approx(log_normal(0.3, 0, STD) + log_normal(-2.0, 0, STD), abs=1e-5)
+    torch.testing.assert_close(pi.mode, torch.zeros(1, 2))
+
+
+def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
+    # [-1, 3] has middle 1 and half range 2, [0, 0.5] has 0.25 and 0.25, and no bound above leaves 0 and 1
+    actor = still_gaussian([-1, 0, -1], [3, 0.5, np.inf])
+    pi, logp = actor(torch.zeros(1, 3), torch.tensor([[2.0, 0.4, -0.7]]))
+    torch.testing.assert_close(pi.mode, torch.tensor([[1.0, 0.25, 0.0]]))
+    torch.testing.assert_close(pi.stddev, STD * torch.tensor([[2.0, 0.25, 1.0]]))
+    expected = log_normal(2, 1, 2 * STD) + log_normal(0.4, 0.25, 0.25 * STD) + log_normal(-0.7, 0, STD)
+    assert logp.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_gaussian_mean_is_the_network_in_units_of_half_the_range():
+    actor = still_gaussian([-1, 0], [3, 0.5])
+    nn.init.constant_(actor.mu_net[0].bias, -1.0)
+    torch.testing.assert_close(actor(torch.zeros(1, 3))[0].mode, torch.tensor([[-1.0, 0.0]]))
+
+
+def test_gaussian_entropy_is_summed_over_the_dimensions_of_an_action():
+    # each dimension has (1 + log 2 pi) / 2 + log std
+    a_dimension = 0.5 + 0.5 * math.log(2 * math.pi) - 0.5
+    entropy = still_gaussian([-1] * 3, [1] * 3)(torch.zeros(5, 3))[0].entropy()
+    torch.testing.assert_close(entropy, torch.full((5,), 3 * a_dimension))
+
+
+def test_gaussian_log_probability_has_a_gradient_in_mean_and_deviation():
+    # d log pi / d mu = (a - mu) / std^2, and d log pi / d log std = ((a - mu) / std)^2 - 1
+    actor = still_gaussian([-1], [1])
+    actor(torch.zeros(1, 3), torch.tensor([[0.3]]))[1].sum().backward()
+    assert actor.mu_net[0].bias.grad.item() == pytest.approx(0.3 / STD**2, rel=1e-5)
+    assert actor.log_std.grad.item() == pytest.approx(0.09 / STD**2 - 1, rel=1e-5)
+
+
+# ---- the categorical policy ----
+
+
+def test_categorical_log_probability_and_entropy_by_hand():
+    actor = core.MLPCategoricalActor(3, 2, [], nn.Tanh)
+    nn.init.zeros_(actor.logits_net[0].weight)
+    actor.logits_net[0].bias.data = torch.tensor([math.log(3), 0.0])  # probabilities 3/4 and 1/4
+    pi, logp = actor(torch.zeros(2, 3), torch.tensor([0, 1]))
+    torch.testing.assert_close(logp, torch.tensor([0.75, 0.25]).log())
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    torch.testing.assert_close(pi.entropy(), torch.full((2,), entropy))
+    assert pi.mode.tolist() == [0, 0]
+
+
+# ---- the actor-critic contract ----
+
+
+@pytest.mark.parametrize("action_space", SHAPES)
+@pytest.mark.parametrize("batch", [1, 5])
+def test_everything_of_a_batch_has_one_number_for_each_observation(action_space, batch):
+    ac, o = agent(action_space), torch.as_tensor(observations(batch))
+    pi, none = ac.pi(o)
+    assert none is None
+    logp = ac.pi(o, pi.sample())[1]
+    assert logp.shape == pi.entropy().shape == ac.v(o).shape == (batch,)
+
+
+@pytest.mark.parametrize("action_space", SHAPES)
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("batch", [(), (1,), (5,)])
+def test_act_answers_one_observation_or_a_batch_with_actions_of_the_space(action_space, deterministic, batch):
+    a = agent(action_space).act(observations(*batch), deterministic)
+    assert isinstance(a, np.ndarray)
+    assert a.shape == (*batch, *action_space.shape)
+    assert a.dtype == action_space.dtype
+
+
+@pytest.mark.parametrize("action_space", SHAPES)
+def test_deterministic_actions_are_the_most_likely_ones(action_space):
+    ac, o = agent(action_space), observations(50)
+    a = ac.act(o, deterministic=True)
+    np.testing.assert_array_equal(a, ac.act(o, deterministic=True))
+    logp = ac.pi(torch.as_tensor(o), torch.as_tensor(a))[1]
+    assert all((logp >= ac.pi(torch.as_tensor(o), torch.as_tensor(ac.act(o)))[1]).tolist() for _ in range(10))
+    assert not np.array_equal(ac.act(o), ac.act(o))
+
+
+@pytest.mark.parametrize("action_space", SHAPES)
+@pytest.mark.parametrize("batch", [(), (5,)])
+def test_step_gives_actions_with_their_values_and_log_probabilities(action_space, batch):
+    ac, o = agent(action_space), observations(*batch)
+    a, v, logp = ac.step(o)
+    assert (a.shape, v.shape, logp.shape) == ((*batch, *action_space.shape), batch, batch)
+    with torch.no_grad():
+        np.testing.assert_allclose(v, ac.v(torch.as_tensor(o)), rtol=1e-5)
+        np.testing.assert_allclose(logp, ac.pi(torch.as_tensor(o), torch.as_tensor(a))[1], rtol=1e-5)
+
+
+def test_gaussian_actions_are_not_clipped_before_their_probability_is_taken():
+    a, _, logp = agent(box([-0.1], [0.1])).step(observations(1000))
+    assert (np.abs(a) > 0.1).any()
+    assert np.isfinite(logp).all()
+
+
+@pytest.mark.parametrize(
+    "action_space", [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.MultiBinary(2)]
+)
+def test_other_action_spaces_are_refused_by_name(action_space):
+    with pytest.raises(UserError, match=type(action_space).__name__):
+        agent(action_space)
+
+
+# ---- tensors ----
+
+
+def test_as_tensor_gives_float32():
+    assert core.as_tensor(observations(2).astype(np.float64), nn.Linear(3, 1)).dtype is torch.float32
+
+
+def test_evaluate_gives_numpy_without_gradients():
+    net = nn.Linear(3, 1)
+    v = core.evaluate(net, observations(2))
+    assert isinstance(v, np.ndarray)
+    assert net.weight.grad is None
+
+
+# ---- start ----
+
+
+def test_start_seeds_pytorch_and_numpy():
+    draws = []
+    for seed in (3, 3, 4):
+        core.start(seed, "cpu")
+        draws.append((torch.rand(1).item(), np.random.rand()))
+    assert draws[0] == draws[1]
+    assert draws[0][0] != draws[2][0]
+    assert draws[0][1] != draws[2][1]
+
+
+def test_auto_is_a_device_that_is_there():
+    assert core.start(0, "auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("device", ["cud", "gpu", "cuda:99"])
+def test_device_that_is_not_there_is_refused_by_name(device):
+    with pytest.raises(UserError, match=f"device='{device}'.*'cpu'"):
+        core.start(0, device)
+
+
+# ---- minimize ----
+
+
+def test_minimize_moves_its_own_parameters_and_touches_no_others():
+    ours, others = nn.Linear(1, 1), nn.Linear(1, 1)
+    before = [p.clone() for p in others.parameters()]
+    optimizer = torch.optim.SGD(ours.parameters(), lr=0.1)
+    loss = others(ours(torch.ones(1, 1))).square().sum()
+    core.minimize(optimizer, loss)
+    assert all(p.grad is not None for p in ours.parameters())
+    assert all(p.grad is None and torch.equal(p, old) for p, old in zip(others.parameters(), before, strict=True))
+
+
+def test_minimize_follows_the_gradient_of_this_loss_alone():
+    # x = 3; d x^2 = 2 x: 3 - 0.1 * 6 = 2.4, then 2.4 - 0.1 * 4.8 = 1.92: nothing is left of the first gradient
+    x = nn.Parameter(torch.tensor(3.0))
+    optimizer = torch.optim.SGD([x], lr=0.1)
+    for expected in (2.4, 1.92):
+        core.minimize(optimizer, x**2)
+        assert x.item() == pytest.approx(expected)
+
+
+# ---- side_by_side ----
+
+
+def test_side_by_side_keeps_the_order_of_its_tasks():
+    def slow():
+        time.sleep(0.05)
+        return "slow"
+
+    assert core.side_by_side(slow, lambda: "quick") == ["slow", "quick"]
+
+
+def test_side_by_side_runs_its_tasks_at_the_same_time():
+    meeting = threading.Barrier(2, timeout=10)  # breaks unless both arrive
+    core.side_by_side(meeting.wait, meeting.wait)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_side_by_side_raises_what_a_task_raises(order):
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        core.side_by_side(*[fail, lambda: None][::order])
+
+
+def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
+    core.start(0, "cpu")
+
+    def fit(net):
+        optimizer = torch.optim.Adam(net.parameters(), fused=True)
+        for _ in range(20):
+            core.minimize(optimizer, net(x).square().mean())
+        return torch.cat([p.detach().ravel() for p in net.parameters()])
+
+    x = torch.as_tensor(observations(1000))
+    pairs = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        pairs.append([core.mlp([3, 64, 64, 1], nn.Tanh) for _ in range(2)])
+    together = core.side_by_side(lambda: fit(pairs[0][0]), lambda: fit(pairs[0][1]))
+    for a, b in zip(together, map(fit, pairs[1]), strict=True):
+        assert torch.equal(a, b)
