@@ -5,6 +5,10 @@ import numpy as np
 from gymnasium import spaces
 
 
+def _ways(end):
+    return end in ("terminate", "both"), end in ("truncate", "both")
+
+
 class Counter(gym.Env):
     """Observes the time ``t``, pays ``t + 1`` a step, and ends after ``length`` steps in the way that ``end`` says.
 
@@ -14,8 +18,7 @@ class Counter(gym.Env):
     def __init__(self, end="terminate", length=3):
         self.observation_space = spaces.Box(0, np.inf, (1,), np.float32)
         self.action_space = spaces.Discrete(2)
-        self._length = length
-        self._terminates, self._truncates = end in ("terminate", "both"), end in ("truncate", "both")
+        self._length, self._terminates, self._truncates = length, *_ways(end)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -29,6 +32,25 @@ class Counter(gym.Env):
 
     def _observation(self):
         return np.array([self._t], np.float32)
+
+
+class Steady(gym.Env):
+    """Pays 1 a step and looks the same all the time; arguments as for :class:`Counter`."""
+
+    def __init__(self, end=None, length=1):
+        self.observation_space = spaces.Box(0, 1, (1,), np.float32)
+        self.action_space = spaces.Discrete(2)
+        self._length, self._terminates, self._truncates = length, *_ways(end)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._t = 0
+        return np.ones(1, np.float32), {}
+
+    def step(self, action):
+        self._t += 1
+        last = self._t == self._length
+        return np.ones(1, np.float32), 1.0, last and self._terminates, last and self._truncates, {}
 
 
 class Identity(gym.Env):
