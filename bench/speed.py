@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 STEPS_PER_EPOCH, NUM_ENVS, ITERATIONS = 4000, 4, 80
@@ -171,13 +171,13 @@ def describe_machine() -> dict[str, str | int]:
     cpu_info = Path("/proc/cpuinfo")  # on Linux, where `platform` does not know the processor's name
     lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    installed = [f"{name} {version(name)}" for name in LIBRARIES if importlib.util.find_spec(name.split("-")[0])]
+    versions = {found.name.lower().replace("_", "-"): found.version for found in distributions()}
     return {
         "processor": names[0] if names else platform.processor(),
         "cores": psutil.cpu_count(logical=False) or 0,
         "logical cores": psutil.cpu_count() or 0,
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "libraries": ", ".join(installed),
+        "libraries": ", ".join(f"{name} {versions[name]}" for name in LIBRARIES if name in versions),
     }
 
 
