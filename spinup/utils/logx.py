@@ -46,7 +46,7 @@ class Logger:
         if output_dir is None:
             output_dir = Path(tempfile.gettempdir()) / "experiments" / str(time.time_ns())
         self.output_dir, self.exp_name = Path(output_dir), exp_name
-        saving.make_run_dir(self.output_dir, overwrite)
+        saving.make_run_dir(self.output_dir, overwrite, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}

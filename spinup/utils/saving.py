@@ -24,7 +24,8 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from spinup.utils.envs import import_module_of, make_env
 from spinup.utils.errors import UserError
 
-_CONTENTS = ("progress.txt", "config.json", "env.json", "vars*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
+_PROGRESS = "progress.txt"
+_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
 
 
 # ---- the directory ----
@@ -32,12 +33,12 @@ _CONTENTS = ("progress.txt", "config.json", "env.json", "vars*.pkl", "pyt_save",
 
 def holds_run(path: str | Path) -> bool:
     """Whether ``path`` is the output directory of a run."""
-    return (Path(path) / "progress.txt").is_file()
+    return (Path(path) / _PROGRESS).is_file()
 
 
-def refuse_existing_run(path: str | Path) -> None:
-    """Raise UserError if ``path`` already holds a run, or is a file."""
-    if holds_run(path):
+def refuse_existing_run(path: str | Path, progress: str = _PROGRESS) -> None:
+    """Raise UserError if ``path`` already holds a run, with diagnostics in a file named ``progress``, or is a file."""
+    if (Path(path) / progress).is_file():
         raise UserError(
             f"{str(path)!r} already holds a run, which would be lost: add --overwrite to replace it, --dt to put the "
             "date in the new one's name, or choose another --exp_name or --data_dir."
@@ -46,20 +47,23 @@ def refuse_existing_run(path: str | Path) -> None:
         raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
 
 
-def make_run_dir(path: Path, overwrite: bool = False) -> None:
-    """Make the output directory of a new run; ``overwrite`` removes what an earlier run left in it, and nothing else.
+def make_run_dir(path: Path, overwrite: bool = False, progress: str = _PROGRESS) -> None:
+    """Make the output directory of a new run, which will write its diagnostics to the file ``progress`` in it.
+
+    ``overwrite`` removes what an earlier run left there, and nothing else; without it nothing is removed.
 
     Raises:
         UserError: if it already holds a run and ``overwrite`` is false, or if it cannot be made.
     """
     if not overwrite:
-        refuse_existing_run(path)
+        refuse_existing_run(path, progress)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
-    for old in (found for pattern in _CONTENTS for found in path.glob(pattern)):
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    if overwrite:
+        for old in (found for pattern in (progress, *_CONTENTS) for found in path.glob(pattern)):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def find_run(path: str | Path) -> Path:
