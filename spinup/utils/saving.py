@@ -21,7 +21,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from spinup.utils.envs import import_module_of, make_env
+from spinup.utils.envs import EnvFn, import_module_of, make_env
 from spinup.utils.errors import UserError
 
 _PROGRESS = "progress.txt"
@@ -98,6 +98,8 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     """Write ``env.json``, or ``vars.pkl`` for what it cannot describe; returns a sentence if neither worked."""
+    for stale in ("env.json", "vars.pkl"):
+        (path / stale).unlink(missing_ok=True)
     spec = _describe_env(env_fn)
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
@@ -116,7 +118,9 @@ def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
     env.close()
     if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return None
-    spec.id = getattr(env_fn, "env_name", spec.id)  # 'module:EnvId' keeps the module that registers it
+    module, colon, _ = env_fn.env_name.rpartition(":") if isinstance(env_fn, EnvFn) else ("", "", "")
+    spec.id = module + colon + spec.id
+    spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; a class is nothing that JSON could hold
     try:
         return json.dumps(json.loads(spec.to_json()), indent=4)
     except (TypeError, ValueError):  # a keyword argument or a wrapper that JSON cannot hold
