@@ -98,8 +98,6 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     """Write ``env.json``, or ``vars.pkl`` for what it cannot describe; returns a sentence if neither worked."""
-    for stale in ("env.json", "vars.pkl"):
-        (path / stale).unlink(missing_ok=True)
     spec = _describe_env(env_fn)
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
@@ -108,6 +106,7 @@ def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
         save_vars(path, {"env_fn": env_fn})
     except Exception as error:  # pickling runs code of the user's own classes: anything may come out of it
         return f"The environment could not be saved ({error}); test_policy will need it from you."
+    (path / "env.json").unlink(missing_ok=True)  # another environment's, which would be believed first
     return None
 
 
@@ -118,8 +117,8 @@ def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
     env.close()
     if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return None
-    module, colon, _ = env_fn.env_name.rpartition(":") if isinstance(env_fn, EnvFn) else ("", "", "")
-    spec.id = module + colon + spec.id
+    if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:
+        spec.id = f"{env_fn.env_name.rpartition(':')[0]}:{spec.id}"
     spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; a class is nothing that JSON could hold
     try:
         return json.dumps(json.loads(spec.to_json()), indent=4)
