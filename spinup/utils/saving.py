@@ -115,7 +115,7 @@ def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
     env = env_fn()
     spec = copy.deepcopy(env.spec)
     env.close()
-    if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+    if spec is None or any(w.kwargs is None or w.entry_point.startswith("__main__:") for w in spec.additional_wrappers):
         return None
     if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:
         spec.id = f"{env_fn.env_name.rpartition(':')[0]}:{spec.id}"
@@ -140,7 +140,7 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
     """
     run = find_run(path)
     if (run / "env.json").is_file():
-        spec = json.loads((run / "env.json").read_text(encoding="utf-8"))
+        spec = _read_spec(run / "env.json")
         return make_env(lambda: _make_from_spec(spec, trust, render_mode))
     if not (run / "vars.pkl").is_file():
         raise UserError(f"{str(path)!r} holds no environment: make it yourself and pass it to run_policy.")
@@ -154,25 +154,37 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
     return make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
 
 
-def _make_from_spec(saved: dict[str, Any], trust: bool, render_mode: str | None) -> gym.Env:
+def _read_spec(file: Path) -> EnvSpec:
+    try:
+        return EnvSpec.from_json(file.read_text(encoding="utf-8"))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{str(file)!r} does not describe an environment ({error}).") from error
+
+
+def _make_from_spec(saved: EnvSpec, trust: bool, render_mode: str | None) -> gym.Env:
     """Build from the *registered* spec of the same name: a file must not say which code to run."""
-    module, _, name = saved["id"].rpartition(":")
-    wrappers = [WrapperSpec(**wrapper) for wrapper in saved["additional_wrappers"]]
-    foreign = [w.entry_point for w in wrappers if not w.entry_point.startswith("gymnasium.wrappers.")]
+    module, _, name = saved.id.rpartition(":")
+    foreign = [w.entry_point for w in saved.additional_wrappers if not _is_harmless(w)]
     if module and name not in gym.registry:
         foreign.append(module)
     if foreign and not trust:
         raise UserError(
-            f"The environment {saved['id']!r} needs code from {', '.join(foreign)}: add --trust (trust=True) "
+            f"The environment {saved.id!r} needs code from {', '.join(foreign)}: add --trust (trust=True) "
             "to import it, if you trust the run."
         )
-    import_module_of(saved["id"] if name not in gym.registry else name)
+    if name not in gym.registry:
+        import_module_of(saved.id)
     if name not in gym.registry:
         raise UserError(f"The environment {name!r} is not registered here: import the package that offers it first.")
     spec: EnvSpec = copy.deepcopy(gym.registry[name])
-    spec.kwargs.update({key: val for key, val in saved["kwargs"].items() if key != "render_mode"})
-    spec.max_episode_steps, spec.additional_wrappers = saved["max_episode_steps"], tuple(wrappers)
+    spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
+    spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
     return gym.make(spec, render_mode=render_mode)
+
+
+def _is_harmless(wrapper: WrapperSpec) -> bool:
+    module, _, name = wrapper.entry_point.partition(":")
+    return module.startswith("gymnasium.wrappers.") and name != "RecordVideo"  # which writes where it is told to
 
 
 def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
