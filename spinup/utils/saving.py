@@ -149,8 +149,10 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
             f"The environment of {str(path)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
             "(trust=True) if the run is your own."
         )
-    with (run / "vars.pkl").open("rb") as file:
-        env_fn = pickle.load(file)["env_fn"]
+    try:
+        env_fn = pickle.loads((run / "vars.pkl").read_bytes())["env_fn"]
+    except Exception as error:  # unpickling runs the code of others
+        raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({error!r}).") from error
     return make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
 
 
@@ -229,11 +231,14 @@ def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
         The actor-critic; its ``act(obs, deterministic=False)`` maps NumPy observations to actions.
 
     Raises:
-        UserError: if there is no such run or snapshot, or if it needs ``trust``.
+        UserError: if there is no such run or snapshot, or if it is damaged or needs ``trust``.
     """
     path = Path(path)
     file = path if path.is_file() else _model_file(find_run(path), itr)
-    return _load_pytorch(file, trust)
+    agent = _load_pytorch(file, trust)
+    if not hasattr(agent, "act"):
+        raise UserError(f"{str(file)!r} holds no agent but a {type(agent).__name__}.")
+    return agent
 
 
 def _model_file(run: Path, itr: int | str) -> Path:
@@ -256,13 +261,12 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
     importlib.import_module("spinup.algos.pytorch.core")  # registers the classes that a saved agent is made of
     try:
         return torch.load(file, map_location="cpu", weights_only=not trust)
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # where a file is damaged, unpickling may raise anything
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if trust or foreign is None:
-            raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error
-        raise UserError(
-            f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run code "
-            "when loaded: add --trust (trust=True) if the run is your own."
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{str(file)!r} is not a saved agent, or is damaged.") from error
+        if isinstance(error, pickle.UnpicklingError) and foreign and not trust:
+            raise UserError(
+                f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
+                "code when loaded: add --trust (trust=True) if the run is your own."
+            ) from error
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(f"{str(file)!r} is no saved agent, or damaged, or needs code not found here ({reason}).") from error
