@@ -18,7 +18,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from spinup.utils.errors import UserError, did_you_mean
+from spinup.utils.errors import UserError, did_you_mean, first_line
 
 
 class EnvFn:
@@ -79,8 +79,7 @@ def import_module_of(env_name: str) -> None:
 
 def _reason(error: Exception) -> str:
     """What went wrong, without what Gymnasium appends about how it was called."""
-    told = str(error).partition(" was raised from the environment creator")[0]
-    return next(iter(told.splitlines()), type(error).__name__).rstrip(".")
+    return first_line(error).partition(" was raised from the environment creator")[0]
 
 
 def _suggest_env(env_name: str) -> str:

@@ -22,6 +22,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {', '.join(rest) + ' or ' if rest else ''}{last}?"
 
 
+def first_line(error: Exception) -> str:
+    """What an exception says, without the full stop and what follows the first line; its name if it says nothing."""
+    return next(iter(str(error).splitlines()), "").rstrip(".") or type(error).__name__
+
+
 def exit_on_user_error(main, argv: list[str] | None = None) -> None:
     """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2."""
     try:

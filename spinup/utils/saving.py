@@ -22,7 +22,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from spinup.utils.envs import EnvFn, import_module_of, make_env
-from spinup.utils.errors import UserError
+from spinup.utils.errors import UserError, first_line
 
 _PROGRESS = "progress.txt"
 _CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
@@ -105,7 +105,7 @@ def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     try:
         save_vars(path, {"env_fn": env_fn})
     except Exception as error:  # pickling runs code of the user's own classes: anything may come out of it
-        return f"The environment could not be saved ({error}); test_policy will need it from you."
+        return f"The environment could not be saved ({first_line(error)}); test_policy will need it from you."
     (path / "env.json").unlink(missing_ok=True)  # another environment's, which would be believed first
     return None
 
@@ -152,7 +152,7 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
     try:
         env_fn = pickle.loads((run / "vars.pkl").read_bytes())["env_fn"]
     except Exception as error:  # unpickling runs the code of others
-        raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({error!r}).") from error
+        raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
     return make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
 
 
@@ -160,7 +160,7 @@ def _read_spec(file: Path) -> EnvSpec:
     try:
         return EnvSpec.from_json(file.read_text(encoding="utf-8"))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UserError(f"{str(file)!r} does not describe an environment ({error}).") from error
+        raise UserError(f"{str(file)!r} does not describe an environment ({first_line(error)}).") from error
 
 
 def _make_from_spec(saved: EnvSpec, trust: bool, render_mode: str | None) -> gym.Env:
@@ -268,5 +268,6 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
                 f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
                 "code when loaded: add --trust (trust=True) if the run is your own."
             ) from error
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise UserError(f"{str(file)!r} is no saved agent, or damaged, or needs code not found here ({reason}).") from error
+        raise UserError(
+            f"{str(file)!r} is no saved agent, or damaged, or needs code not found here ({first_line(error)})."
+        ) from error
