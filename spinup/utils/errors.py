@@ -24,7 +24,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def first_line(error: Exception) -> str:
     """What an exception says, without the full stop and what follows the first line; its name if it says nothing."""
-    return next(iter(str(error).splitlines()), "").rstrip(".") or type(error).__name__
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def exit_on_user_error(main, argv: list[str] | None = None) -> None:

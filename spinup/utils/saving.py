@@ -9,6 +9,7 @@ Every file is written whole or not at all. Loading executes nothing that the dir
 
 import copy
 import importlib
+import io
 import json
 import os
 import pickle
@@ -215,8 +216,10 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     folder.mkdir(exist_ok=True)
     if isinstance(model, torch.nn.Module) and any(p.device.type != "cpu" for p in model.parameters()):
         model = copy.deepcopy(model).cpu()
+    data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
+    torch.save(model, data)
     for name in _names("model", itr, "pt"):
-        write_atomically(folder / name, lambda file: torch.save(model, file))
+        write_atomically(folder / name, lambda file: file.write_bytes(data.getbuffer()))
 
 
 def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
