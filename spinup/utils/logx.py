@@ -185,7 +185,8 @@ def convert_json(obj: Any) -> Any:
     if obj is None or isinstance(obj, str | int | float | bool):
         return obj
     if hasattr(obj, "__qualname__"):
-        return f"{obj.__module__}.{obj.__qualname__}"
+        module = getattr(obj, "__module__", None)  # methods of builtin classes have none
+        return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
     return repr(obj)
 
 
