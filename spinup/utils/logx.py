@@ -56,7 +56,12 @@ class Logger:
 
     def log(self, msg: str, color: str = "green") -> None:
         """Print ``msg`` in colour."""
-        print(colorize(msg, color, bold=True), flush=True)
+        self._print(colorize(msg, color, bold=True))
+
+    def _print(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, flush=True)
 
     def log_tabular(self, key: str, val: Any = None) -> None:
         """Set the cell ``key`` of the current row; None leaves it empty.
@@ -77,9 +82,7 @@ class Logger:
             self._append(self._columns)
         cells = [self._row.get(key) for key in self._columns]
         self._append(["" if val is None else str(val) for val in cells])
-        if self._bar is not None:
-            self._bar.clear()
-        print(_table(self._columns, cells), flush=True)
+        self._print(_table(self._columns, cells))
         self._row.clear()
 
     def _append(self, cells: list[str]) -> None:
@@ -93,8 +96,10 @@ class Logger:
         for t in range(0, steps_per_epoch, stride):
             yield t
             done = 100 * (t + stride) // steps_per_epoch
-            if self._bar.update(stride):  # true when it was redrawn, some ten times a second
-                self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%", refresh=False)
+            self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%, ", refresh=False)
+            self._bar.update(stride)
+        if epoch + 1 == epochs:
+            self._bar.close()
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string."""
@@ -210,5 +215,5 @@ def _progress_bar(done: int, total: int) -> Any:
         leave=False,
         disable=not sys.stdout.isatty(),
         file=sys.stdout,
-        bar_format="{desc}, run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
+        bar_format="{desc}run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
     )
