@@ -3,7 +3,6 @@
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ class Logger:
 
     Args:
         output_dir: directory for the results, made if it is missing. None: a new one in the system's temporary folder,
-            ``experiments/<time>``.
+            named ``experiments-`` and something random.
         output_fname: the file of tab-separated diagnostics.
         exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
         overwrite: replace the run that ``output_dir`` may hold.
@@ -43,9 +42,7 @@ class Logger:
         exp_name: str | None = None,
         overwrite: bool = False,
     ):
-        if output_dir is None:
-            output_dir = Path(tempfile.gettempdir()) / "experiments" / str(time.time_ns())
-        self.output_dir, self.exp_name = Path(output_dir), exp_name
+        self.output_dir, self.exp_name = Path(output_dir or tempfile.mkdtemp(prefix="experiments-")), exp_name
         saving.make_run_dir(self.output_dir, overwrite, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
