@@ -42,7 +42,8 @@ class Logger:
         exp_name: str | None = None,
         overwrite: bool = False,
     ):
-        self.output_dir, self.exp_name = Path(output_dir or tempfile.mkdtemp(prefix="experiments-")), exp_name
+        self.output_dir = Path(tempfile.mkdtemp(prefix="experiments-") if output_dir is None else output_dir)
+        self.exp_name = exp_name
         saving.make_run_dir(self.output_dir, overwrite, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
