@@ -1,4 +1,4 @@
-"""Spinning Up in Deep RL, rebuilt: readable, correct, fast implementations of VPG, TRPO and PPO.
+"""Spinning Up in Deep RL, rebuilt: readable, correct, fast implementations of VPG, TRPO, PPO, DQN, DDPG, TD3, SAC.
 
 ``from spinup import ppo_pytorch as ppo`` gives a training function; ``python -m spinup.run`` is the command line.
 Nothing here imports a framework: every name below is loaded when it is first used.
@@ -9,7 +9,7 @@ import sys
 
 __version__ = "1.0.0.dev0"
 
-ALGORITHMS = {"pytorch": ("vpg", "trpo", "ppo")}  # backend -> its algorithms, in the order of the course
+ALGORITHMS = {"pytorch": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")}  # in the order of the course
 
 _HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
 _HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 # The backend that runs when an algorithm is named without a suffix: `ppo` means `ppo_pytorch`.
-DEFAULT_BACKEND = {"vpg": "pytorch", "trpo": "pytorch", "ppo": "pytorch"}
+DEFAULT_BACKEND = dict.fromkeys(("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"), "pytorch")
 
 # Where results go unless --data_dir says otherwise: `data` in the root of a clone, else in the working directory.
 _ROOT = Path(__file__).resolve().parent.parent

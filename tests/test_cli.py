@@ -279,7 +279,7 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
     [
         ("pp --env CartPole-v1", ["'pp'", "Did you mean", "'ppo'", "test_policy"]),
         ("ppo_jax --env CartPole-v1", ["'ppo_jax'", "vpg, trpo, ppo", "_pytorch"]),
-        ("sac --env CartPole-v1", ["'sac'", "vpg, trpo, ppo"]),
+        ("a2c --env CartPole-v1", ["'a2c'", "vpg, trpo, ppo, dqn, ddpg, td3, sac"]),
         ("plots", ["'plot'"]),
         ("ppo", ["--env CartPole-v1"]),
         ("ppo CartPole-v1", ["--env CartPole-v1"]),

@@ -115,8 +115,8 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
             raise UserError(f"{name} has no parameter {key!r}.{hint}")
 
 
-def check_hyperparameters(config: Mapping[str, Any]) -> None:
-    """Refuse values of the wrong type or range; keys without a rule are passed over.
+def check_hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse values of the wrong type or range; keys without a rule are passed over. Returns a copy of ``config``.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -135,6 +135,7 @@ def check_hyperparameters(config: Mapping[str, Any]) -> None:
                 f"{key}={steps} cannot be divided among num_envs={num_envs} environments: "
                 f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
             )
+    return dict(config)
 
 
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:

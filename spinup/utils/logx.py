@@ -88,11 +88,14 @@ class Logger:
             file.write("\t".join(cells) + "\n")
 
     def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
-        """Count the steps of one epoch, ``stride`` at a time; on a terminal, under a progress bar of the whole run."""
+        """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
+
+        On a terminal, this draws a progress bar of the whole run.
+        """
         if self._bar is None:
             self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
         for t in range(0, steps_per_epoch, stride):
-            yield t
+            yield epoch * steps_per_epoch + t
             done = 100 * (t + stride) // steps_per_epoch
             self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%, ", refresh=False)
             self._bar.update(stride)

@@ -47,6 +47,15 @@ def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differen
     return -(log_alpha * (logp.detach() + target_entropy)).mean()
 
 
+# ---- temperature ----
+
+
+def temperature(alpha, lr, device):
+    """``log_alpha`` as a tensor, and its optimiser if ``alpha`` is 'auto'; it then starts at 1."""
+    log_alpha = torch.tensor(1.0 if alpha == "auto" else alpha, device=device).log()
+    return log_alpha, torch.optim.Adam([log_alpha.requires_grad_()], lr=lr) if alpha == "auto" else None
+
+
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
@@ -134,19 +143,15 @@ def sac(
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
             already holds a run.
     """
-    config = dict(locals())
-    check_hyperparameters(config)
-    device = core.start(seed, device, threads=2)
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
     rng = np.random.default_rng(seed)
-    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    test_envs = VectorEnv(env_fn, num_test_episodes, seed, max_ep_len)
+    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
     targ = core.target_of(ac)
-    act_dim, auto = envs.action_space.shape[0], alpha == "auto"
-    target_entropy = -act_dim if target_entropy is None else target_entropy
-    log_alpha = torch.tensor(1.0 if auto else alpha, device=device).log().requires_grad_(auto)
-    alpha_optimizer = torch.optim.Adam([log_alpha], lr=lr) if auto else None
+    log_alpha, alpha_optimizer = temperature(alpha, lr, device)
     optimizers = core.adam(lr, ac.pi), core.adam(lr, ac.q1, ac.q2), alpha_optimizer
+    target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)
@@ -155,8 +160,7 @@ def sac(
 
     o, start_time = envs.reset(), time.time()
     for epoch in range(epochs):
-        for t in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            steps = epoch * steps_per_epoch + t
+        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = ac.act(o) if steps >= start_steps else envs.sample_actions()
             step = envs.step(a)
             buffer.store(o, a, step)
@@ -165,7 +169,7 @@ def sac(
 
             if steps >= update_after and steps % update_every == 0:
                 batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
-                noise = torch.randn(update_every, 2, batch_size, act_dim, device=device)
+                noise = torch.randn(update_every, 2, *batches.a.shape[1:], device=device)
                 constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
                 logger.store(**update(ac, targ, log_alpha, optimizers, batches, noise, **constants))
 
@@ -175,17 +179,15 @@ def sac(
         ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
         logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
         logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("TestEpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("TestEpLen", average_only=True)
+        for key in ("EpRet", "TestEpRet"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("EpLen", "TestEpLen"):
+            logger.log_tabular(key, average_only=True)
         logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        logger.log_tabular("Q1Vals", with_min_and_max=True)
-        logger.log_tabular("Q2Vals", with_min_and_max=True)
-        logger.log_tabular("LogPi", with_min_and_max=True)
-        logger.log_tabular("LossPi", average_only=True)
-        logger.log_tabular("LossQ", average_only=True)
-        logger.log_tabular("Alpha", average_only=True)
+        for key in ("Q1Vals", "Q2Vals", "LogPi"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("LossPi", "LossQ", "Alpha"):
+            logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
     envs.close()

@@ -45,6 +45,15 @@ def pi_loss(pi, q, batch):  # (4)
     return -q[0](batch.o, pi(batch.o)).mean()
 
 
+# ---- exploration ----
+
+
+def explore(a, eps, action_space):
+    """Add noise ``eps``, in units of half the range of each dimension, and stay in bounds; all ``[N, act_dim]``."""
+    low, high = action_space.low, action_space.high
+    return np.clip(a + eps * (high - low) / 2, low, high)
+
+
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
@@ -133,12 +142,10 @@ def td3(
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
             already holds a run.
     """
-    config = dict(locals())
-    check_hyperparameters(config)
-    device = core.start(seed, device, threads=2)
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
     rng = np.random.default_rng(seed)
-    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    test_envs = VectorEnv(env_fn, num_test_episodes, seed, max_ep_len)
+    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
     targ = core.target_of(ac)
     pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q1, ac.q2)
@@ -148,17 +155,12 @@ def td3(
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
-    def explore(o):
-        a = ac.act(o)
-        half_range = (envs.action_space.high - envs.action_space.low) / 2
-        noise = act_noise * half_range * rng.standard_normal(a.shape)
-        return np.clip(a + noise, envs.action_space.low, envs.action_space.high)
-
     o, start_time = envs.reset(), time.time()
     for epoch in range(epochs):
-        for t in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            steps = epoch * steps_per_epoch + t
-            a = explore(o) if steps >= start_steps else envs.sample_actions()
+        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            a = envs.sample_actions()
+            if steps >= start_steps:
+                a = explore(ac.act(o), act_noise * rng.standard_normal(a.shape), envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
             logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
@@ -176,15 +178,15 @@ def td3(
         ep_ret, ep_len = run_episodes(ac.act, test_envs, seed=[seed, epoch + 1])
         logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
         logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("TestEpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("TestEpLen", average_only=True)
+        for key in ("EpRet", "TestEpRet"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("EpLen", "TestEpLen"):
+            logger.log_tabular(key, average_only=True)
         logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        logger.log_tabular("Q1Vals", with_min_and_max=True)
-        logger.log_tabular("Q2Vals", with_min_and_max=True)
-        logger.log_tabular("LossPi", average_only=True)
-        logger.log_tabular("LossQ", average_only=True)
+        for key in ("Q1Vals", "Q2Vals"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("LossPi", "LossQ"):
+            logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
     envs.close()

@@ -106,8 +106,7 @@ def vpg(
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
             already holds a run.
     """
-    config = dict(locals())
-    check_hyperparameters(config)
+    config = check_hyperparameters(locals())
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
