@@ -146,7 +146,7 @@ class _BoundedActor(nn.Module):
 
     def scale(self, x):
         """From [-1, 1] to the bounds."""
-        return self.act_low + self.act_half * (x + 1)
+        return torch.lerp(self.act_low, self.act_high, (x + 1) / 2)  # exact at both ends
 
 
 class MLPActor(_BoundedActor):
