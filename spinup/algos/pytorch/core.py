@@ -169,10 +169,10 @@ class SquashedGaussianMLPActor(_BoundedActor):
 
     def __init__(self, obs_dim, action_space, hidden_sizes, activation):
         super().__init__(action_space)
-        act_dim = action_space.shape[0]
-        self.net = mlp([obs_dim, *hidden_sizes], activation, activation)
-        self.mu_layer = nn.Linear(hidden_sizes[-1], act_dim)
-        self.log_std_layer = nn.Linear(hidden_sizes[-1], act_dim)
+        sizes, act_dim = [obs_dim, *hidden_sizes], action_space.shape[0]
+        self.net = mlp(sizes, activation, activation)
+        self.mu_layer = nn.Linear(sizes[-1], act_dim)
+        self.log_std_layer = nn.Linear(sizes[-1], act_dim)
 
     def forward(self, obs, eps):
         """Actions ``[B, act_dim]`` and their log-densities ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``eps`` ~ N(0, 1).
