@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from spinup.algos.pytorch import core
-from spinup.utils.buffers import Rollout
+from spinup.utils.buffers import Batch, Rollout
 
 
 class TwoActions(nn.Module):
@@ -32,3 +32,70 @@ def adams(ac, lr=0.1):
 def is_untouched(module):
     """Whether no parameter of a :class:`TwoActions` part has moved or met a gradient."""
     return all(p.eq(0).all() and p.grad is None for p in module.parameters())
+
+
+# ---- off-policy ----
+
+
+def transitions(o, a, r, o2, d):
+    """A minibatch from lists of one number for each transition; actions that are int are discrete."""
+    column = [torch.tensor(x)[:, None] for x in (o, o2)]
+    a = torch.tensor(a)
+    return Batch(column[0], a[:, None] if a.is_floating_point() else a, torch.tensor(r), column[1], torch.tensor(d))
+
+
+def phase(*minibatches):
+    """Minibatches as the leaves ``[K, B, ...]`` of one update phase."""
+    return Batch(*map(torch.stack, zip(*minibatches, strict=True)))
+
+
+class Policy(nn.Module):
+    """``mu(o) = w o``, for actions between -1 and 3."""
+
+    act_low, act_high, act_half = (torch.tensor([x]) for x in (-1.0, 3.0, 2.0))
+
+    def __init__(self, w=1.0):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w))
+
+    def forward(self, o):
+        return self.w * o
+
+
+class NoisyPolicy(Policy):
+    """``a = w o + eps``, said to have ``log pi = 2 w o``."""
+
+    def forward(self, o, eps):
+        return self.w * o + eps, (2 * self.w * o).squeeze(-1)
+
+
+class Value(nn.Module):
+    """``Q(o, a) = w a``."""
+
+    def __init__(self, w=1.0):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w))
+
+    def forward(self, o, a):
+        return (self.w * a).squeeze(-1)
+
+
+class Parts(nn.Module):
+    """An agent of these parts, such as ``Parts(pi=Policy(), q=Value())``; calling it gives the ``w`` of each."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self):
+        return {name: part.w.item() for name, part in self.named_children()}
+
+    def gradients(self):
+        """The last gradient of the ``w`` of each part; None where none arrived."""
+        return {name: None if p.w.grad is None else p.w.grad.item() for name, p in self.named_children()}
+
+
+def sgd(*modules):
+    """Moves every parameter by a tenth of its gradient."""
+    return torch.optim.SGD([p for module in modules for p in module.parameters()], lr=0.1)
