@@ -16,8 +16,29 @@ from torch.nn.modules import activation as _activations
 from spinup.utils.errors import UserError
 
 
+class _TanhBySigmoid(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = torch.add(x, x).sigmoid_().mul_(2).sub_(1)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.tanh_backward(grad, y)
+
+
+class Tanh(nn.Tanh):
+    """tanh(x) = 2 sigmoid(2 x) - 1, because PyTorch's own takes six times as long as its sigmoid on a CPU."""
+
+    def forward(self, x):
+        return _TanhBySigmoid.apply(x)
+
+
 def mlp(sizes, activation, output_activation=nn.Identity):
     """A fully connected network ``sizes[0] -> ... -> sizes[-1]``."""
+    activation = Tanh if activation is nn.Tanh else activation
     layers = []
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
@@ -381,7 +402,7 @@ def minimize(optimizer, loss):
 
 
 # What a saved agent is made of: torch.load() rebuilds these by default, and refuses anything else.
-_LAYERS = [nn.Sequential, nn.Linear, nn.Identity]
+_LAYERS = [nn.Sequential, nn.Linear, nn.Identity, Tanh]
 _ACTIVATIONS = [getattr(_activations, name) for name in _activations.__all__]
 _ON_POLICY = [MLPActorCritic, MLPCategoricalActor, MLPGaussianActor, MLPCritic]
 _OFF_POLICY = [
