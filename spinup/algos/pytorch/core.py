@@ -33,7 +33,7 @@ class Tanh(nn.Tanh):
     """tanh(x) = 2 sigmoid(2 x) - 1, because PyTorch's own takes six times as long as its sigmoid on a CPU."""
 
     def forward(self, x):
-        return _TanhBySigmoid.apply(x)
+        return torch.tanh(x) if torch.is_inference_mode_enabled() else _TanhBySigmoid.apply(x)  # acting: few rows
 
 
 def mlp(sizes, activation, output_activation=nn.Identity):
@@ -58,6 +58,10 @@ class MLPCategoricalActor(nn.Module):
         pi = Categorical(logits=self.logits_net(obs), validate_args=False)
         return pi, None if act is None else pi.log_prob(act)
 
+    def sample(self, obs):
+        """Actions ``[B]``."""
+        return self(obs)[0].sample()
+
 
 class MLPGaussianActor(nn.Module):
     """pi(a|o): a diagonal Gaussian whose standard deviation does not depend on the state.
@@ -77,11 +81,24 @@ class MLPGaussianActor(nn.Module):
 
     def forward(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
-        mu = self.act_mid + self.act_half * self.mu_net(obs)
-        std = self.act_half * self.log_std.exp()
+        mu, std = self.mean_and_std(obs)
         # Independent: log-probability, entropy and KL are sums over the dimensions of one action, not averages
-        pi = Independent(Normal(mu, std.expand_as(mu), validate_args=False), 1, validate_args=False)
-        return pi, None if act is None else pi.log_prob(act)
+        pi = Independent(Normal(mu, std, validate_args=False), 1, validate_args=False)
+        return pi, None if act is None else gaussian_log_density(act, mu, std)
+
+    def mean_and_std(self, obs):
+        """Mean ``[B, act_dim]`` and standard deviation ``[act_dim]`` of the actions for ``obs`` ``[B, obs_dim]``."""
+        return self.act_mid + self.act_half * self.mu_net(obs), self.act_half * self.log_std.exp()
+
+    def sample(self, obs):
+        """Actions ``[B, act_dim]``, drawn without the cost of a distribution object."""
+        mu, std = self.mean_and_std(obs)
+        return torch.normal(mu, std.expand_as(mu))
+
+
+def gaussian_log_density(x, mu, std):
+    """log N(x; mu, diag(std^2)), summed over the last dimension; one logarithm a dimension, not one a row."""
+    return -(0.5 * ((x - mu) / std) ** 2 + std.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
 
 
 class MLPCritic(nn.Module):
@@ -137,8 +154,8 @@ class MLPActorCritic(nn.Module):
     @torch.inference_mode()
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
-        pi, _ = self.pi(as_tensor(obs, self))
-        return to_numpy(pi.mode if deterministic else pi.sample())
+        obs = as_tensor(obs, self)
+        return to_numpy(self.pi(obs)[0].mode if deterministic else self.pi.sample(obs))
 
 
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
@@ -348,12 +365,12 @@ def to_log(rows):
 def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
 
-    One thread is the fastest for networks as small as 64x64, and leaves the other cores to other runs.
+    One thread is the fastest for networks as small as 64x64; two are for 256x256.
 
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
-    torch.set_num_threads(threads)  # sums depend on how they are split, so a run fixes their number
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # no more than OMP_NUM_THREADS, where that is set
     torch.manual_seed(seed)
     np.random.seed(seed)
     if device == "auto":

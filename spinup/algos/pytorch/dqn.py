@@ -138,7 +138,7 @@ def dqn(
             already holds a run.
     """
     config = check_hyperparameters(locals())
-    device = core.start(seed, device)
+    device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
