@@ -114,11 +114,16 @@ class ReplayBuffer:
     """
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, size: int):
-        obs = np.zeros((size, *(observation_space.shape or ())), np.float32)
+        obs, act = ((size, *(space.shape or ())) for space in (observation_space, action_space))
         act_dtype = np.int64 if isinstance(action_space, spaces.Discrete) else np.float32
-        act = np.zeros((size, *(action_space.shape or ())), act_dtype)
-        # zeros() reserves address space only; the system hands out memory when it is first written to
-        self._data = Batch(obs, act, np.zeros(size, np.float32), np.zeros_like(obs), np.zeros(size, np.float32))
+        # zeros(), unlike zeros_like(), reserves address space only: memory comes when it is first written to
+        self._data = Batch(
+            o=np.zeros(obs, np.float32),
+            a=np.zeros(act, act_dtype),
+            r=np.zeros(size, np.float32),
+            o2=np.zeros(obs, np.float32),
+            d=np.zeros(size, np.float32),
+        )
         self._size, self._next, self._filled = size, 0, 0
 
     def __len__(self) -> int:
