@@ -361,6 +361,8 @@ def to_log(rows):
 
 # ---- training ----
 
+MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS where that is set
+
 
 def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
@@ -370,7 +372,7 @@ def start(seed, device, threads=1):
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
-    torch.set_num_threads(min(threads, torch.get_num_threads()))  # no more than OMP_NUM_THREADS, where that is set
+    torch.set_num_threads(min(threads, MAX_THREADS))
     torch.manual_seed(seed)
     np.random.seed(seed)
     if device == "auto":
