@@ -133,10 +133,13 @@ def test_everything_imported_is_a_declared_dependency():
 
 def test_importing_the_package_is_light():
     code = f"import sys, spinup; print(*{FRAMEWORKS | {'numpy', 'gymnasium', 'matplotlib'}} & set(sys.modules))"
-    start = time.perf_counter()
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.strip() == ""
-    assert time.perf_counter() - start < 1.0  # mostly the interpreter itself
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        seconds.append(time.perf_counter() - start)
+        assert output.strip() == ""
+    assert min(seconds) < 1.0  # mostly the interpreter itself; the least, as tests share the machine
 
 
 # ---- the size of things ----
