@@ -91,14 +91,14 @@ def test_losses_of_a_batch_of_one():
 # ---- update: Q_1 = w1 a, Q_2 = w2 a, mu = v o; targets W1, W2, V; steps are a tenth of the gradient ----
 
 
-def trained(noise, policy_delay=2):
+def trained(noise, policy_delay=2, first=0):
     """Start from w1 = v = 1, w2 = 2, and take a step for each number in ``noise``."""
     ac = Parts(pi=Policy(), q1=Value(), q2=Value(2.0))
     targ = core.target_of(ac)
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
     constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay)
     batches, noise = phase(*[batch] * len(noise)), torch.tensor(noise)[:, None, None]
-    log = td3.update(ac, targ, sgd(ac.pi), sgd(ac.q1, ac.q2), batches, noise, **constants)
+    log = td3.update(ac, targ, sgd(ac.pi), sgd(ac.q1, ac.q2), batches, noise, first, **constants)
     return ac, targ, log
 
 
@@ -146,6 +146,19 @@ def test_policy_and_targets_move_at_every_policy_delay_th_step(policy_delay, mov
     assert len(runs[-1][2]["LossQ"]) == 6
 
 
+@pytest.mark.parametrize(("first", "moves"), [(0, 2), (1, 1), (2, 1), (3, 2)])
+def test_the_delay_is_counted_over_phases(first, moves):
+    # of four steps, those divisible by 3: 0 and 3, 3 of 1-4, 3 of 2-5, 3 and 6 of 3-6
+    assert len(trained([0.1] * 4, policy_delay=3, first=first)[2]["LossPi"]) == moves
+
+
+def test_a_phase_may_pass_without_a_step_of_the_policy():
+    ac, targ, log = trained([0.1], policy_delay=2, first=1)
+    assert (ac()["pi"], targ()) == (1, dict(pi=1, q1=1, q2=2))
+    assert ac()["q1"] != 1
+    assert "LossPi" not in log
+
+
 @pytest.mark.parametrize("still", ["pi", "q"])
 def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
@@ -155,7 +168,7 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
     q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q1, ac.q2)
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1)
-    td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), **constants)
+    td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), 0, **constants)
 
     def moved(name):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)

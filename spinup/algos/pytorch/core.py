@@ -356,7 +356,8 @@ def minibatches(batches):
 
 def to_log(rows):
     """A list of dicts of tensors as one dict of NumPy arrays: the one moment a phase waits for its device."""
-    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in rows[0]}
+    keys = rows[0] if rows else ()
+    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in keys}
 
 
 # ---- training ----

@@ -57,10 +57,13 @@ def explore(a, eps, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, targ, pi_optimizer, q_optimizer, batches, noise, *, gamma, polyak, noise_clip, policy_delay):
-    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns what the logger stores."""
+def update(ac, targ, pi_optimizer, q_optimizer, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay):
+    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns what the logger stores.
+
+    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy.
+    """
     log, pi_log = [], []
-    for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True)):
+    for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True), start=first):
         y = td_target(targ.pi, (targ.q1, targ.q2), batch, eps, gamma, noise_clip)
         loss_q, (q1_val, q2_val) = q_loss((ac.q1, ac.q2), batch, y)
         core.minimize(q_optimizer, loss_q)
@@ -170,7 +173,7 @@ def td3(
                 batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
                 noise = target_noise * torch.randn_like(batches.a)
                 constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
-                logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, **constants))
+                logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, steps, **constants))
 
         if epoch % save_freq == 0 or epoch == epochs - 1:
             logger.save_state({}, epoch if snapshots else None)
