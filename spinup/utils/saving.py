@@ -266,11 +266,10 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
         return torch.load(file, map_location="cpu", weights_only=not trust)
     except Exception as error:  # where a file is damaged, unpickling may raise anything
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if isinstance(error, pickle.UnpicklingError) and foreign and not trust:
+        if foreign and not trust:
             raise UserError(
                 f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
                 "code when loaded: add --trust (trust=True) if the run is your own."
             ) from error
-        raise UserError(
-            f"{str(file)!r} is no saved agent, or damaged, or needs code not found here ({first_line(error)})."
-        ) from error
+        missing = f", or needs code that is not here ({first_line(error)})" if trust else ""
+        raise UserError(f"{str(file)!r} is no saved agent, or damaged{missing}.") from error
