@@ -50,6 +50,21 @@ def test_policy_and_value_share_no_parameter():
     assert len(set(ours)) == len(ours) == len(list(ac.parameters()))
 
 
+def test_tanh_is_tanh_with_its_first_and_second_derivative():
+    x = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(core.Tanh()(x), torch.tanh(x))
+    assert torch.autograd.gradcheck(core.Tanh(), x)
+    assert torch.autograd.gradgradcheck(core.Tanh(), x)  # TRPO differentiates twice
+    torch.testing.assert_close(core.Tanh()(torch.tensor([-1e4, 1e4])), torch.tensor([-1.0, 1.0]))
+
+
+def test_networks_say_the_same_when_acting_and_when_training():
+    net, o = core.mlp([3, 16, 2], nn.Tanh), torch.as_tensor(observations(100))
+    with torch.inference_mode():
+        acting = net(o)
+    torch.testing.assert_close(acting.clone(), net(o))
+
+
 # ---- the Gaussian policy ----
 
 
@@ -85,6 +100,15 @@ def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
     assert logp.item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_gaussian_samples_are_those_of_its_distribution():
+    torch.manual_seed(0)
+    actor = still_gaussian([-1, 0], [3, 0.5])
+    a = actor.sample(torch.zeros(20_000, 3))
+    torch.testing.assert_close(a.mean(0), torch.tensor([1.0, 0.25]), atol=0.04, rtol=0)
+    torch.testing.assert_close(a.std(0), STD * torch.tensor([2.0, 0.25]), atol=0, rtol=0.03)
+    assert abs(torch.corrcoef(a.T)[0, 1]) < 0.03  # dimensions are independent
+
+
 def test_gaussian_mean_is_the_network_in_units_of_half_the_range():
     actor = still_gaussian([-1, 0], [3, 0.5])
     nn.init.constant_(actor.mu_net[0].bias, -1.0)
@@ -118,6 +142,8 @@ def test_categorical_log_probability_and_entropy_by_hand():
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     torch.testing.assert_close(pi.entropy(), torch.full((2,), entropy))
     assert pi.mode.tolist() == [0, 0]
+    torch.manual_seed(0)
+    assert actor.sample(torch.zeros(4000, 3)).double().mean().item() == pytest.approx(0.25, abs=0.03)
 
 
 # ---- the actor-critic contract ----
@@ -160,8 +186,8 @@ def test_step_gives_actions_with_their_values_and_log_probabilities(action_space
     a, v, logp = ac.step(o)
     assert (a.shape, v.shape, logp.shape) == ((*batch, *action_space.shape), batch, batch)
     with torch.no_grad():
-        np.testing.assert_allclose(v, ac.v(torch.as_tensor(o)), rtol=1e-5)
-        np.testing.assert_allclose(logp, ac.pi(torch.as_tensor(o), torch.as_tensor(a))[1], rtol=1e-5)
+        np.testing.assert_allclose(v, ac.v(torch.as_tensor(o)), atol=1e-6)
+        np.testing.assert_allclose(logp, ac.pi(torch.as_tensor(o), torch.as_tensor(a))[1], atol=1e-5)
 
 
 def test_gaussian_actions_are_not_clipped_before_their_probability_is_taken():

@@ -3,7 +3,6 @@ import itertools
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -77,7 +76,7 @@ def test_same_seed_gives_the_same_run_in_a_fresh_process_that_may_use_more_threa
     result = subprocess.run(
         [sys.executable, "-c", "import test_reproducible as t; print(t.train_every_algorithm())"],
         cwd=tmp_path / "elsewhere",
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "3"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "3"},
         capture_output=True,
         text=True,
         check=True,
@@ -108,10 +107,10 @@ class Counted(Counter):
 
 
 @every_algorithm
-@pytest.mark.parametrize("num_envs", [1, 4])
-def test_steps_per_epoch_are_counted_over_all_environments(algorithm, num_envs):
+@pytest.mark.parametrize(("num_envs", "end"), [(1, "terminate"), (4, "truncate"), (4, "both")])
+def test_steps_per_epoch_are_counted_over_all_environments(algorithm, num_envs, end):
     Counted.steps = 0
-    table = train(algorithm, lambda: Counted(length=3), steps_per_epoch=24, num_envs=num_envs)
+    table = train(algorithm, lambda: Counted(end, length=3), steps_per_epoch=24, num_envs=num_envs)
     assert Counted.steps == 3 * 24
     assert [row["TotalEnvInteracts"] for row in table] == ["24", "48", "72"]
     assert [row["EpLen"] for row in table] == ["3.0"] * 3
