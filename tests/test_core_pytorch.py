@@ -83,8 +83,20 @@ def log_normal(x, mu, std):
 STD = math.exp(-0.5)
 
 
-@pytest.mark.parametrize("low, high", [([-1, -1], [1, 1]), ([-np.inf, -np.inf], [np.inf, np.inf])])
-def test_gaussian_of_unit_bounds_or_none_is_the_networks_own(low, high):
+HUGE = np.finfo(np.float32).max
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ([-1, -1], [1, 1]),
+        ([-np.inf, -np.inf], [np.inf, np.inf]),
+        ([0, -np.inf], [np.inf, 0]),
+        ([-HUGE, -HUGE], [HUGE, HUGE]),
+        ([2, 2], [2, 2]),
+    ],
+)
+def test_gaussian_of_unit_bounds_or_no_usable_ones_is_the_networks_own(low, high):
     pi, logp = still_gaussian(low, high)(torch.zeros(1, 3), torch.tensor([[0.3, -2.0]]))
     assert logp.item() == pytest.approx(log_normal(0.3, 0, STD) + log_normal(-2.0, 0, STD), abs=1e-5)
     torch.testing.assert_close(pi.mode, torch.zeros(1, 2))

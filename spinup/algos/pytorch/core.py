@@ -73,7 +73,7 @@ class MLPGaussianActor(nn.Module):
     def __init__(self, obs_dim, act_low, act_high, hidden_sizes, activation):
         super().__init__()
         low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (act_low, act_high))
-        bounded = torch.isfinite(low) & torch.isfinite(high)
+        bounded = (low < high) & torch.isfinite(high - low)  # bounds of +-3.4e38 mean none, and equal ones no scale
         self.register_buffer("act_mid", torch.where(bounded, (low + high) / 2, 0.0))
         self.register_buffer("act_half", torch.where(bounded, (high - low) / 2, 1.0))
         self.log_std = nn.Parameter(torch.full((len(low),), -0.5))
