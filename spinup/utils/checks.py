@@ -48,7 +48,7 @@ RULES = {
     "env_fn": Rule(callable, "a function that returns a new environment"),
     "actor_critic": _CALLABLE,
     "ac_kwargs": _optional(_DICT),
-    "seed": _NATURAL,
+    "seed": Rule(lambda x: _NATURAL.holds(x) and x < 2**32, "an integer from 0 to 4294967295"),
     "steps_per_epoch": _COUNT,
     "epochs": _COUNT,
     "gamma": _FRACTION,
