@@ -17,11 +17,15 @@ from spinup.utils.errors import UserError
 
 
 class _TanhBySigmoid(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x):
-        y = torch.add(x, x).sigmoid_().mul_(2).sub_(1)
-        ctx.save_for_backward(y)
-        return y
+    def forward(x):
+        return torch.add(x, x).sigmoid_().mul_(2).sub_(1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
 
     @staticmethod
     def backward(ctx, grad):
@@ -30,10 +34,13 @@ class _TanhBySigmoid(torch.autograd.Function):
 
 
 class Tanh(nn.Tanh):
-    """tanh(x) = 2 sigmoid(2 x) - 1, because PyTorch's own takes six times as long as its sigmoid on a CPU."""
+    """tanh(x) = 2 sigmoid(2 x) - 1, because PyTorch's own takes six times as long as its sigmoid on a CPU.
+
+    The error is 1e-7 at most. For the few rows of acting, and on a GPU, PyTorch's own is the faster one.
+    """
 
     def forward(self, x):
-        return torch.tanh(x) if torch.is_inference_mode_enabled() else _TanhBySigmoid.apply(x)  # acting: few rows
+        return torch.tanh(x) if torch.is_inference_mode_enabled() or x.is_cuda else _TanhBySigmoid.apply(x)
 
 
 def mlp(sizes, activation, output_activation=nn.Identity):

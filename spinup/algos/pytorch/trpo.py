@@ -19,7 +19,7 @@ from functools import partial
 
 import torch
 from torch.distributions import kl_divergence
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.utils import parameters_to_vector
 
 from spinup.algos.pytorch import core
 from spinup.utils.buffers import RolloutBuffer
@@ -45,9 +45,9 @@ def hessian_vector_product(kl, params, x, damping_coeff):  # (3)  x: [number of 
 
 def conjugate_gradient(hvp, g, cg_iters):  # (4)  solves hvp(x) = g; Nocedal & Wright, algorithm 5.2
     x, residual, direction = torch.zeros_like(g), g.clone(), g.clone()
-    rr = residual @ residual
+    rr = gg = residual @ residual
     for _ in range(cg_iters):
-        if rr < 1e-10:  # solved: another step would divide 0 by 0
+        if rr <= 1e-10 * gg:  # solved: another step would divide 0 by 0
             break
         h_direction = hvp(direction)
         alpha = rr / (direction @ h_direction)
@@ -78,6 +78,12 @@ def flat_grad(y, params, **kwargs):
     return parameters_to_vector(torch.autograd.grad(y, params, **kwargs))
 
 
+def assign(params, theta):
+    """Copy the vector ``theta`` into ``params`` (PyTorch's ``vector_to_parameters`` would make them views of it)."""
+    for p, values in zip(params, theta.split([p.numel() for p in params]), strict=True):
+        p.copy_(values.view_as(p))
+
+
 # ---- one update phase: one step of the policy in its trust region, then full-batch value steps, on one epoch ----
 
 
@@ -99,7 +105,7 @@ def update(
 
     @torch.no_grad()
     def evaluate(theta):
-        vector_to_parameters(theta, params)
+        assign(params, theta)
         pi, logp = ac.pi(batch.o, batch.a)
         return surrogate(logp, logp_old, batch.adv), mean_kl(pi, pi_old)
 
