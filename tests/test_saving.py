@@ -1,0 +1,511 @@
+"""What a run directory holds, what comes back from it, and what it may not do (DESIGN section 6; defects 18, 23)."""
+
+import functools
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.envs.classic_control import CartPoleEnv
+
+import spinup
+from spinup.algos.pytorch.core import MLPActorCritic
+from spinup.utils import saving
+from spinup.utils.envs import EnvFn, make_env
+from spinup.utils.errors import UserError
+from spinup.utils.logx import EpochLogger
+
+OBS, BOX, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 5, (2,)), spaces.Discrete(4)
+
+
+class Evil:
+    """Makes the directory ``sentinel`` when it is unpickled."""
+
+    def __init__(self, function, argument):
+        self._call = function, (argument,)
+
+    def __reduce__(self):
+        return self._call
+
+
+def evil_by(how):
+    return Evil(os.mkdir, "sentinel") if how == "os.mkdir" else Evil(os.system, "mkdir sentinel")
+
+
+@pytest.fixture
+def evil_module(tmp_path, monkeypatch):
+    """A module that makes the directory ``sentinel`` when it is imported, and registers ``Evil-v0``."""
+    (tmp_path / "evil_module.py").write_text(
+        "import os, gymnasium as gym\n"
+        "os.mkdir('sentinel')\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv as Env\n"
+        "gym.register('Evil-v0', Env)\n"
+        "class Wrapper(gym.Wrapper): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "evil_module"
+    sys.modules.pop("evil_module", None)
+    gym.registry.pop("Evil-v0", None)
+
+
+def sentinel():
+    return Path("sentinel").exists()
+
+
+def logger_of(model=None, env_fn=None, path="run"):
+    """The logger of a run that has just written its first row."""
+    logger = EpochLogger(path, overwrite=True)
+    if env_fn:
+        logger.save_env(env_fn)
+    if model:
+        logger.setup_pytorch_saver(model)
+        logger.save_state({})
+    logger.log_tabular("Epoch", 0)
+    logger.dump_tabular()
+    return logger
+
+
+def python(code):
+    """What a fresh process prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def files(path="."):
+    return sorted(p.relative_to(path).as_posix() for p in Path(path).rglob("*") if p.is_file())
+
+
+# ---- a run ----
+
+
+def test_what_a_run_leaves():
+    spinup.ppo_pytorch(
+        EnvFn("CartPole-v1"),
+        steps_per_epoch=8,
+        epochs=2,
+        train_pi_iters=1,
+        train_v_iters=1,
+        save_freq=1,
+        snapshots=True,
+        logger_kwargs={"output_dir": "run", "exp_name": "mine"},
+    )
+    models = [f"pyt_save/model{itr}.pt" for itr in ("", 0, 1)]
+    assert files("run") == sorted(["config.json", "env.json", "progress.txt", *models])
+    env, agent = saving.load_env("run"), spinup.load("run")
+    o, _ = env.reset(seed=0)
+    assert env.action_space.contains(agent.act(o)) and agent.act(np.stack([o, o])).shape == (2,)
+
+
+def test_the_directory_of_a_run_is_found():
+    logger_of()
+    assert saving.holds_run("run") and not saving.holds_run(".")
+    assert saving.find_run("run") == saving.find_run(Path("run")) == Path("run")
+
+
+def test_what_is_no_run_is_told_with_the_runs_below():
+    for k in range(5):
+        logger_of(path=f"data/e_s{k}")
+    Path("file").touch()
+    first = [str(Path(f"data/e_s{k}")) for k in range(3)]
+    for path, told in [
+        ("data", f", but there are runs below it: {', '.join(first)} and 2 more. Give one."),
+        ("nowhere", ": it does not exist. Give the output directory of one."),
+        ("file", ": it holds no progress.txt. Give the output directory of one."),
+    ]:
+        with pytest.raises(UserError) as raised:
+            saving.find_run(path)
+        assert str(raised.value) == f"{path!r} is not a run{told}"
+
+
+# ---- writing ----
+
+
+def test_a_write_is_whole_or_not_at_all():
+    def half(file):
+        file.write_text("ne")
+        raise KeyboardInterrupt
+
+    saving.write_atomically(Path("f"), lambda file: file.write_text("old"))
+    with pytest.raises(KeyboardInterrupt):
+        saving.write_atomically(Path("f"), half)
+    assert (files(), Path("f").read_text()) == (["f"], "old")
+    saving.write_atomically(Path("f"), lambda file: file.write_text("new"))
+    assert (files(), Path("f").read_text()) == (["f"], "new")
+
+
+def test_until_the_rename_a_reader_sees_the_old_file(monkeypatch):
+    def replace(source, target):
+        assert (Path(source).read_text(), Path(target).read_text()) == ("new", "old")
+        assert Path(source).parent == Path(target).parent, "a rename is atomic within one file system only"
+        raise OSError("crashed")
+
+    Path("f").write_text("old")
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="crashed"):
+        saving.write_atomically(Path("f"), lambda file: file.write_text("new"))
+    assert (files(), Path("f").read_text()) == (["f"], "old")
+
+
+def test_an_agent_that_cannot_be_pickled_leaves_the_last_save():
+    agent = MLPActorCritic(OBS, BOX)
+    logger = logger_of(agent)
+    before = Path("run/pyt_save/model.pt").read_bytes()
+    agent.lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot pickle"):
+        logger.save_state({}, itr=1)
+    assert files("run/pyt_save") == ["model.pt"]
+    assert Path("run/pyt_save/model.pt").read_bytes() == before
+
+
+def test_the_same_agent_is_the_same_file_whatever_the_process(monkeypatch):
+    agent, saved = MLPActorCritic(OBS, BOX), []
+    for process in (111, 222):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        saving.save_pytorch(Path(), agent, itr=process)
+        saved += [Path(f"pyt_save/model{itr}.pt").read_bytes() for itr in ("", process)]
+    assert len(set(saved)) == 1
+
+
+def test_the_state_given_is_pickled():
+    logger = EpochLogger("run")
+    logger.save_state({"t": 1})
+    logger.save_state({"t": 2}, itr=2)
+    logger.save_state({"t": 3})
+    assert files("run") == ["vars.pkl", "vars2.pkl"]
+    assert [pickle.loads(Path("run", name).read_bytes()) for name in files("run")] == [{"t": 3}, {"t": 2}]
+
+
+# ---- agents ----
+
+
+@pytest.mark.parametrize("action_space", [BOX, DISCRETE], ids=str)
+def test_an_agent_comes_back_as_it_was(action_space):
+    agent = MLPActorCritic(OBS, action_space, hidden_sizes=[8])
+    logger_of(agent)
+    obs = np.float32(np.random.default_rng(0).uniform(-1, 1, (20, 3)))
+    for loaded in (torch.load("run/pyt_save/model.pt"), spinup.load("run"), spinup.load("run/pyt_save/model.pt")):
+        assert (loaded.act(obs, deterministic=True) == agent.act(obs, deterministic=True)).all()
+        assert loaded.act(torch.as_tensor(obs[0])).shape == action_space.shape
+
+
+@pytest.mark.slow  # each is a process that imports PyTorch
+@pytest.mark.parametrize(
+    "imports",
+    ["import torch, spinup", "import spinup.algos.pytorch.core, torch", "from spinup import ppo_pytorch; import torch"],
+)
+def test_torch_load_takes_an_agent_with_its_safe_defaults(imports):
+    logger_of(MLPActorCritic(OBS, BOX))
+    assert python(f"{imports}; print(torch.load('run/pyt_save/model.pt').act(torch.zeros(3)).shape)") == "(2,)"
+
+
+def test_spinup_load_needs_nothing_else():
+    logger_of(MLPActorCritic(OBS, BOX))
+    assert python("import spinup, torch; print(spinup.load('run').act([0, 0, 0]).shape)") == "(2,)"
+
+
+@pytest.mark.parametrize("name", ["ELU", "GELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "Sigmoid", "SiLU", "Softplus"])
+def test_agents_with_any_activation_of_pytorch_are_loaded(name):
+    logger_of(MLPActorCritic(OBS, BOX, activation=getattr(torch.nn, name)))
+    assert type(spinup.load("run").v.v_net[1]).__name__ == name
+
+
+def test_an_activation_with_arguments_is_loaded():
+    logger_of(MLPActorCritic(OBS, BOX, activation=functools.partial(torch.nn.LeakyReLU, 0.3)))
+    assert spinup.load("run").v.v_net[1].negative_slope == 0.3
+
+
+def test_snapshots():
+    agent = MLPActorCritic(OBS, BOX)
+    logger = logger_of(agent)
+    for itr in (0, 3, 20, None):
+        agent.pi.log_std.data.fill_(-1 if itr is None else itr)
+        logger.save_state({}, itr)
+    for itr, log_std in [(0, 0), (3, 3), ("3", 3), (20, 20), (-1, -1), ("last", -1)]:
+        assert (spinup.load("run", itr).pi.log_std == log_std).all()
+    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it has 0, 3, 20\.$"):
+        spinup.load("run", 7)
+
+
+def test_a_run_without_snapshots_or_agents():
+    logger_of(MLPActorCritic(OBS, BOX))
+    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it kept only the last: train with --snapshots"):
+        spinup.load("run", 7)
+    logger_of()
+    for itr in (-1, 7):
+        with pytest.raises(UserError, match=r"^'run' holds no saved agent yet\.$"):
+            spinup.load("run", itr)
+    with pytest.raises(UserError, match="'nowhere' is not a run: it does not exist"):
+        spinup.load("nowhere")
+
+
+# ---- agents that are none, and those of strangers ----
+
+
+@pytest.mark.parametrize("how", ["os.mkdir", "os.system"])
+def test_an_agent_that_would_run_code_is_refused(how):
+    agent = MLPActorCritic(OBS, BOX)
+    logger_of(agent)
+    agent.pi.extra = evil_by(how)
+    torch.save(agent, "run/pyt_save/model.pt")
+    with pytest.raises(UserError, match=r"is made of \w+\.(mkdir|system), .* add --trust") as raised:
+        spinup.load("run")
+    assert "\n" not in str(raised.value)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load("run/pyt_save/model.pt")
+    assert not sentinel()
+    spinup.load("run", trust=True)
+    assert sentinel(), "or this test would prove nothing"
+
+
+def test_the_old_format_of_pytorch_runs_nothing_either():
+    torch.save(evil_by("os.mkdir"), "model.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(UserError, match=r"is made of \w+\.mkdir, .* add --trust"):
+        spinup.load("model.pt")
+    Path("model.pt").write_bytes(pickle.dumps(evil_by("os.mkdir")))
+    with pytest.raises(UserError, match=r"^'model.pt' is no saved agent, or damaged\.$"):
+        spinup.load("model.pt")
+    assert not sentinel()
+
+
+def test_an_agent_of_ones_own_is_loaded_if_trusted(tmp_path, monkeypatch):
+    (tmp_path / "my_agents.py").write_text(
+        "from spinup.algos.pytorch.core import MLPActorCritic\nclass Mine(MLPActorCritic): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import my_agents
+
+    logger_of(my_agents.Mine(OBS, BOX))
+    with pytest.raises(UserError, match=r"is made of my_agents\.Mine, which is not part of this package"):
+        spinup.load("run")
+    assert type(spinup.load("run", trust=True)) is my_agents.Mine
+    monkeypatch.delitem(sys.modules, "my_agents")
+    (tmp_path / "my_agents.py").unlink()
+    with pytest.raises(UserError, match=r"needs code that is not here \(No module named 'my_agents'\)\.$"):
+        spinup.load("run", trust=True)
+
+
+def test_a_damaged_agent_is_told_in_one_sentence():
+    torch.manual_seed(0)
+    logger_of(MLPActorCritic(OBS, BOX, hidden_sizes=[2]))
+    file, rng = Path("run/pyt_save/model.pt"), np.random.default_rng(0)
+    whole = file.read_bytes()
+    cases = [(b"hello", True), (b"PK\x03\x04", True), (b"\x80\x02N.", True)]
+    cases += [(whole[:n], trust) for n in (0, 1, 100, len(whole) // 2, len(whole) - 1) for trust in (False, True)]
+    for _ in range(100):
+        flipped = bytearray(whole)
+        flipped[rng.integers(3000)] ^= 1 << int(rng.integers(8))
+        cases.append((bytes(flipped), False))
+    told = []
+    for content, trust in cases:
+        file.write_bytes(content)
+        try:
+            spinup.load("run", trust=trust)  # a flipped bit may do no harm
+        except UserError as error:
+            told.append(str(error))
+    assert len(told) > 50
+    assert all(sentence.startswith(("'run", "The agent 'run")) and "\n" not in sentence for sentence in told)
+
+
+@pytest.mark.parametrize(("content", "kind"), [([1, 2], "list"), ({"pi": torch.ones(1)}, "dict")])
+def test_a_file_that_holds_something_else_is_no_agent(content, kind):
+    torch.save(content, "model.pt")
+    with pytest.raises(UserError, match=f"'model.pt' holds no agent but a {kind}"):
+        spinup.load("model.pt")
+
+
+# ---- environments ----
+
+
+def assert_same_environments(ours, theirs, steps=60):
+    """They answer the same actions with the same, over several episodes."""
+    assert ours.observation_space == theirs.observation_space and ours.action_space == theirs.action_space
+    ours.action_space.seed(0)
+    for env in (ours, theirs):
+        env.reset(seed=0)
+    for _ in range(steps):
+        a = ours.action_space.sample()
+        (o, r, *ends, _), (their_o, their_r, *their_ends, _) = ours.step(a), theirs.step(a)
+        assert ((o == their_o).all(), r, ends) == (True, their_r, their_ends)
+        if any(ends):
+            assert (ours.reset()[0] == theirs.reset()[0]).all()
+
+
+class Doubled(gym.RewardWrapper):
+    """A wrapper that Gymnasium cannot describe."""
+
+    def reward(self, reward):
+        return 2 * reward
+
+
+def rescaled():
+    return gym.wrappers.RescaleAction(gym.make("Pendulum-v1", g=3.0), np.float32(-1), np.float32(1))
+
+
+DESCRIBED = {
+    "by name": EnvFn("CartPole-v1"),
+    "with arguments": EnvFn("CartPole-v1", {"sutton_barto_reward": True}),
+    "without a version": EnvFn("CartPole"),
+    "of a module": EnvFn("gymnasium:CartPole-v1"),
+    "made by oneself": lambda: gym.make("Pendulum-v1", g=3.0),
+    "with a shorter limit": lambda: gym.make("Pendulum-v1", max_episode_steps=7),
+    "with wrappers": lambda: gym.wrappers.ClipReward(
+        gym.wrappers.FrameStackObservation(gym.make("Pendulum-v1"), 3), -1.0, 0.0
+    ),
+    "with a render mode": functools.partial(gym.make, "CartPole-v1", render_mode="rgb_array"),
+}
+PICKLED = {
+    "a wrapper of ones own": lambda: Doubled(gym.make("Pendulum-v1")),
+    "a wrapper with a function": lambda: gym.wrappers.TransformReward(gym.make("Pendulum-v1"), lambda r: 2 * r),
+    "a wrapper with arrays": rescaled,
+    "never registered": CartPoleEnv,
+}
+
+
+@pytest.mark.parametrize("env_fn", DESCRIBED.values(), ids=DESCRIBED)
+def test_environments_that_json_describes_are_rebuilt(env_fn):
+    logger_of(env_fn=env_fn)
+    assert files("run") == ["env.json", "progress.txt"]
+    assert json.loads(Path("run/env.json").read_text())["entry_point"] is None, "a name says which, a file does not"
+    assert_same_environments(saving.load_env("run"), make_env(env_fn))
+
+
+@pytest.mark.parametrize("env_fn", PICKLED.values(), ids=PICKLED)
+def test_other_environments_are_pickled_and_need_trust(env_fn):
+    logger_of(env_fn=EnvFn("CartPole-v1"))
+    EpochLogger("run", output_fname="again.txt").save_env(env_fn)
+    assert files("run") == ["progress.txt", "vars.pkl"], "the first description is not believed any more"
+    with pytest.raises(UserError, match=r"is a pickle \(vars\.pkl\), which runs code when loaded: add --trust"):
+        saving.load_env("run")
+    assert_same_environments(saving.load_env("run", trust=True), make_env(env_fn))
+
+
+def test_an_environment_that_nothing_can_save_is_told(capsys):
+    lock = threading.Lock()
+    logger_of(env_fn=lambda: lock and Doubled(gym.make("CartPole-v1")))
+    assert "The environment could not be saved (cannot pickle" in capsys.readouterr().out
+    assert files("run") == ["progress.txt"]
+    with pytest.raises(UserError, match="'run' holds no environment"):
+        saving.load_env("run", trust=True)
+
+
+def test_the_render_mode_is_the_readers_choice():
+    logger_of(env_fn=DESCRIBED["with a render mode"])
+    assert saving.load_env("run").render_mode is None
+    env = saving.load_env("run", render_mode="rgb_array")
+    env.reset(seed=0)
+    assert env.render().shape[2] == 3
+
+
+def test_an_environment_registered_by_class_in_a_module(evil_module):
+    logger_of(env_fn=EnvFn("evil_module:Evil-v0"))
+    assert files("run") == ["env.json", "progress.txt"]
+    assert saving.load_env("run").spec.id == "Evil-v0", "its module is imported already: nothing new would run"
+
+
+# ---- environments of strangers ----
+
+
+def forge(**changes):
+    """A run whose ``env.json``, that of CartPole-v1, is changed."""
+    logger_of(env_fn=EnvFn("CartPole-v1"))
+    spec = json.loads(Path("run/env.json").read_text())
+    Path("run/env.json").write_text(json.dumps(spec | changes))
+
+
+def wrapper(entry_point, **kwargs):
+    return [{"name": "W", "entry_point": entry_point, "kwargs": kwargs}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "evil_module:Evil-v0"},
+        {"additional_wrappers": wrapper("evil_module:Wrapper")},
+        {"additional_wrappers": wrapper("gymnasium.wrappers.common:OrderEnforcing") + wrapper("evil_module:Wrapper")},
+    ],
+    ids=str,
+)
+def test_code_that_env_json_asks_for_runs_only_if_trusted(evil_module, changes):
+    forge(**changes)
+    with pytest.raises(UserError, match=r"needs code from evil_module.*: add --trust"):
+        saving.load_env("run")
+    assert not sentinel()
+    saving.load_env("run", trust=True)
+    assert sentinel(), "or this test would prove nothing"
+
+
+def test_env_json_cannot_say_what_a_known_name_runs(evil_module):
+    forge(entry_point="evil_module:Env", vector_entry_point="evil_module:Env")
+    for trust in (False, True):
+        env = saving.load_env("run", trust=trust)
+        assert type(env.unwrapped) is CartPoleEnv
+    assert not sentinel()
+
+
+@pytest.mark.parametrize(
+    "entry_point", ["os:mkdir", "gymnasium.wrappers_of_mine:W", "gymnasium.wrappers.rendering:RecordVideo"]
+)
+def test_wrappers_that_do_more_than_wrap_are_foreign(entry_point):
+    forge(additional_wrappers=wrapper(entry_point, video_folder="sentinel"))
+    with pytest.raises(UserError, match=f"needs code from {entry_point}"):
+        saving.load_env("run", render_mode="rgb_array")
+    assert not sentinel()
+
+
+def test_a_pickled_environment_runs_only_if_trusted():
+    logger_of()
+    Path("run/vars.pkl").write_bytes(pickle.dumps({"env_fn": evil_by("os.mkdir")}))
+    with pytest.raises(UserError, match="add --trust"):
+        saving.load_env("run")
+    assert not sentinel()
+    with pytest.raises(TypeError):
+        saving.load_env("run", trust=True)
+    assert sentinel(), "or this test would prove nothing"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", "{}", '{"id": 3, "additional_wrappers": []}', '{"id": "A B", "additional_wrappers": [{}]}'],
+)
+def test_a_damaged_env_json_is_told_in_one_sentence(content):
+    forge()
+    Path("run/env.json").write_text(content)
+    with pytest.raises(UserError, match=r"env\.json' does not describe an environment \(.+\)\.$") as raised:
+        saving.load_env("run")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80", pickle.dumps({"env": 3}), pickle.dumps([])], ids=repr)
+def test_a_damaged_pickle_is_told_in_one_sentence(content):
+    logger_of()
+    Path("run/vars.pkl").write_bytes(content)
+    with pytest.raises(UserError, match=r"vars\.pkl' gives no environment \(.+\)\.$"):
+        saving.load_env("run", trust=True)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "told"),
+    [
+        ("Gone-v0", "'Gone-v0' is not registered here: import the package"),
+        ("no_such_module:Gone-v0", "needs code from no_such_module"),
+    ],
+)
+def test_an_environment_that_is_not_here(env_id, told):
+    forge(id=env_id)
+    with pytest.raises(UserError, match=told):
+        saving.load_env("run")
+
+
+def test_a_trusted_environment_whose_module_is_not_here():
+    forge(id="no_such_module:Gone-v0")
+    with pytest.raises(UserError, match="no module 'no_such_module'"):
+        saving.load_env("run", trust=True)
