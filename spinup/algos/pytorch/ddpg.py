@@ -145,7 +145,7 @@ def ddpg(
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = envs.sample_actions()
             if steps >= start_steps:
-                a = explore(ac.act(o), act_noise * rng.standard_normal(a.shape), envs.action_space)
+                a = explore(ac.act(o), act_noise * rng.standard_normal(a.shape, np.float32), envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
             logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
