@@ -37,9 +37,9 @@ class Counter(gym.Env):
 class Steady(gym.Env):
     """Pays 1 a step and looks the same all the time; arguments as for :class:`Counter`."""
 
-    def __init__(self, end=None, length=1):
+    def __init__(self, end=None, length=1, action_space=None):
         self.observation_space = spaces.Box(0, 1, (1,), np.float32)
-        self.action_space = spaces.Discrete(2)
+        self.action_space = action_space or spaces.Discrete(2)
         self._length, self._terminates, self._truncates = length, *_ways(end)
 
     def reset(self, *, seed=None, options=None):
