@@ -23,7 +23,7 @@ check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-bench: .venv/installed-bench  ## Measure speed against Stable-Baselines3 (on a quiet machine, about half an hour)
+bench: .venv/installed-bench  ## Measure speed against Stable-Baselines3 (on a quiet machine, a quarter of an hour)
 	@$(BIN)/python bench/speed.py
 
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
