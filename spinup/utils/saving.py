@@ -182,7 +182,7 @@ def _make_from_spec(saved: EnvSpec, trust: bool, render_mode: str | None) -> gym
     spec: EnvSpec = copy.deepcopy(gym.registry[name])
     spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
     spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
-    return gym.make(spec, render_mode=render_mode)
+    return gym.make(spec, render_mode=render_mode) if render_mode else gym.make(spec)
 
 
 def _is_harmless(wrapper: WrapperSpec) -> bool:
