@@ -8,6 +8,7 @@ Every file is written whole or not at all. Loading executes nothing that the dir
 """
 
 import copy
+import functools
 import importlib
 import io
 import json
@@ -137,24 +138,33 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
         render_mode: 'human', 'rgb_array', or None.
 
     Raises:
-        UserError: if it cannot be rebuilt, or needs ``trust``.
+        UserError: if it cannot be rebuilt or drawn, or needs ``trust``.
     """
-    run = find_run(path)
+    env_fn = _load_env_fn(find_run(path), trust)
+    if render_mode is None:
+        return make_env(env_fn)
+    try:
+        return make_env(env_fn, render_mode=render_mode)
+    except TypeError as error:
+        if "render_mode" not in str(error):
+            raise
+        raise UserError(f"The environment of {str(path)!r} cannot be drawn, as it takes no render_mode.") from error
+
+
+def _load_env_fn(run: Path, trust: bool) -> Callable[..., gym.Env]:
     if (run / "env.json").is_file():
-        spec = _read_spec(run / "env.json")
-        return make_env(lambda: _make_from_spec(spec, trust, render_mode))
+        return functools.partial(_make_from_spec, _read_spec(run / "env.json"), trust)
     if not (run / "vars.pkl").is_file():
-        raise UserError(f"{str(path)!r} holds no environment: make it yourself and pass it to run_policy.")
+        raise UserError(f"{str(run)!r} holds no environment: make it yourself and pass it to run_policy.")
     if not trust:
         raise UserError(
-            f"The environment of {str(path)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
+            f"The environment of {str(run)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
             "(trust=True) if the run is your own."
         )
     try:
-        env_fn = pickle.loads((run / "vars.pkl").read_bytes())["env_fn"]
+        return pickle.loads((run / "vars.pkl").read_bytes())["env_fn"]
     except Exception as error:  # unpickling runs the code of others
         raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
-    return make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
 
 
 def _read_spec(file: Path) -> EnvSpec:
@@ -164,7 +174,7 @@ def _read_spec(file: Path) -> EnvSpec:
         raise UserError(f"{str(file)!r} does not describe an environment ({first_line(error)}).") from error
 
 
-def _make_from_spec(saved: EnvSpec, trust: bool, render_mode: str | None) -> gym.Env:
+def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
     """Build from the *registered* spec of the same name: a file must not say which code to run."""
     module, _, name = saved.id.rpartition(":")
     foreign = [w.entry_point for w in saved.additional_wrappers if not _is_harmless(w)]
@@ -182,7 +192,7 @@ def _make_from_spec(saved: EnvSpec, trust: bool, render_mode: str | None) -> gym
     spec: EnvSpec = copy.deepcopy(gym.registry[name])
     spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
     spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
-    return gym.make(spec, render_mode=render_mode) if render_mode else gym.make(spec)
+    return gym.make(spec, **kwargs)
 
 
 def _is_harmless(wrapper: WrapperSpec) -> bool:
