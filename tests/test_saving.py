@@ -15,6 +15,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from gymnasium.envs.classic_control import CartPoleEnv
+from toy_envs import Counter
 
 import spinup
 from spinup.algos.pytorch.core import MLPActorCritic
@@ -403,6 +404,25 @@ def test_the_render_mode_is_the_readers_choice():
     env = saving.load_env("run", render_mode="rgb_array")
     env.reset(seed=0)
     assert env.render().shape[2] == 3
+
+
+def test_an_environment_that_knows_no_render_mode():
+    gym.register("Counter-v0", Counter)
+    try:
+        logger_of(env_fn=EnvFn("Counter-v0"))
+        assert_same_environments(saving.load_env("run"), Counter())
+        with pytest.raises(UserError, match=r"'run' cannot be drawn, as it takes no render_mode\.$"):
+            saving.load_env("run", render_mode="rgb_array")
+    finally:
+        gym.registry.pop("Counter-v0")
+
+
+def test_a_pickled_function_may_take_a_render_mode_or_not():
+    logger_of(env_fn=lambda **kwargs: Doubled(gym.make("CartPole-v1", **kwargs)))
+    assert saving.load_env("run", trust=True, render_mode="rgb_array").render_mode == "rgb_array"
+    logger_of(env_fn=PICKLED["a wrapper of ones own"])
+    with pytest.raises(UserError, match="takes no render_mode"):
+        saving.load_env("run", trust=True, render_mode="rgb_array")
 
 
 def test_an_environment_registered_by_class_in_a_module(evil_module):
