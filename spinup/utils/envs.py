@@ -7,6 +7,7 @@
 * *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
 """
 
+import functools
 import importlib
 import re
 import warnings
@@ -54,11 +55,16 @@ class EnvFn:
                 raise
             raise UserError(f"{self.env_name} refuses env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
         for warning in raised:
-            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+            _warn_once(str(warning.message), warning.category, warning.filename, warning.lineno)
         return env
 
     def __repr__(self) -> str:
         return f"EnvFn({self.env_name!r}, {self.env_kwargs!r})"
+
+
+@functools.cache
+def _warn_once(message: str, category: type[Warning], filename: str, lineno: int) -> None:
+    warnings.showwarning(message, category, filename, lineno)
 
 
 def import_module_of(env_name: str) -> None:
