@@ -7,7 +7,6 @@
 * *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
 """
 
-import functools
 import importlib
 import re
 import warnings
@@ -20,6 +19,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from spinup.utils.errors import UserError, did_you_mean, first_line
+
+_TOLD: set[str] = set()  # warnings of environments, which every copy would repeat
 
 
 class EnvFn:
@@ -55,16 +56,13 @@ class EnvFn:
                 raise
             raise UserError(f"{self.env_name} refuses env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
         for warning in raised:
-            _warn_once(str(warning.message), warning.category, warning.filename, warning.lineno)
+            if str(warning.message) not in _TOLD:
+                _TOLD.add(str(warning.message))
+                warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return env
 
     def __repr__(self) -> str:
         return f"EnvFn({self.env_name!r}, {self.env_kwargs!r})"
-
-
-@functools.cache
-def _warn_once(message: str, category: type[Warning], filename: str, lineno: int) -> None:
-    warnings.showwarning(message, category, filename, lineno)
 
 
 def import_module_of(env_name: str) -> None:
