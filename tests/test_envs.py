@@ -498,6 +498,7 @@ def test_a_mistake_of_the_environment_itself_keeps_its_traceback():
         gym.registry.pop("Broken-v0")
 
 
-def test_warnings_of_an_environment_that_is_built_are_passed_on():
-    with pytest.warns(DeprecationWarning, match="HalfCheetah-v4 is out of date"):
-        EnvFn("HalfCheetah-v4")()
+def test_warnings_of_an_environment_that_is_built_are_passed_on_once():
+    with pytest.warns(DeprecationWarning, match="HalfCheetah-v4 is out of date") as told:
+        VectorEnv(EnvFn("HalfCheetah-v4"), 2, 0)
+    assert len(told) == 1
