@@ -94,11 +94,15 @@ class Logger:
         """
         if self._bar is None:
             self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
-        for t in range(0, steps_per_epoch, stride):
-            yield epoch * steps_per_epoch + t
-            done = 100 * (t + stride) // steps_per_epoch
-            self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%, ", refresh=False)
-            self._bar.update(stride)
+        try:
+            for t in range(0, steps_per_epoch, stride):
+                yield epoch * steps_per_epoch + t
+                done = 100 * (t + stride) // steps_per_epoch
+                self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%, ", refresh=False)
+                self._bar.update(stride)
+        except BaseException:  # the loop was left: GeneratorExit, or KeyboardInterrupt
+            self._bar.close()
+            raise
         if epoch + 1 == epochs:
             self._bar.close()
 
