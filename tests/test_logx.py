@@ -132,11 +132,11 @@ def test_the_file_can_be_read_by_pandas():
     logger = Logger("run")
     write_row(logger, Epoch=0, AverageEpRet=None, Loss=np.float32(0.1), Time=1e-10)
     write_row(logger, Epoch=1, AverageEpRet=-0.1 - 0.2, Loss=float("nan"), Time=1e10)
-    table = pd.read_csv("run/progress.txt", sep="\t", float_precision="round_trip")
+    table = pd.read_csv("run/progress.txt", sep="\t")
     assert list(table) == ["Epoch", "AverageEpRet", "Loss", "Time"]
     assert table.Epoch.tolist() == [0, 1]
     assert table.AverageEpRet.isna().tolist() == [True, False]
-    assert table.AverageEpRet[1] == -0.1 - 0.2, "in full precision"
+    assert written(logger)[2][1] == repr(-0.1 - 0.2), "in full precision"
     assert table.Loss[0] == 0.1 and np.isnan(table.Loss[1])
     assert table.Time.tolist() == [1e-10, 1e10]
 
@@ -213,7 +213,8 @@ def test_colours_are_for_terminals():
 
 def test_no_colours_and_no_bar_where_the_output_is_piped(capsys):
     logger = Logger("run")
-    assert list(logger.progress(0, 1, 6, 2)) == [0, 2, 4]
+    assert list(logger.progress(0, 2, 6, 2)) == [0, 2, 4]
+    assert list(logger.progress(1, 2, 6, 2)) == [6, 8, 10]
     logger.log("beware", color="red")
     assert capsys.readouterr().out == f"Logging to {Path('run/progress.txt')}\nbeware\n"
     assert colorize("x", "blue", bold=True) == "x"
@@ -224,7 +225,7 @@ def train_for_a_moment(epochs=2, first=0):
     for epoch in range(first, epochs):
         for t in logger.progress(epoch, epochs, 400, 40):
             time.sleep(0.03)
-            if t == 200:
+            if t % 400 == 200:
                 logger.log("half way")
         write_row(logger, Epoch=epoch)
 
@@ -242,6 +243,20 @@ def test_the_bar_makes_room_for_messages_and_is_gone_at_the_end():
     assert shown.count("half way") == 2
     assert not re.search("left[^\r]*(half way|Epoch)", shown), "the bar is wiped before anything else is printed"
     assert re.search(r"left\r +\r-+\n\|  .*\n-+\n$", shown), "and after the last step"
+
+
+def test_the_bar_leaves_its_line_to_the_message_of_an_error():
+    def fail():
+        for _ in Logger("run").progress(0, 1, 10):
+            raise UserError("a reward of nan")
+
+    def fail_and_tell():
+        try:
+            fail()
+        except UserError as error:
+            print(f"error: {error}")
+
+    assert re.search(r"left\r +\rerror: a reward of nan\n$", on_a_terminal(fail_and_tell))
 
 
 def test_the_bar_of_a_resumed_run_starts_where_it_stopped():
