@@ -396,7 +396,6 @@ def test_a_name_in_the_configuration_itself_counts_more():
         (torch.nn.ReLU(), "ReLU()"),
         (torch.float32, "torch.float32"),
     ],
-    ids=str,
 )
 def test_everything_becomes_json(value, told):
     assert saved_config({"value": value}) == {"value": told}
