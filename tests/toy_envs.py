@@ -70,19 +70,19 @@ class Identity(gym.Env):
 
 
 class Target(gym.Env):
-    """One-step episodes that pay ``-|a - goal|^2`` for an action between ``low`` and ``high``."""
+    """One-step episodes that pay ``-|(a - goal) / unit|^2`` for an action between ``low`` and ``high``."""
 
-    def __init__(self, low=(-1.0, 0.0), high=(3.0, 0.5), goal=(2.0, 0.1)):
+    def __init__(self, low=(-1.0, 0.0), high=(3.0, 0.5), goal=(2.0, 0.1), unit=1.0):
         self.observation_space = spaces.Box(-1, 1, (1,), np.float32)
         self.action_space = spaces.Box(np.float32(low), np.float32(high), dtype=np.float32)
-        self._goal = np.asarray(goal)
+        self._goal, self._unit = np.asarray(goal), np.asarray(unit)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         return np.ones(1, np.float32), {}
 
     def step(self, action):
-        return np.ones(1, np.float32), -float(((action - self._goal) ** 2).sum()), True, False, {}
+        return np.ones(1, np.float32), -float((((action - self._goal) / self._unit) ** 2).sum()), True, False, {}
 
 
 class RewardNaN(Counter):
