@@ -31,8 +31,8 @@ NOTE = f"""\
 Alike everywhere: {NUM_ENVS} environments, {STEPS_PER_EPOCH} steps an epoch, full batches, tanh networks {HIDDEN_SIZES},
 gamma 0.99, lambda 0.97.
 
-- Stable-Baselines3 takes all {ITERATIONS} steps, of policy and value together; with early stop (target_kl 0.01, exceeded
-  1.5 times) it ends both.
+- Stable-Baselines3 takes all {ITERATIONS} steps, of policy and value together; with early stop (target_kl 0.01,
+  exceeded 1.5 times) it ends both.
 - spinup PPO at its defaults stops the policy there and takes all {ITERATIONS} value steps. Without early stop, both
   sides do equal work.
 - VPG takes 1 policy and {ITERATIONS} value steps an epoch, which is less work than the PPO it is compared with.

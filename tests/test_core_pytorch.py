@@ -317,3 +317,9 @@ def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
     together = core.side_by_side(lambda: fit(pairs[0][0]), lambda: fit(pairs[0][1]))
     for a, b in zip(together, map(fit, pairs[1]), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("activation", [torch.relu, nn.ReLU(), int])
+def test_what_makes_no_layer_is_no_activation(activation):
+    with pytest.raises(UserError, match=r"expected a class of layers such as torch\.nn\.Tanh"):
+        core.mlp([1, 2, 1], activation)

@@ -543,3 +543,14 @@ def test_a_trusted_environment_whose_module_is_not_here():
     forge(id="no_such_module:Gone-v0")
     with pytest.raises(UserError, match="no module 'no_such_module'"):
         saving.load_env("run", trust=True)
+
+
+def test_an_environment_kept_as_a_pickle_is_kept_beside_other_state():
+    logger = EpochLogger("run")
+    logger.save_env(lambda: gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda r: 2 * r))
+    logger.save_state({"epoch": 7})
+    logger.log_tabular("Epoch", 7)
+    logger.dump_tabular()
+    env = saving.load_env("run", trust=True)
+    env.reset(seed=0)
+    assert env.step(0)[1] == 2

@@ -127,6 +127,8 @@ def check_hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     actor_critic = config.get("actor_critic")
     if actor_critic is not None:
         check_keywords(actor_critic, ac_kwargs)
+        for key in {"observation_space", "action_space"} & set(ac_kwargs):
+            raise UserError(f"ac_kwargs:{key} is the environment's to give: leave it out.")
     num_envs = config.get("num_envs")
     for key in ("steps_per_epoch", "update_every"):
         steps = config.get(key)

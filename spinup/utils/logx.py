@@ -49,6 +49,7 @@ class Logger:
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}
         self._model: Any = None
+        self._state: dict[str, Any] = {}
         self._bar: Any = None
         self.log(f"Logging to {self._file}")
 
@@ -117,6 +118,8 @@ class Logger:
         problem = saving.save_env(self.output_dir, env_fn)
         if problem:
             self.log(problem, color="yellow")
+        elif not (self.output_dir / "env.json").is_file():
+            self._state = {"env_fn": env_fn}  # in vars.pkl, where save_state() must keep it
 
     def setup_pytorch_saver(self, what_to_save: Any) -> None:
         """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
@@ -129,7 +132,8 @@ class Logger:
             state_dict: whatever else describes the state of training.
             itr: also keep this state as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the last one.
         """
-        saving.save_vars(self.output_dir, state_dict, itr)
+        if state_dict:
+            saving.save_vars(self.output_dir, {**self._state, **state_dict}, itr)
         if self._model is not None:
             saving.save_pytorch(self.output_dir, self._model, itr)
 

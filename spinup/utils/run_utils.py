@@ -130,10 +130,7 @@ def _experiment(
     kwargs["logger_kwargs"] = logger_kwargs | kwargs.get("logger_kwargs", {})
     config = {key: value for key, value in kwargs.items() if key != "logger_kwargs"}
     if "env_name" in kwargs:
-        env_kwargs = kwargs.pop("env_kwargs", None) or {}
-        if not isinstance(env_kwargs, Mapping):
-            raise UserError(f"env_kwargs={env_kwargs!r} will not do: expected a dict of arguments for the environment.")
-        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), dict(env_kwargs))
+        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
     return Experiment(exp_name, thunk, kwargs, config)
 
 
@@ -149,8 +146,9 @@ def _say_what_next(experiment: Experiment) -> None:
     where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
     print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
     print(f"  python -m spinup.run plot {where}")
+    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it imports the user's own module
     print(colorize("and watch the trained agent with", "cyan", bold=True))
-    print(f"  python -m spinup.run test_policy {where}", flush=True)
+    print(f"  python -m spinup.run test_policy {where}{trust}", flush=True)
 
 
 # ---- grids ----

@@ -14,7 +14,7 @@ import numpy as np
 from spinup.utils import saving
 from spinup.utils.arguments import ArgumentParser
 from spinup.utils.envs import clip_action
-from spinup.utils.errors import UserError, exit_on_user_error
+from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.logx import EpochLogger, colorize
 from spinup.utils.video import VideoWriter, check_video_path
 
@@ -69,7 +69,7 @@ def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.En
         graphics = os.environ.get("MUJOCO_GL", "")
         raise UserError(
             f"the environment of {str(fpath)!r} cannot be made with render_mode={render_mode!r} and "
-            f"MUJOCO_GL={graphics!r} ({_first_line(error)}); unset MUJOCO_GL, or use --norender."
+            f"MUJOCO_GL={graphics!r} ({first_line(error)}); unset MUJOCO_GL, or use --norender."
         ) from error
 
 
@@ -205,13 +205,9 @@ def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
     sys.unraisablehook = hook
     name = env.spec.id if env.spec else env
     return UserError(
-        f"{name} cannot be drawn here ({_first_line(error)}); set the variable MUJOCO_GL to "
+        f"{name} cannot be drawn here ({first_line(error)}); set the variable MUJOCO_GL to "
         "egl or osmesa if it is a MuJoCo environment, or use --norender and no --video."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def has_display() -> bool:

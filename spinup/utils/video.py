@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.utils.errors import UserError
+from spinup.utils.errors import UserError, first_line
 
 GIF_FPS = 50  # browsers slow down gifs that ask for more
 PALETTE_FRAMES = 100  # a gif's 256 colours are chosen from its first frames, so that the rest need not be kept
@@ -58,7 +58,7 @@ class VideoWriter:
         return imageio_ffmpeg.write_frames(str(self._part), size, **options)
 
     def _cannot_write(self, error: Exception) -> UserError:
-        return UserError(f"cannot write the video {str(self.path)!r}: {str(error).splitlines()[0]}.")
+        return UserError(f"cannot write the video {str(self.path)!r}: {first_line(error)}.")
 
     def __enter__(self) -> "VideoWriter":
         try:

@@ -44,13 +44,23 @@ class Tanh(nn.Tanh):
 
 
 def mlp(sizes, activation, output_activation=nn.Identity):
-    """A fully connected network ``sizes[0] -> ... -> sizes[-1]``."""
-    activation = Tanh if activation is nn.Tanh else activation
+    """A fully connected network ``sizes[0] -> ... -> sizes[-1]``; ``activation`` makes a layer, as a class does."""
     layers = []
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
-        layers += [nn.Linear(n_in, n_out), output_activation() if last else activation()]
+        layers += [nn.Linear(n_in, n_out), output_activation() if last else activation_layer(activation)]
     return nn.Sequential(*layers)
+
+
+def activation_layer(activation):
+    """A new layer of ``activation``; raises UserError if it makes none, as functions and finished layers do not."""
+    try:
+        layer = Tanh() if activation is nn.Tanh else activation()
+    except TypeError:
+        layer = None
+    if not isinstance(layer, nn.Module):
+        raise UserError(f"activation={activation!r} will not do: expected a class of layers such as torch.nn.Tanh.")
+    return layer
 
 
 class MLPCategoricalActor(nn.Module):
