@@ -181,12 +181,13 @@ def find_algorithm(command: str) -> Callable:
 
 
 def describe(command: str, function: Callable) -> str:
-    """The signature and docstring of an algorithm, as text."""
+    """The flags of an algorithm, its equations and its docstring, as text."""
     parameters = inspect.signature(function).parameters.values()
     arguments = "".join(f"    {_as_flag(p)}\n" for p in parameters if p.name not in MADE_HERE)
     return (
         f"python -m spinup.run {command} --env ENV, and with their defaults:\n{arguments}"
-        f"    (and the flags that `python -m spinup.run --help` lists)\n\n{inspect.getdoc(function)}"
+        f"    (and the flags that `python -m spinup.run --help` lists)\n\n"
+        f"{inspect.getdoc(sys.modules[function.__module__])}\n\n{inspect.getdoc(function)}"
     )
 
 
