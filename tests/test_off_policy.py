@@ -13,10 +13,17 @@ from toy_envs import Counter, Steady, Target
 
 import spinup
 from spinup.algos.pytorch import core, ddpg, dqn, sac, td3
+from spinup.utils.buffers import ReplayBuffer
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 
 MODULES = {"dqn": dqn, "ddpg": ddpg, "td3": td3, "sac": sac}
+AGENTS = {
+    "dqn": core.DQNAgent,
+    "ddpg": core.DDPGActorCritic,
+    "td3": core.TD3ActorCritic,
+    "sac": core.SACActorCritic,
+}
 CONTINUOUS = ["ddpg", "td3", "sac"]
 every_algorithm = pytest.mark.parametrize("algorithm", MODULES)
 _runs = itertools.count()
@@ -46,11 +53,16 @@ MANY = spaces.Discrete(1000)  # so many that chance does not meet a given one
 
 
 class Spy(gym.Wrapper):
-    """Keeps every action it is given."""
+    """Keeps every action, and every seed, that it is given."""
 
     def __init__(self, env):
         super().__init__(env)
-        self.actions = []
+        self.actions, self.seeds = [], []
+
+    def reset(self, *, seed=None, options=None):
+        if seed is not None:
+            self.seeds.append(seed)
+        return super().reset(seed=seed, options=options)
 
     def step(self, action):
         self.actions.append(np.array(action))
@@ -129,15 +141,65 @@ def test_episodes_survive_the_ends_of_epochs(algorithm):
     assert [row["TestEpLen"] for row in rows] == ["10.0"] * 5
 
 
+# ---- transitions ----
+
+
+@every_algorithm
+@pytest.mark.parametrize("end", ["terminate", "truncate"])
+def test_what_is_stored_is_what_happened(monkeypatch, algorithm, end):
+    stored, told = [], []
+
+    class Buffer(ReplayBuffer):
+        def store(self, o, a, step):
+            stored.append((o.item(), step.o2.item(), step.r.item(), bool(step.d.item())))
+            told.append(a[0])
+            super().store(o, a, step)
+
+    def env_fn():
+        made.append(Spy(Counter(end, 3, MANY if algorithm == "dqn" else BOX)))
+        return made[-1]
+
+    made = []
+    monkeypatch.setattr(MODULES[algorithm], "ReplayBuffer", Buffer)
+    train(algorithm, env_fn, epochs=2, steps_per_epoch=4)
+    last = (2, 3, 3, end == "terminate")
+    assert stored == [(0, 1, 1, False), (1, 2, 2, False), last] * 2 + [(0, 1, 1, False), (1, 2, 2, False)]
+    np.testing.assert_array_equal(told, made[0].actions)
+
+
+@every_algorithm
+def test_the_agent_acts_on_the_reset_that_followed_an_episode(monkeypatch, algorithm):
+    seen = []
+    own = AGENTS[algorithm].act
+    monkeypatch.setattr(AGENTS[algorithm], "act", lambda self, o, *args: seen.append(o.item()) or own(self, o, *args))
+    monkeypatch.setattr(MODULES[algorithm], "run_episodes", lambda *args, **kwargs: (np.zeros(1), np.zeros(1)))
+    space = MANY if algorithm == "dqn" else BOX
+    train(algorithm, lambda: Counter(length=3, action_space=space), epochs=1, steps_per_epoch=7)
+    assert seen == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_td3_smooths_its_target_by_noise_of_the_deviation_asked_for(monkeypatch):
+    seen = []
+    monkeypatch.setattr(td3, "update", lambda ac, targ, p, q, batches, *rest, **constants: seen.append(rest) or {})
+    train("td3", spies("td3")[0], target_noise=0.3, batch_size=100)
+    assert [first for _, first in seen] == [20, 40, 60, 80], "gradient steps are counted as environment steps are"
+    noise = torch.stack([noise for noise, _ in seen])
+    assert noise.shape == (4, 20, 100, 2)
+    assert noise.std().item() == pytest.approx(0.3, rel=0.05)
+    assert noise.mean().item() == pytest.approx(0, abs=0.01)
+
+
+def test_sac_draws_new_noise_for_each_of_its_two_expectations(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sac, "update", lambda ac, targ, la, opt, batches, noise, **constants: seen.append(noise) or {})
+    train("sac", spies("sac")[0], batch_size=100)
+    noise = torch.stack(seen)
+    assert noise.shape == (4, 20, 2, 100, 2)
+    assert noise.std().item() == pytest.approx(1, rel=0.05)
+    assert abs(np.corrcoef(noise[:, :, 0].ravel(), noise[:, :, 1].ravel())[0, 1]) < 0.05
+
+
 # ---- exploration ----
-
-
-AGENTS = {
-    "dqn": core.DQNAgent,
-    "ddpg": core.DDPGActorCritic,
-    "td3": core.TD3ActorCritic,
-    "sac": core.SACActorCritic,
-}
 
 
 def mark_own_actions(monkeypatch, algorithm):
@@ -265,6 +327,15 @@ def test_the_evaluation_does_not_explore(algorithm):
         assert len(env.actions) == 6
         assert all(np.array_equal(a, expected) for a in env.actions)
     assert (rows[0]["AverageTestEpRet"], rows[0]["TestEpLen"]) == ("6.0", "6.0")
+
+
+@every_algorithm
+def test_each_evaluation_has_starts_of_its_own(algorithm):
+    env_fn, made = spies(algorithm)
+    train(algorithm, env_fn, num_envs=2, num_test_episodes=2, epochs=3)
+    seeds = [seed for env in made[:4] for seed in env.seeds]
+    assert [len(env.seeds) for env in made[:4]] == [1, 1, 3, 3]
+    assert len({*seeds}) == 8
 
 
 @every_algorithm

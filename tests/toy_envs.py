@@ -15,9 +15,9 @@ class Counter(gym.Env):
     ``end`` is 'terminate', 'truncate', 'both' (at the same step), or None for an episode that never ends by itself.
     """
 
-    def __init__(self, end="terminate", length=3):
+    def __init__(self, end="terminate", length=3, action_space=None):
         self.observation_space = spaces.Box(0, np.inf, (1,), np.float32)
-        self.action_space = spaces.Discrete(2)
+        self.action_space = action_space or spaces.Discrete(2)
         self._length, self._terminates, self._truncates = length, *_ways(end)
 
     def reset(self, *, seed=None, options=None):
