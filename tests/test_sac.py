@@ -12,6 +12,7 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from toy_agents import NoisyPolicy, Parts, Value, phase, sgd, transitions
 
 from spinup.algos.pytorch import core, sac
+from spinup.utils.errors import UserError
 
 # ---- equations ----
 
@@ -300,6 +301,14 @@ def test_sampled_actions_follow_the_gaussian():
     np.testing.assert_allclose(u.mean(0), [0.4, -1.0], atol=0.02)
     np.testing.assert_allclose(u.std(0), np.exp([-1.0, -0.5]), rtol=0.03)
     assert abs(np.corrcoef(u.T)[0, 1]) < 0.03
+
+
+@pytest.mark.parametrize("hidden_sizes", [[4], [4, 4]])
+def test_the_activation_follows_every_hidden_layer_of_the_policy(hidden_sizes):
+    ac = core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, nn.Tanh)
+    assert [type(layer) for layer in ac.pi.net] == [nn.Linear, core.Tanh] * len(hidden_sizes)
+    with pytest.raises(UserError, match="activation=.*torch.nn.Tanh"):
+        core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, torch.tanh)
 
 
 def test_a_policy_without_hidden_layers():

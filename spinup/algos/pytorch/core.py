@@ -225,7 +225,7 @@ class SquashedGaussianMLPActor(_BoundedActor):
     def __init__(self, obs_dim, action_space, hidden_sizes, activation):
         super().__init__(action_space)
         sizes, act_dim = [obs_dim, *hidden_sizes], action_space.shape[0]
-        self.net = mlp(sizes, activation, activation)
+        self.net = mlp(sizes, activation, lambda: activation_layer(activation))
         self.mu_layer = nn.Linear(sizes[-1], act_dim)
         self.log_std_layer = nn.Linear(sizes[-1], act_dim)
 
