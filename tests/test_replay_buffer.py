@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spinup.algos.pytorch import core
 from spinup.utils.buffers import Batch, ReplayBuffer
 from spinup.utils.envs import Step
+from spinup.utils.errors import UserError
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 CONTINUOUS, DISCRETE = spaces.Box(-1, 1, (3,), np.float32), spaces.Discrete(5)
@@ -172,6 +173,12 @@ def test_memory_is_taken_as_it_fills():
     step = Step(o, zero, zero, zero, o, none, none)
     buffer.store(o, np.ones((n, 8), np.float32), step)
     assert 0.9 * 50_000 * 880 < process.memory_info().rss - before - o.nbytes < 1.5 * 50_000 * 880
+
+
+@pytest.mark.parametrize("size", [10**16, 10**30])
+def test_more_than_memory_holds_is_refused(size):
+    with pytest.raises(UserError, match=f"replay_size={size} .*choose a smaller one"):
+        buffer_of(size)
 
 
 # ---- from the buffer to the equations ----

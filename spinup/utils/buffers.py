@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.utils.envs import Step
+from spinup.utils.errors import UserError
 
 
 def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarray:
@@ -111,19 +112,24 @@ class ReplayBuffer:
         observation_space: a Box of one dimension.
         action_space: a Box of one dimension, or Discrete.
         size: capacity in transitions.
+
+    Raises:
+        UserError: if that many do not fit into memory.
     """
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, size: int):
         obs, act = ((size, *(space.shape or ())) for space in (observation_space, action_space))
         act_dtype = np.int64 if isinstance(action_space, spaces.Discrete) else np.float32
-        # zeros(), unlike zeros_like(), reserves address space only: memory comes when it is first written to
-        self._data = Batch(
-            o=np.zeros(obs, np.float32),
-            a=np.zeros(act, act_dtype),
-            r=np.zeros(size, np.float32),
-            o2=np.zeros(obs, np.float32),
-            d=np.zeros(size, np.float32),
-        )
+        try:  # zeros(), unlike zeros_like(), reserves address space only: memory comes when it is first written to
+            self._data = Batch(
+                o=np.zeros(obs, np.float32),
+                a=np.zeros(act, act_dtype),
+                r=np.zeros(size, np.float32),
+                o2=np.zeros(obs, np.float32),
+                d=np.zeros(size, np.float32),
+            )
+        except (MemoryError, ValueError):  # the second beyond what any machine can address
+            raise UserError(f"replay_size={size} transitions do not fit into memory: choose a smaller one.") from None
         self._size, self._next, self._filled = size, 0, 0
 
     def __len__(self) -> int:
