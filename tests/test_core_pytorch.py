@@ -113,9 +113,9 @@ def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
 
 
 def test_gaussian_samples_are_those_of_its_distribution():
-    torch.manual_seed(0)
+    np.random.seed(0)
     actor = still_gaussian([-1, 0], [3, 0.5])
-    a = actor.sample(torch.zeros(20_000, 3))
+    a = torch.from_numpy(actor.choose(np.zeros((20_000, 3), np.float32), deterministic=False))
     torch.testing.assert_close(a.mean(0), torch.tensor([1.0, 0.25]), atol=0.04, rtol=0)
     torch.testing.assert_close(a.std(0), STD * torch.tensor([2.0, 0.25]), atol=0, rtol=0.03)
     assert abs(torch.corrcoef(a.T)[0, 1]) < 0.03  # dimensions are independent
@@ -154,8 +154,9 @@ def test_categorical_log_probability_and_entropy_by_hand():
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     torch.testing.assert_close(pi.entropy(), torch.full((2,), entropy))
     assert pi.mode.tolist() == [0, 0]
-    torch.manual_seed(0)
-    assert actor.sample(torch.zeros(4000, 3)).double().mean().item() == pytest.approx(0.25, abs=0.03)
+    np.random.seed(0)
+    assert actor.choose(np.zeros((4000, 3), np.float32), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
+    assert actor.choose(np.zeros((2, 3), np.float32), deterministic=True).tolist() == [0, 0]
 
 
 # ---- the actor-critic contract ----
@@ -323,3 +324,20 @@ def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
 def test_what_makes_no_layer_is_no_activation(activation):
     with pytest.raises(UserError, match=r"expected a class of layers such as torch\.nn\.Tanh"):
         core.mlp([1, 2, 1], activation)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.ELU])
+def test_few_rows_are_evaluated_as_pytorch_would(activation):
+    torch.manual_seed(0)
+    net, x = core.mlp([3, 16, 16, 2], activation), np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    for rows in (x, x[0]):
+        value = core.evaluate_few(net, rows)
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, net(torch.from_numpy(rows)).detach(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("space", [spaces.Discrete(3), spaces.Box(np.float32([-1, 0]), np.float32([3, 0.5]))])
+def test_acting_deterministically_takes_the_mode_of_the_policy(space):
+    torch.manual_seed(0)
+    ac, o = core.MLPActorCritic(spaces.Box(-1, 1, (3,)), space), torch.randn(5, 3)
+    np.testing.assert_allclose(ac.act(o, deterministic=True), ac.pi(o)[0].mode.detach(), rtol=1e-5, atol=1e-6)

@@ -307,7 +307,7 @@ def test_sampled_actions_follow_the_gaussian():
 def test_the_activation_follows_every_hidden_layer_of_the_policy(hidden_sizes):
     ac = core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, nn.Tanh)
     assert [type(layer) for layer in ac.pi.net] == [nn.Linear, core.Tanh] * len(hidden_sizes)
-    with pytest.raises(UserError, match="activation=.*torch.nn.Tanh"):
+    with pytest.raises(UserError, match=r"activation=.*torch\.nn\.Tanh"):
         core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, torch.tanh)
 
 
