@@ -16,12 +16,10 @@ from torch.nn.modules import activation as _activations
 from spinup.utils.errors import UserError
 
 
-class _TanhBySigmoid(torch.autograd.Function):
-    generate_vmap_rule = True
-
+class _NumpyTanh(torch.autograd.Function):
     @staticmethod
     def forward(x):
-        return torch.add(x, x).sigmoid_().mul_(2).sub_(1)
+        return torch.from_numpy(np.tanh(x.detach().numpy()))
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -32,15 +30,16 @@ class _TanhBySigmoid(torch.autograd.Function):
         (y,) = ctx.saved_tensors
         return torch.ops.aten.tanh_backward(grad, y)
 
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return _NumpyTanh.apply(x), in_dims[0]
+
 
 class Tanh(nn.Tanh):
-    """tanh(x) = 2 sigmoid(2 x) - 1, because PyTorch's own takes six times as long as its sigmoid on a CPU.
-
-    The error is 1e-7 at most. On a GPU, PyTorch's own is the faster one.
-    """
+    """tanh by NumPy on a CPU, where it is several times as fast as PyTorch's own."""
 
     def forward(self, x):
-        return torch.tanh(x) if x.is_cuda else _TanhBySigmoid.apply(x)
+        return torch.tanh(x) if x.is_cuda else _NumpyTanh.apply(x)
 
 
 def mlp(sizes, activation, output_activation=nn.Identity):
