@@ -201,7 +201,7 @@ class _BoundedActor(nn.Module):
         if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1 or not action_space.is_bounded():
             raise UserError(
                 f"The action space {action_space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
-                "one dimension with finite bounds; wrap the environment to offer one, or use PPO."
+                "one dimension with finite bounds: wrap the environment to offer one, or use PPO if it has no bounds."
             )
         low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
         self.register_buffer("act_low", low)
@@ -253,15 +253,19 @@ class SquashedGaussianMLPActor(_BoundedActor):
 
 
 class MLPQFunction(nn.Module):
-    """Q(o, a)."""
+    """Q(o, a); the network sees the action in units of half its range, counted from the middle."""
 
-    def __init__(self, obs_dim, act_dim, hidden_sizes, activation):
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
         super().__init__()
-        self.q = mlp([obs_dim + act_dim, *hidden_sizes, 1], activation)
+        low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
+        self.register_buffer("act_mid", (low + high) / 2)
+        self.register_buffer("act_half", torch.where(low < high, (high - low) / 2, 1.0))
+        self.q = mlp([obs_dim + len(low), *hidden_sizes, 1], activation)
 
     def forward(self, obs, act):
         """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
-        return self.q(torch.cat([obs, act], -1)).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
+        x = torch.cat([obs, (act - self.act_mid) / self.act_half], -1)
+        return self.q(x).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
 
 
 class DDPGActorCritic(nn.Module):
@@ -280,7 +284,7 @@ class DDPGActorCritic(nn.Module):
         super().__init__()
         obs_dim = observation_space.shape[0]
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
-        self.q = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+        self.q = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
 
     @torch.inference_mode()
     def act(self, obs, deterministic=True):
@@ -297,8 +301,8 @@ class TD3ActorCritic(nn.Module):
         super().__init__()
         obs_dim = observation_space.shape[0]
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
-        self.q1 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
-        self.q2 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+        self.q1 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
+        self.q2 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
 
     act = DDPGActorCritic.act
 
@@ -312,8 +316,8 @@ class SACActorCritic(nn.Module):
         super().__init__()
         obs_dim = observation_space.shape[0]
         self.pi = SquashedGaussianMLPActor(obs_dim, action_space, hidden_sizes, activation)
-        self.q1 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
-        self.q2 = MLPQFunction(obs_dim, action_space.shape[0], hidden_sizes, activation)
+        self.q1 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
+        self.q2 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
 
     @torch.inference_mode()
     def act(self, obs, deterministic=False):
@@ -342,7 +346,7 @@ class DQNAgent(nn.Module):
     def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
         super().__init__()
         if not isinstance(action_space, spaces.Discrete):
-            raise UserError(f"The action space {action_space} is not discrete, as DQN needs it to be: try SAC.")
+            raise UserError(f"DQN needs Discrete actions, not {action_space}: for a Box, try SAC.")
         self.q = mlp([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation)
 
     @torch.inference_mode()
