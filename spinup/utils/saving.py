@@ -77,9 +77,9 @@ def find_run(path: str | Path) -> Path:
     path = Path(path)
     if holds_run(path):
         return path
-    below = sorted(str(found.parent) for found in path.rglob("progress.txt"))
+    below = sorted(str(found.parent) for found in path.rglob(_PROGRESS))
     if not below:
-        what = "holds no progress.txt" if path.exists() else "does not exist"
+        what = f"holds no {_PROGRESS}" if path.exists() else "does not exist"
         raise UserError(f"{str(path)!r} is not a run: it {what}. Give the output directory of one.")
     more = f" and {len(below) - 3} more" if len(below) > 3 else ""
     raise UserError(f"{str(path)!r} is not a run, but there are runs below it: {', '.join(below[:3])}{more}. Give one.")

@@ -74,6 +74,13 @@ def evaluate_few(net, x):
     return x
 
 
+def action_units(low, high):
+    """The middle of each dimension's range and half its width; 0 and 1 where it is unbounded, or of no width."""
+    low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (low, high))
+    bounded = (low < high) & torch.isfinite(high - low)  # bounds of +-3.4e38 mean none
+    return torch.where(bounded, (low + high) / 2, 0.0), torch.where(bounded, (high - low) / 2, 1.0)
+
+
 class MLPCategoricalActor(nn.Module):
     """pi(a|o) over ``num_actions`` discrete actions."""
 
@@ -101,12 +108,11 @@ class MLPGaussianActor(nn.Module):
 
     def __init__(self, obs_dim, act_low, act_high, hidden_sizes, activation):
         super().__init__()
-        low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (act_low, act_high))
-        bounded = (low < high) & torch.isfinite(high - low)  # bounds of +-3.4e38 mean none, and equal ones no scale
-        self.register_buffer("act_mid", torch.where(bounded, (low + high) / 2, 0.0))
-        self.register_buffer("act_half", torch.where(bounded, (high - low) / 2, 1.0))
-        self.log_std = nn.Parameter(torch.full((len(low),), -0.5))
-        self.mu_net = mlp([obs_dim, *hidden_sizes, len(low)], activation)
+        act_mid, act_half = action_units(act_low, act_high)
+        self.register_buffer("act_mid", act_mid)
+        self.register_buffer("act_half", act_half)
+        self.log_std = nn.Parameter(torch.full((len(act_half),), -0.5))
+        self.mu_net = mlp([obs_dim, *hidden_sizes, len(act_half)], activation)
 
     def forward(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
@@ -257,10 +263,10 @@ class MLPQFunction(nn.Module):
 
     def __init__(self, obs_dim, action_space, hidden_sizes, activation):
         super().__init__()
-        low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
-        self.register_buffer("act_mid", (low + high) / 2)
-        self.register_buffer("act_half", torch.where(low < high, (high - low) / 2, 1.0))
-        self.q = mlp([obs_dim + len(low), *hidden_sizes, 1], activation)
+        act_mid, act_half = action_units(action_space.low, action_space.high)
+        self.register_buffer("act_mid", act_mid)
+        self.register_buffer("act_half", act_half)
+        self.q = mlp([obs_dim + len(act_half), *hidden_sizes, 1], activation)
 
     def forward(self, obs, act):
         """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
