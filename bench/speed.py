@@ -24,42 +24,46 @@ from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 
-STEPS_PER_EPOCH, NUM_ENVS, ITERATIONS = 4000, 4, 80
-HIDDEN_SIZES = [64, 64]
+ON_POLICY_STEPS, NUM_ENVS, ITERATIONS, ON_POLICY_SIZES = 4000, 4, 80, [64, 64]
+OFF_POLICY_STEPS, UPDATE_EVERY, BATCH_SIZE, OFF_POLICY_SIZES = 1000, 50, 100, [256, 256]
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sbx-rl")
 NOTE = f"""\
-Alike everywhere: {NUM_ENVS} environments, {STEPS_PER_EPOCH} steps an epoch, full batches, tanh networks {HIDDEN_SIZES},
-gamma 0.99, lambda 0.97.
+On-policy, alike everywhere: {NUM_ENVS} environments, {ON_POLICY_STEPS} steps an epoch, full batches, tanh networks
+{ON_POLICY_SIZES}, gamma 0.99, lambda 0.97.
 
 - Stable-Baselines3 takes all {ITERATIONS} steps, of policy and value together; with early stop (target_kl 0.01,
   exceeded 1.5 times) it ends both.
 - spinup PPO at its defaults stops the policy there and takes all {ITERATIONS} value steps. Without early stop, both
   sides do equal work.
 - VPG takes 1 policy and {ITERATIONS} value steps an epoch, which is less work than the PPO it is compared with.
-- Stable-Baselines3 also clips gradients, as it does by default."""
+- Stable-Baselines3 also clips gradients, as it does by default.
+
+Off-policy, alike everywhere: one environment, {OFF_POLICY_STEPS} steps an epoch (the first, not counted, ends the
+random actions), {UPDATE_EVERY} gradient steps after every {UPDATE_EVERY} environment steps, batches of {BATCH_SIZE},
+relu networks {OFF_POLICY_SIZES}, gamma 0.99, polyak 0.995, SAC's alpha 0.2. spinup also tests its agent for one
+episode an epoch, and that time counts."""
 
 
 # ---- how to train: each returns the steps per second after the first epoch ----
 
 
 def train_ours(env: str, epochs: int, algorithm: str, **kwargs) -> float:
-    """Train one of our on-policy algorithms, ``algorithm`` being its name in the package (``ppo_pytorch``)."""
+    """Train one of our algorithms, ``algorithm`` being its name in the package (``ppo_pytorch``)."""
     import spinup
     from spinup.utils.envs import EnvFn
 
+    on_policy = algorithm.split("_")[0] in ("vpg", "trpo", "ppo")
+    if on_policy:
+        sizes, settings = ON_POLICY_SIZES, {"steps_per_epoch": ON_POLICY_STEPS, "num_envs": NUM_ENVS}
+    else:
+        sizes, settings = OFF_POLICY_SIZES, {"steps_per_epoch": OFF_POLICY_STEPS, "start_steps": OFF_POLICY_STEPS}
+        settings |= {"update_every": UPDATE_EVERY, "batch_size": BATCH_SIZE, "num_test_episodes": 1}
+    settings |= {"ac_kwargs": {"hidden_sizes": sizes}, "epochs": epochs, **kwargs}
     with tempfile.TemporaryDirectory() as folder:
-        getattr(spinup, algorithm)(
-            EnvFn(env),
-            ac_kwargs={"hidden_sizes": HIDDEN_SIZES},
-            steps_per_epoch=STEPS_PER_EPOCH,
-            num_envs=NUM_ENVS,
-            epochs=epochs,
-            logger_kwargs={"output_dir": folder},
-            **kwargs,
-        )
+        getattr(spinup, algorithm)(EnvFn(env), logger_kwargs={"output_dir": folder}, **settings)
         header, *rows = [line.split("\t") for line in (Path(folder) / "progress.txt").read_text().splitlines()]
     times = [float(row[header.index("Time")]) for row in rows]
-    return STEPS_PER_EPOCH * (epochs - 1) / (times[-1] - times[0])
+    return settings["steps_per_epoch"] * (epochs - 1) / (times[-1] - times[0])
 
 
 def train_sb3_ppo(env: str, epochs: int, module: str = "stable_baselines3", **kwargs) -> float:
@@ -69,20 +73,55 @@ def train_sb3_ppo(env: str, epochs: int, module: str = "stable_baselines3", **kw
     ppo = importlib.import_module(module).PPO(
         "MlpPolicy",
         make_vec_env(env, n_envs=NUM_ENVS, seed=0),
-        n_steps=STEPS_PER_EPOCH // NUM_ENVS,
-        batch_size=STEPS_PER_EPOCH,
+        n_steps=ON_POLICY_STEPS // NUM_ENVS,
+        batch_size=ON_POLICY_STEPS,
         n_epochs=ITERATIONS,
         gamma=0.99,
         gae_lambda=0.97,
-        policy_kwargs={"net_arch": {"pi": HIDDEN_SIZES, "vf": HIDDEN_SIZES}},  # tanh, by default
+        policy_kwargs={"net_arch": {"pi": ON_POLICY_SIZES, "vf": ON_POLICY_SIZES}},  # tanh, by default
         device="cpu",
         seed=0,
         **kwargs,
     )
-    ppo.learn(STEPS_PER_EPOCH)
+    return time_sb3(ppo, ON_POLICY_STEPS, epochs)
+
+
+def train_sb3_off_policy(env: str, epochs: int, algorithm: str, module: str = "stable_baselines3", **kwargs) -> float:
+    """Train DDPG, TD3 or SAC (``algorithm``) of Stable-Baselines3, or of a ``module`` with the same interface."""
+    import numpy as np
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.noise import NormalActionNoise
+
+    envs = make_vec_env(env, n_envs=1, seed=0)
+    act_dim = envs.action_space.shape[0]
+    if algorithm == "SAC":
+        kwargs["ent_coef"] = 0.2
+    else:
+        kwargs["action_noise"] = NormalActionNoise(np.zeros(act_dim), np.full(act_dim, 0.1))
+    agent = getattr(importlib.import_module(module), algorithm)(
+        "MlpPolicy",
+        envs,
+        learning_rate=1e-3,
+        learning_starts=OFF_POLICY_STEPS,
+        train_freq=UPDATE_EVERY,
+        gradient_steps=UPDATE_EVERY,
+        batch_size=BATCH_SIZE,
+        gamma=0.99,
+        tau=0.005,
+        policy_kwargs={"net_arch": OFF_POLICY_SIZES},
+        device="cpu",
+        seed=0,
+        **kwargs,
+    )
+    return time_sb3(agent, OFF_POLICY_STEPS, epochs)
+
+
+def time_sb3(agent, steps_per_epoch: int, epochs: int) -> float:
+    """Steps per second of an agent of Stable-Baselines3's interface, after the first epoch."""
+    agent.learn(steps_per_epoch)
     start = time.perf_counter()
-    ppo.learn(STEPS_PER_EPOCH * (epochs - 1), reset_num_timesteps=False)
-    return STEPS_PER_EPOCH * (epochs - 1) / (time.perf_counter() - start)
+    agent.learn(steps_per_epoch * (epochs - 1), reset_num_timesteps=False)
+    return steps_per_epoch * (epochs - 1) / (time.perf_counter() - start)
 
 
 # ---- rows ----
@@ -106,6 +145,10 @@ ROWS = [
     Row("spinup PPO (PyTorch), no early stop", train_ours, {"algorithm": "ppo_pytorch", "target_kl": None}, (SB3,)),
     Row("spinup VPG (PyTorch)", train_ours, {"algorithm": "vpg_pytorch"}, (SB3,)),
 ]
+for name in ("SAC", "TD3", "DDPG"):
+    baseline = f"Stable-Baselines3 {name}"
+    ROWS.append(Row(baseline, train_sb3_off_policy, {"algorithm": name}))
+    ROWS.append(Row(f"spinup {name} (PyTorch)", train_ours, {"algorithm": f"{name.lower()}_pytorch"}, (baseline,)))
 if importlib.util.find_spec("sbx"):
     ROWS.append(Row("SBX PPO (JAX)", train_sb3_ppo, {"module": "sbx"}, (SB3,)))
 

@@ -562,3 +562,29 @@ def test_counting_observations_and_actions_of_an_environment_is_not_the_users_bu
     ac, rows = train(algorithm, Odd)
     assert rows[-1]["EpLen"] == "4.0"
     assert ac.act(np.zeros(5)).shape == (() if algorithm == "dqn" else (2,))
+
+
+class Apart(torch.nn.Module):
+    """Policy and two critics as a reader of the course would write them: ``q1`` and ``q2`` are modules."""
+
+    def __init__(self, observation_space, action_space, actor):
+        super().__init__()
+        sizes = (observation_space.shape[0], action_space, [4], torch.nn.ReLU)
+        self.pi, self.q1, self.q2 = actor(*sizes), core.MLPQFunction(*sizes), core.MLPQFunction(*sizes)
+
+    def act(self, obs, deterministic=False):
+        return np.zeros((len(obs), 2), np.float32)
+
+
+@pytest.mark.parametrize(("algorithm", "actor"), [("td3", core.MLPActor), ("sac", core.SquashedGaussianMLPActor)])
+def test_an_agent_may_bring_two_critics_apart(algorithm, actor):
+    torch.manual_seed(0)
+    start = Apart(spaces.Box(-1, 1, (1,)), BOX, actor)
+    constants = dict(actor_critic=lambda *_, **__: start, ac_kwargs={}, polyak=0.5, seed=0)
+    before = core.target_of(start)
+    ac, rows = train(algorithm, spies(algorithm)[0], **constants)
+    assert ac is start
+    for name in ("pi", "q1", "q2"):
+        old, new = (torch.cat([p.ravel() for p in getattr(x, name).parameters()]) for x in (before, ac))
+        assert not torch.equal(old, new)
+    assert rows[-1]["AverageQ1Vals"] != rows[-1]["AverageQ2Vals"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from torch import nn
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
-from toy_agents import NoisyPolicy, Parts, Value, phase, sgd, transitions
+from toy_agents import NoisyPolicy, Parts, Value, gradients, phase, sgd, transitions, weights
 
 from spinup.algos.pytorch import core, sac
 from spinup.utils.errors import UserError
@@ -21,17 +21,14 @@ def pi(o, eps):
     return 2 * o + eps, (10 * o).squeeze(-1)
 
 
-def q1(o, a):
-    return (o + 10 * a).squeeze(-1)
-
-
-def q2(o, a):
-    return (20 * a).squeeze(-1)
+def twin(o, a):
+    """Q_1 = o + 10 a and Q_2 = 20 a."""
+    return torch.stack([(o + 10 * a).squeeze(-1), (20 * a).squeeze(-1)])
 
 
 def td_target(o2, d, alpha=0.1):
     batch = transitions(o=[0.0] * len(o2), a=[0.0] * len(o2), r=[3.0] * len(o2), o2=o2, d=d)
-    return sac.td_target(pi, (q1, q2), batch, torch.full((len(o2), 1), -0.5), 0.5, alpha).tolist()
+    return sac.td_target(pi, twin, batch, torch.full((len(o2), 1), -0.5), 0.5, alpha).tolist()
 
 
 def test_td_target_by_hand():
@@ -53,7 +50,7 @@ def test_without_temperature_the_target_has_no_entropy():
 def test_q_loss_by_hand():
     # Q_1 = 1 + 20 = 21 and 2 + 30 = 32, Q_2 = 40 and 60, y = 20 and 35: (1 + 9) / 2 + (400 + 625) / 2, their sum
     batch = transitions(o=[1.0, 2.0], a=[2.0, 3.0], r=[0.0, 0.0], o2=[0.0, 0.0], d=[0.0, 0.0])
-    loss, values = sac.q_loss((q1, q2), batch, torch.tensor([20.0, 35.0]))
+    loss, values = sac.q_loss(twin, batch, torch.tensor([20.0, 35.0]))
     assert loss.item() == 5 + 512.5
     assert [v.tolist() for v in values] == [[21, 32], [40, 60]]
 
@@ -62,15 +59,15 @@ def test_pi_loss_by_hand():
     # o = 1: a = 2.5, log pi = 10, Q = min(26, 50); o = -1: a = -1.5, log pi = -10, Q = min(-16, -30)
     # (0.1 * 10 - 26 + 0.1 * -10 + 30) / 2 = 2; what was done (a = 9) does not matter
     batch = transitions(o=[1.0, -1.0], a=[9.0, 9.0], r=[0.0, 0.0], o2=[0.0, 0.0], d=[0.0, 0.0])
-    loss, logp = sac.pi_loss(pi, (q1, q2), batch, torch.full((2, 1), 0.5), 0.1)
+    loss, logp = sac.pi_loss(pi, twin, batch, torch.full((2, 1), 0.5), 0.1)
     assert loss.item() == pytest.approx(2)
     assert logp.tolist() == [10, -10]
 
 
 def test_losses_of_a_batch_of_one():
     batch = transitions(o=[1.0], a=[2.0], r=[0.0], o2=[0.0], d=[0.0])
-    assert sac.q_loss((q1, q2), batch, torch.tensor([20.0]))[0].item() == 1 + 400
-    assert sac.pi_loss(pi, (q1, q2), batch, torch.tensor([[0.5]]), 0.1)[0].item() == pytest.approx(1 - 26)
+    assert sac.q_loss(twin, batch, torch.tensor([20.0]))[0].item() == 1 + 400
+    assert sac.pi_loss(pi, twin, batch, torch.tensor([[0.5]]), 0.1)[0].item() == pytest.approx(1 - 26)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +95,14 @@ def test_alpha_loss_by_hand(logp, loss, gradient):
 
 def trained(noise, learn_alpha=True):
     """Start from w1 = v = 1, w2 = 2, alpha = 1/2, and take a step for each pair in ``noise``."""
-    ac = Parts(pi=NoisyPolicy(), q1=Value(), q2=Value(2.0))
-    targ = core.target_of(ac)
+    ac = Parts(pi=NoisyPolicy(), q=core.Twin(Value(), Value(2.0)))
+    q_targ = core.target_of(ac.q)
     log_alpha = torch.tensor(0.5).log().requires_grad_(learn_alpha)
-    optimizers = sgd(ac.pi), sgd(ac.q1, ac.q2), torch.optim.SGD([log_alpha], lr=0.1) if learn_alpha else None
+    optimizers = sgd(ac.pi), sgd(ac.q), torch.optim.SGD([log_alpha], lr=0.1) if learn_alpha else None
     batches = phase(*[transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])] * len(noise))
     noise = torch.tensor(noise)[:, :, None, None]
-    log = sac.update(ac, targ, log_alpha, optimizers, batches, noise, gamma=0.5, polyak=0.5, target_entropy=-3)
-    return ac, targ, log_alpha, log
+    log = sac.update(ac, q_targ, log_alpha, optimizers, batches, noise, gamma=0.5, polyak=0.5, target_entropy=-3)
+    return ac, q_targ, log_alpha, log
 
 
 def test_one_gradient_step_by_hand():
@@ -113,9 +110,9 @@ def test_one_gradient_step_by_hand():
     # Q_1 = 2, dL/dw1 = 2 (2 - 3.25) 2 = -5, w1 = 1.5;  Q_2 = 4, dL/dw2 = 2 (4 - 3.25) 2 = 3, w2 = 1.7
     # a' = 0.5, L_pi = 2 / 2 - min(0.75, 0.85) = 0.25, dL_pi/dv = 2 / 2 - w1 = -0.5, v = 1.05
     # entropy is -2, above the target -3: dL_alpha/dlog_alpha = -(2 - 3) = 1, and log alpha falls by 0.1
-    ac, targ, log_alpha, log = trained([[0.5, -0.5]])
+    ac, q_targ, log_alpha, log = trained([[0.5, -0.5]])
     assert ac() == pytest.approx(dict(pi=1.05, q1=1.5, q2=1.7))
-    assert targ() == pytest.approx(dict(pi=1, q1=1.25, q2=1.85))
+    assert weights(q_targ) == pytest.approx(dict(q1=1.25, q2=1.85))
     assert log_alpha.item() == pytest.approx(math.log(0.5) - 0.1)
     assert (log["Q1Vals"].tolist(), log["Q2Vals"].tolist(), log["LogPi"].tolist()) == ([[2]], [[4]], [[2]])
     assert log["LossQ"] == pytest.approx([1.25**2 + 0.75**2])
@@ -129,8 +126,7 @@ def test_the_second_gradient_step_uses_what_the_first_one_left():
     # Q_1 = 3, w1 = 1.5 + 0.4 * 0.181210;  Q_2 = 3.4, w2 = 1.7 - 0.4 * 0.218790
     ac, _, _, log = trained([[0.5, -0.5], [0.0, 0.0]])
     assert log["Alpha"] == pytest.approx([0.5, 0.452419])
-    assert ac.q1.w.item() == pytest.approx(1.572484)
-    assert ac.q2.w.item() == pytest.approx(1.612484)
+    assert weights(ac.q) == pytest.approx(dict(q1=1.572484, q2=1.612484))
 
 
 def test_a_fixed_temperature_stays():
@@ -141,28 +137,28 @@ def test_a_fixed_temperature_stays():
 
 def test_each_loss_leaves_the_other_networks_and_the_targets_without_gradient():
     # -5 and 3 are the gradients of L_Q alone: L_pi, which comes later, would have added -0.5 to the first
-    ac, targ, _, _ = trained([[0.5, -0.5]])
-    assert ac.gradients() == pytest.approx(dict(pi=-0.5, q1=-5, q2=3))
-    assert targ.gradients() == dict(pi=None, q1=None, q2=None)
+    ac, q_targ, _, _ = trained([[0.5, -0.5]])
+    assert gradients(ac) == pytest.approx(dict(pi=-0.5, q1=-5, q2=3))
+    assert gradients(q_targ) == dict(q1=None, q2=None)
 
 
 @pytest.mark.parametrize("still", ["pi", "q"])
 def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
     ac = core.SACActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
-    before, targ = core.target_of(ac), core.target_of(ac)
+    before, q_targ = core.target_of(ac), core.target_of(ac.q)
     pi_optimizer = core.adam(0.0 if still == "pi" else 0.1, ac.pi)
-    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q1, ac.q2)
+    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q)
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, target_entropy=-1)
     optimizers = pi_optimizer, q_optimizer, None
-    sac.update(ac, targ, torch.tensor(-1.0), optimizers, batches, torch.randn(1, 2, 2, 1), **constants)
+    sac.update(ac, q_targ, torch.tensor(-1.0), optimizers, batches, torch.randn(1, 2, 2, 1), **constants)
 
     def moved(name):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)
         return not all(torch.equal(p, old) for p, old in pairs)
 
-    assert [moved(name) for name in ("pi", "q1", "q2")] == [still != "pi", still != "q", still != "q"]
+    assert [moved(name) for name in ("pi", "q")] == [still != "pi", still != "q"]
 
 
 # ---- the squashed Gaussian ----
@@ -175,9 +171,9 @@ UNIT = spaces.Box(-1, 1, (1,))
 def actor_of(mu, log_std, space=UNIT):
     """An actor whose Gaussian is the same whatever it observes; in double precision, for the oracles' sake."""
     actor = core.SquashedGaussianMLPActor(1, space, [1], nn.ReLU)
-    for layer, bias in ((actor.mu_layer, mu), (actor.log_std_layer, log_std)):
-        nn.init.zeros_(layer.weight)
-        layer.bias.data = torch.tensor(bias)
+    last = actor.net[-2]
+    nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([*mu, *log_std])
     return actor.double()
 
 
@@ -250,7 +246,7 @@ def test_densities_and_gradients_are_finite_however_far_out(mu, log_std):
     assert all(p.grad is None or p.grad.isfinite().all() for p in actor.parameters())
     # far out, log pi = ... + 2 |u| - 2 log 2, which pulls mu back: its gradient is 2 sign(u) for each of two actions
     if abs(mu) >= 100 and log_std < 2:
-        assert actor.mu_layer.bias.grad.item() == pytest.approx(4 * np.sign(mu))
+        assert actor.net[-2].bias.grad[0].item() == pytest.approx(4 * np.sign(mu))
 
 
 def test_actions_are_scaled_dimension_by_dimension():
@@ -306,7 +302,11 @@ def test_sampled_actions_follow_the_gaussian():
 @pytest.mark.parametrize("hidden_sizes", [[4], [4, 4]])
 def test_the_activation_follows_every_hidden_layer_of_the_policy(hidden_sizes):
     ac = core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, nn.Tanh)
-    assert [type(layer) for layer in ac.pi.net] == [nn.Linear, core.Tanh] * len(hidden_sizes)
+    assert [type(layer) for layer in ac.pi.net] == [
+        *[nn.Linear, core.Tanh] * len(hidden_sizes),
+        nn.Linear,
+        nn.Identity,
+    ]
     with pytest.raises(UserError, match=r"activation=.*torch\.nn\.Tanh"):
         core.SACActorCritic(spaces.Box(-1, 1, (3,)), SPACE, hidden_sizes, torch.tanh)
 

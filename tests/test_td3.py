@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from toy_agents import Parts, Policy, Value, phase, sgd, transitions
+from torch import nn
+from toy_agents import Parts, Policy, Value, gradients, phase, sgd, transitions
 
 from spinup.algos.pytorch import core, td3
 
@@ -43,17 +44,14 @@ def test_without_a_clip_there_is_no_noise():
     torch.testing.assert_close(a2, torch.tensor([[1.0, 0.1]]))
 
 
-def q1(o, a):
-    return (o + 10 * a).squeeze(-1)
-
-
-def q2(o, a):
-    return (20 * a).squeeze(-1)
+def twin(o, a):
+    """Q_1 = o + 10 a and Q_2 = 20 a."""
+    return torch.stack([(o + 10 * a).squeeze(-1), (20 * a).squeeze(-1)])
 
 
 def td_target(o2, d):
     batch = transitions(o=[0.0] * len(o2), a=[0.0] * len(o2), r=[3.0] * len(o2), o2=o2, d=d)
-    return td3.td_target(Policy(), (q1, q2), batch, torch.full((len(o2), 1), 0.25), 0.5, 0.5).tolist()
+    return td3.td_target(Policy(), twin, batch, torch.full((len(o2), 1), 0.25), 0.5, 0.5).tolist()
 
 
 def test_td_target_by_hand():
@@ -71,7 +69,7 @@ def test_td_target_of_a_batch_of_one(d, y):
 def test_q_loss_by_hand():
     # Q_1 = 1 + 20 = 21 and 2 + 30 = 32, Q_2 = 40 and 60, y = 20 and 35: (1 + 9) / 2 + (400 + 625) / 2, their sum
     batch = transitions(o=[1.0, 2.0], a=[2.0, 3.0], r=[0.0, 0.0], o2=[0.0, 0.0], d=[0.0, 0.0])
-    loss, values = td3.q_loss((q1, q2), batch, torch.tensor([20.0, 35.0]))
+    loss, values = td3.q_loss(twin, batch, torch.tensor([20.0, 35.0]))
     assert loss.item() == 5 + 512.5
     assert [v.tolist() for v in values] == [[21, 32], [40, 60]]
 
@@ -79,13 +77,13 @@ def test_q_loss_by_hand():
 def test_pi_loss_by_hand():
     # Q_1 alone judges, though Q_2(1, 1) = 20 > 11 and Q_2(-1, -1) = -20 < -11: -(11 + 11 * 3) / 2
     batch = transitions(o=[1.0, 3.0], a=[9.0, 9.0], r=[0.0, 0.0], o2=[0.0, 0.0], d=[0.0, 0.0])
-    assert td3.pi_loss(Policy(), (q1, q2), batch).item() == -22
+    assert td3.pi_loss(Policy(), twin, batch).item() == -22
 
 
 def test_losses_of_a_batch_of_one():
     batch = transitions(o=[1.0], a=[2.0], r=[0.0], o2=[0.0], d=[0.0])
-    assert td3.q_loss((q1, q2), batch, torch.tensor([20.0]))[0].item() == 1 + 400
-    assert td3.pi_loss(Policy(), (q1, q2), batch).item() == -11
+    assert td3.q_loss(twin, batch, torch.tensor([20.0]))[0].item() == 1 + 400
+    assert td3.pi_loss(Policy(), twin, batch).item() == -11
 
 
 # ---- update: Q_1 = w1 a, Q_2 = w2 a, mu = v o; targets W1, W2, V; steps are a tenth of the gradient ----
@@ -93,12 +91,12 @@ def test_losses_of_a_batch_of_one():
 
 def trained(noise, policy_delay=2, first=0):
     """Start from w1 = v = 1, w2 = 2, and take a step for each number in ``noise``."""
-    ac = Parts(pi=Policy(), q1=Value(), q2=Value(2.0))
+    ac = Parts(pi=Policy(), q=core.Twin(Value(), Value(2.0)))
     targ = core.target_of(ac)
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
     constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay)
     batches, noise = phase(*[batch] * len(noise)), torch.tensor(noise)[:, None, None]
-    log = td3.update(ac, targ, sgd(ac.pi), sgd(ac.q1, ac.q2), batches, noise, first, **constants)
+    log = td3.update(ac, targ, sgd(ac.pi), sgd(ac.q), batches, noise, first, **constants)
     return ac, targ, log
 
 
@@ -127,8 +125,8 @@ def test_the_second_gradient_step_by_hand():
 def test_each_loss_leaves_the_other_networks_and_the_targets_without_gradient():
     # -8 is the gradient of L_Q alone: L_pi, which comes later, would have added -v
     ac, targ, _ = trained([0.9])
-    assert ac.gradients() == pytest.approx(dict(pi=-1.8, q1=-8, q2=0))
-    assert targ.gradients() == dict(pi=None, q1=None, q2=None)
+    assert gradients(ac) == pytest.approx(dict(pi=-1.8, q1=-8, q2=0))
+    assert gradients(targ) == dict(pi=None, q1=None, q2=None)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +163,7 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
     ac = core.TD3ActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
     before, targ = core.target_of(ac), core.target_of(ac)
     pi_optimizer = core.adam(0.0 if still == "pi" else 0.1, ac.pi)
-    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q1, ac.q2)
+    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q)
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1)
     td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), 0, **constants)
@@ -174,14 +172,24 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)
         return not all(torch.equal(p, old) for p, old in pairs)
 
-    assert [moved(name) for name in ("pi", "q1", "q2")] == (
-        [False, True, True] if still == "pi" else [True, False, False]
-    )
+    assert [moved(name) for name in ("pi", "q")] == [still != "pi", still != "q"]
 
 
 def test_the_twins_start_apart():
     ac = core.TD3ActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
-    assert not torch.equal(ac.q1.q[0].weight, ac.q2.q[0].weight)
+    o, a = torch.rand(3, 1), torch.rand(3, 1)
+    assert not torch.isclose(ac.q1(o, a), ac.q2(o, a)).any()
+    torch.testing.assert_close(ac.q(o, a), torch.stack([ac.q1(o, a), ac.q2(o, a)]))
+
+
+def test_the_twins_start_as_two_single_critics_would():
+    torch.manual_seed(0)
+    twins = core.TwinLinear(3, 2)
+    torch.manual_seed(0)
+    single = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    x = torch.rand(2, 5, 3)
+    for layer, x_i, values in zip(single, x, twins(x), strict=True):
+        torch.testing.assert_close(values, layer(x_i))
 
 
 def test_noise_is_clipped_in_units_of_half_the_range_of_a_real_actor():

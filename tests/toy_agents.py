@@ -89,11 +89,17 @@ class Parts(nn.Module):
             setattr(self, name, part)
 
     def forward(self):
-        return {name: part.w.item() for name, part in self.named_children()}
+        return weights(self)
 
-    def gradients(self):
-        """The last gradient of the ``w`` of each part; None where none arrived."""
-        return {name: None if p.w.grad is None else p.w.grad.item() for name, p in self.named_children()}
+
+def weights(module):
+    """The ``w`` of each part of ``module``, by the part's own name."""
+    return {name.split(".")[-2]: p.item() for name, p in module.named_parameters()}
+
+
+def gradients(module):
+    """The last gradient of the ``w`` of each part; None where none arrived."""
+    return {name.split(".")[-2]: None if p.grad is None else p.grad.item() for name, p in module.named_parameters()}
 
 
 def sgd(*modules):

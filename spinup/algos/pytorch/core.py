@@ -42,13 +42,26 @@ class Tanh(nn.Tanh):
         return torch.tanh(x) if x.is_cuda else _NumpyTanh.apply(x)
 
 
-def mlp(sizes, activation, output_activation=nn.Identity):
+def mlp(sizes, activation, output_activation=nn.Identity, linear=nn.Linear):
     """A fully connected network ``sizes[0] -> ... -> sizes[-1]``; ``activation`` makes a layer, as a class does."""
     layers = []
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
-        layers += [nn.Linear(n_in, n_out), output_activation() if last else activation_layer(activation)]
+        layers += [linear(n_in, n_out), output_activation() if last else activation_layer(activation)]
     return nn.Sequential(*layers)
+
+
+class TwinLinear(nn.Module):
+    """Two linear layers side by side, ``[2, B, n_in] -> [2, B, n_out]``: one product of matrices is faster than two."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        pair = [nn.Linear(n_in, n_out) for _ in range(2)]
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in pair]))
+        self.bias = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in pair]))
+
+    def forward(self, x):
+        return torch.baddbmm(self.bias, x, self.weight)
 
 
 def activation_layer(activation):
@@ -239,10 +252,7 @@ class SquashedGaussianMLPActor(_BoundedActor):
 
     def __init__(self, obs_dim, action_space, hidden_sizes, activation):
         super().__init__(action_space)
-        sizes, act_dim = [obs_dim, *hidden_sizes], action_space.shape[0]
-        self.net = mlp(sizes, activation, lambda: activation_layer(activation))
-        self.mu_layer = nn.Linear(sizes[-1], act_dim)
-        self.log_std_layer = nn.Linear(sizes[-1], act_dim)
+        self.net = mlp([obs_dim, *hidden_sizes, 2 * action_space.shape[0]], activation)
 
     def forward(self, obs, eps):
         """Actions ``[B, act_dim]`` and their log-densities ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``eps`` ~ N(0, 1).
@@ -250,8 +260,8 @@ class SquashedGaussianMLPActor(_BoundedActor):
         The density is that of the action in units of half its range, in which tanh(u) lies. With u = mu + std eps,
         log pi = log N(u) - sum log(1 - tanh(u)^2), where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2 is computed stably.
         """
-        hidden = self.net(obs)
-        mu, log_std = self.mu_layer(hidden), self.log_std_layer(hidden).clamp(LOG_STD_MIN, LOG_STD_MAX)
+        mu, log_std = self.net(obs).chunk(2, -1)
+        log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
         u = mu + log_std.exp() * eps
         log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
         log_slope = 2 * (math.log(2) - u - F.softplus(-2 * u))
@@ -261,17 +271,43 @@ class SquashedGaussianMLPActor(_BoundedActor):
 class MLPQFunction(nn.Module):
     """Q(o, a); the network sees the action in units of half its range, counted from the middle."""
 
-    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation, linear=nn.Linear):
         super().__init__()
         act_mid, act_half = action_units(action_space.low, action_space.high)
         self.register_buffer("act_mid", act_mid)
         self.register_buffer("act_half", act_half)
-        self.q = mlp([obs_dim + len(act_half), *hidden_sizes, 1], activation)
+        self.q = mlp([obs_dim + len(act_half), *hidden_sizes, 1], activation, linear=linear)
+
+    def join(self, obs, act):
+        """What the network sees, ``[B, obs_dim + act_dim]``."""
+        return torch.cat([obs, (act - self.act_mid) / self.act_half], -1)
 
     def forward(self, obs, act):
         """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
-        x = torch.cat([obs, (act - self.act_mid) / self.act_half], -1)
-        return self.q(x).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
+        return self.q(self.join(obs, act)).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
+
+
+class MLPTwinQFunction(MLPQFunction):
+    """Q_1(o, a) and Q_2(o, a), computed together."""
+
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
+        super().__init__(obs_dim, action_space, hidden_sizes, activation, TwinLinear)
+
+    def forward(self, obs, act):
+        """Values ``[2, B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return self.q(self.join(obs, act).expand(2, -1, -1)).squeeze(-1)
+
+
+class Twin(nn.Module):
+    """Two action-value functions as one: values ``[2, B]``."""
+
+    def __init__(self, q1, q2):
+        super().__init__()
+        self.q1, self.q2 = q1, q2
+
+    def forward(self, obs, act):
+        """Values ``[2, B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return torch.stack([self.q1(obs, act), self.q2(obs, act)])
 
 
 class DDPGActorCritic(nn.Module):
@@ -299,7 +335,7 @@ class DDPGActorCritic(nn.Module):
 
 
 class TD3ActorCritic(nn.Module):
-    """Deterministic policy ``pi`` and two action-value functions ``q1``, ``q2``; arguments as ``DDPGActorCritic``."""
+    """Deterministic policy ``pi`` and two action-value functions ``q``; arguments as ``DDPGActorCritic``."""
 
     deterministic_by_default = True
 
@@ -307,14 +343,21 @@ class TD3ActorCritic(nn.Module):
         super().__init__()
         obs_dim = observation_space.shape[0]
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
-        self.q1 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
-        self.q2 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
+        self.q = MLPTwinQFunction(obs_dim, action_space, hidden_sizes, activation)
 
     act = DDPGActorCritic.act
 
+    def q1(self, obs, act):
+        """The first of the values, ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return self.q(obs, act)[0]
+
+    def q2(self, obs, act):
+        """The second."""
+        return self.q(obs, act)[1]
+
 
 class SACActorCritic(nn.Module):
-    """Squashed Gaussian ``pi`` and two action-value functions ``q1``, ``q2``; arguments as ``DDPGActorCritic``."""
+    """Squashed Gaussian ``pi`` and two action-value functions ``q``; arguments as ``DDPGActorCritic``."""
 
     deterministic_by_default = True  # trained with noise, judged by its mean action
 
@@ -322,8 +365,7 @@ class SACActorCritic(nn.Module):
         super().__init__()
         obs_dim = observation_space.shape[0]
         self.pi = SquashedGaussianMLPActor(obs_dim, action_space, hidden_sizes, activation)
-        self.q1 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
-        self.q2 = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
+        self.q = MLPTwinQFunction(obs_dim, action_space, hidden_sizes, activation)
 
     @torch.inference_mode()
     def act(self, obs, deterministic=False):
@@ -332,6 +374,8 @@ class SACActorCritic(nn.Module):
         shape = (*obs.shape[:-1], len(self.pi.act_half))
         eps = torch.zeros(shape, device=obs.device) if deterministic else torch.randn(shape, device=obs.device)
         return to_numpy(self.pi(obs, eps)[0])
+
+    q1, q2 = TD3ActorCritic.q1, TD3ActorCritic.q2
 
 
 class DQNAgent(nn.Module):
@@ -398,6 +442,15 @@ def to_log(rows):
 
 # ---- training ----
 
+
+def build(actor_critic, envs, ac_kwargs, device):
+    """The networks of an agent for ``envs``; where they have ``q1`` and ``q2`` apart, ``q`` is made of them."""
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    if hasattr(ac, "q1") and not hasattr(ac, "q"):
+        ac.q = Twin(ac.q1, ac.q2)
+    return ac
+
+
 MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS where that is set
 
 
@@ -452,8 +505,9 @@ def side_by_side(*tasks):
 
 def minimize(optimizer, loss):
     """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others."""
-    optimizer.zero_grad()
-    loss.backward(inputs=optimizer.param_groups[0]["params"])
+    params = optimizer.param_groups[0]["params"]
+    for p, grad in zip(params, torch.autograd.grad(loss, params, allow_unused=True), strict=True):
+        p.grad = grad  # cheaper than zero_grad() and backward()
     optimizer.step()
 
 
@@ -469,5 +523,8 @@ _OFF_POLICY = [
     MLPActor,
     SquashedGaussianMLPActor,
     MLPQFunction,
+    MLPTwinQFunction,
+    TwinLinear,
+    Twin,
 ]
 torch.serialization.add_safe_globals([*_LAYERS, *_ACTIVATIONS, *_ON_POLICY, *_OFF_POLICY])

@@ -10,6 +10,7 @@ Expectations are over minibatches from the replay buffer. Exploration adds Gauss
 """
 
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -96,8 +97,9 @@ def ddpg(
     Args:
         env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
-            ``pi(obs)`` -> actions ``[B, act_dim]``, ``q(obs, act)`` -> values ``[B]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions, of ``pi``.
+            ``pi(obs)`` -> actions ``[B, act_dim]``,
+            ``q(obs, act)`` -> values ``[B]``, and
+            ``act(obs, deterministic=False)`` -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -112,7 +114,7 @@ def ddpg(
         update_after: steps before the first gradient step, to fill the buffer.
         update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
         act_noise: standard deviation of the exploration noise, in units of half the action range.
-        num_test_episodes: episodes, without noise, that test the agent after each epoch.
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
@@ -131,7 +133,7 @@ def ddpg(
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
     targ = core.target_of(ac)
     pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
@@ -158,7 +160,7 @@ def ddpg(
         if epoch % save_freq == 0 or epoch == epochs - 1:
             logger.save_state({}, epoch if snapshots else None)
 
-        ep_ret, ep_len = run_episodes(ac.act, test_envs, seed=[seed, epoch + 1])
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
         logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):

@@ -11,6 +11,7 @@ which falls linearly. The target network follows slowly rather than being replac
 """
 
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -122,7 +123,7 @@ def dqn(
         epsilon_steps: steps over which it falls, linearly.
         double_q: let the online network choose the action that the target network values.
         loss: 'huber' (quadratic up to errors of 1, linear beyond) or 'squared'.
-        num_test_episodes: greedy episodes that test the agent after each epoch.
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
@@ -141,7 +142,7 @@ def dqn(
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
     targ = core.target_of(ac)
     q_optimizer = core.adam(q_lr, ac.q)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
@@ -168,7 +169,7 @@ def dqn(
         if epoch % save_freq == 0 or epoch == epochs - 1:
             logger.save_state({}, epoch if snapshots else None)
 
-        ep_ret, ep_len = run_episodes(ac.act, test_envs, seed=[seed, epoch + 1])
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
         logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):

@@ -134,7 +134,7 @@ def ppo(
     config = check_hyperparameters(locals())
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
     pi_optimizer, v_optimizer = core.adam(pi_lr, ac.pi), core.adam(vf_lr, ac.v)
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))

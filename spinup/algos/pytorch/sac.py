@@ -27,20 +27,19 @@ from spinup.utils.logx import EpochLogger
 
 
 @torch.no_grad()
-def td_target(pi, q_targ, batch, eps, gamma, alpha):  # (1)  [B], q_targ = (q1, q2)
+def td_target(pi, q_targ, batch, eps, gamma, alpha):  # (1)  [B]; q_targ gives [2, B]
     a2, logp = pi(batch.o2, eps)
-    q_min = torch.min(q_targ[0](batch.o2, a2), q_targ[1](batch.o2, a2))
-    return batch.r + gamma * (1 - batch.d) * (q_min - alpha * logp)
+    return batch.r + gamma * (1 - batch.d) * (q_targ(batch.o2, a2).amin(0) - alpha * logp)
 
 
-def q_loss(q, batch, y):  # (2)  q = (q1, q2); returns the loss and, for the log, the values [B] of each
-    q_vals = [q_i(batch.o, batch.a) for q_i in q]
-    return sum(((q_val - y) ** 2).mean() for q_val in q_vals), q_vals
+def q_loss(q, batch, y):  # (2)  returns the loss and, for the log, the values [2, B]
+    q_vals = q(batch.o, batch.a)
+    return ((q_vals - y) ** 2).mean(-1).sum(), q_vals
 
 
 def pi_loss(pi, q, batch, eps, alpha):  # (3)  returns the loss and log pi [B]
     a, logp = pi(batch.o, eps)
-    return (alpha * logp - torch.min(q[0](batch.o, a), q[1](batch.o, a))).mean(), logp
+    return (alpha * logp - q(batch.o, a).amin(0)).mean(), logp
 
 
 def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differentiated
@@ -59,23 +58,22 @@ def temperature(alpha, lr, device):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, targ, log_alpha, optimizers, batches, noise, *, gamma, polyak, target_entropy):
+def update(ac, q_targ, log_alpha, optimizers, batches, noise, *, gamma, polyak, target_entropy):
     """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, 2, B, act_dim]``; returns what the logger stores."""
     log = []
     pi_optimizer, q_optimizer, alpha_optimizer = optimizers
     for batch, eps in zip(core.minibatches(batches), noise, strict=True):
         alpha = log_alpha.detach().exp()
-        y = td_target(ac.pi, (targ.q1, targ.q2), batch, eps[0], gamma, alpha)
-        loss_q, (q1_val, q2_val) = q_loss((ac.q1, ac.q2), batch, y)
+        y = td_target(ac.pi, q_targ, batch, eps[0], gamma, alpha)
+        loss_q, (q1_val, q2_val) = q_loss(ac.q, batch, y)
         core.minimize(q_optimizer, loss_q)
 
-        loss_pi, logp = pi_loss(ac.pi, (ac.q1, ac.q2), batch, eps[1], alpha)
+        loss_pi, logp = pi_loss(ac.pi, ac.q, batch, eps[1], alpha)
         core.minimize(pi_optimizer, loss_pi)
         if alpha_optimizer:
             core.minimize(alpha_optimizer, alpha_loss(log_alpha, logp, target_entropy))
 
-        core.polyak_update(targ.q1, ac.q1, polyak)
-        core.polyak_update(targ.q2, ac.q2, polyak)
+        core.polyak_update(q_targ, ac.q, polyak)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha))
     return core.to_log(log)
 
@@ -112,7 +110,7 @@ def sac(
         env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
-            ``q1(obs, act)`` and ``q2(obs, act)`` -> values ``[B]``, and
+            ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and
             ``act(obs, deterministic=False)`` -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
@@ -127,7 +125,7 @@ def sac(
         start_steps: steps at the beginning that act uniformly at random, to explore.
         update_after: steps before the first gradient step, to fill the buffer.
         update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
-        num_test_episodes: episodes of the mean action that test the agent after each epoch.
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
@@ -147,10 +145,10 @@ def sac(
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
-    targ = core.target_of(ac)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    q_targ = core.target_of(ac.q)
     log_alpha, alpha_optimizer = temperature(alpha, lr, device)
-    optimizers = core.adam(lr, ac.pi), core.adam(lr, ac.q1, ac.q2), alpha_optimizer
+    optimizers = core.adam(lr, ac.pi), core.adam(lr, ac.q), alpha_optimizer
     target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))
@@ -171,7 +169,7 @@ def sac(
                 batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
                 noise = torch.randn(update_every, 2, *batches.a.shape[1:], device=device)
                 constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
-                logger.store(**update(ac, targ, log_alpha, optimizers, batches, noise, **constants))
+                logger.store(**update(ac, q_targ, log_alpha, optimizers, batches, noise, **constants))
 
         if epoch % save_freq == 0 or epoch == epochs - 1:
             logger.save_state({}, epoch if snapshots else None)

@@ -12,6 +12,7 @@ Expectations are over minibatches from the replay buffer. Exploration adds Gauss
 """
 
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -31,18 +32,18 @@ def target_action(pi_targ, o2, eps, noise_clip):  # (1)  [B, act_dim]
 
 
 @torch.no_grad()
-def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip):  # (2)  [B], q_targ = (q1, q2)
+def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip):  # (2)  [B]; q_targ gives [2, B]
     a2 = target_action(pi_targ, batch.o2, eps, noise_clip)
-    return batch.r + gamma * (1 - batch.d) * torch.min(q_targ[0](batch.o2, a2), q_targ[1](batch.o2, a2))
+    return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).amin(0)
 
 
-def q_loss(q, batch, y):  # (3)  q = (q1, q2); returns the loss and, for the log, the values [B] of each
-    q_vals = [q_i(batch.o, batch.a) for q_i in q]
-    return sum(((q_val - y) ** 2).mean() for q_val in q_vals), q_vals
+def q_loss(q, batch, y):  # (3)  returns the loss and, for the log, the values [2, B]
+    q_vals = q(batch.o, batch.a)
+    return ((q_vals - y) ** 2).mean(-1).sum(), q_vals
 
 
 def pi_loss(pi, q, batch):  # (4)
-    return -q[0](batch.o, pi(batch.o)).mean()
+    return -q(batch.o, pi(batch.o))[0].mean()
 
 
 # ---- exploration ----
@@ -64,13 +65,13 @@ def update(ac, targ, pi_optimizer, q_optimizer, batches, noise, first, *, gamma,
     """
     log, pi_log = [], []
     for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True), start=first):
-        y = td_target(targ.pi, (targ.q1, targ.q2), batch, eps, gamma, noise_clip)
-        loss_q, (q1_val, q2_val) = q_loss((ac.q1, ac.q2), batch, y)
+        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip)
+        loss_q, (q1_val, q2_val) = q_loss(ac.q, batch, y)
         core.minimize(q_optimizer, loss_q)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LossQ=loss_q))
 
         if k % policy_delay == 0:
-            loss_pi = pi_loss(ac.pi, (ac.q1, ac.q2), batch)
+            loss_pi = pi_loss(ac.pi, ac.q, batch)
             core.minimize(pi_optimizer, loss_pi)
             core.polyak_update(targ, ac, polyak)
             pi_log.append(dict(LossPi=loss_pi))
@@ -111,8 +112,9 @@ def td3(
     Args:
         env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
-            ``pi(obs)`` -> actions ``[B, act_dim]``, ``q1(obs, act)`` and ``q2(obs, act)`` -> values ``[B]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions, of ``pi``.
+            ``pi(obs)`` -> actions ``[B, act_dim]``,
+            ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and
+            ``act(obs, deterministic=False)`` -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -130,7 +132,7 @@ def td3(
         target_noise: deviation of the noise that smooths the target policy, in units of half the action range.
         noise_clip: bound on that noise, in the same units.
         policy_delay: gradient steps of the critics for each of the policy.
-        num_test_episodes: episodes, without noise, that test the agent after each epoch.
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
@@ -149,9 +151,9 @@ def td3(
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
     targ = core.target_of(ac)
-    pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q1, ac.q2)
+    pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)
@@ -178,7 +180,7 @@ def td3(
         if epoch % save_freq == 0 or epoch == epochs - 1:
             logger.save_state({}, epoch if snapshots else None)
 
-        ep_ret, ep_len = run_episodes(ac.act, test_envs, seed=[seed, epoch + 1])
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
         logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):
