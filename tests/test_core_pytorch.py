@@ -1,3 +1,4 @@
+import copy
 import math
 import threading
 import time
@@ -7,6 +8,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
+from toy_agents import Sgd
 
 from spinup.algos.pytorch import core
 from spinup.utils.errors import UserError
@@ -260,7 +262,7 @@ def test_device_that_is_not_there_is_refused_by_name(device):
 def test_minimize_moves_its_own_parameters_and_touches_no_others():
     ours, others = nn.Linear(1, 1), nn.Linear(1, 1)
     before = [p.clone() for p in others.parameters()]
-    optimizer = torch.optim.SGD(ours.parameters(), lr=0.1)
+    optimizer = Sgd(ours.parameters())
     loss = others(ours(torch.ones(1, 1))).square().sum()
     core.minimize(optimizer, loss)
     assert all(p.grad is not None for p in ours.parameters())
@@ -270,10 +272,30 @@ def test_minimize_moves_its_own_parameters_and_touches_no_others():
 def test_minimize_follows_the_gradient_of_this_loss_alone():
     # x = 3; d x^2 = 2 x: 3 - 0.1 * 6 = 2.4, then 2.4 - 0.1 * 4.8 = 1.92: nothing is left of the first gradient
     x = nn.Parameter(torch.tensor(3.0))
-    optimizer = torch.optim.SGD([x], lr=0.1)
+    optimizer = Sgd([x])
     for expected in (2.4, 1.92):
         core.minimize(optimizer, x**2)
         assert x.item() == pytest.approx(expected)
+
+
+def test_minimize_leaves_alone_what_the_loss_does_not_depend_on():
+    used, unused = nn.Parameter(torch.tensor(3.0)), nn.Parameter(torch.tensor(5.0))
+    core.minimize(core.Adam(0.1, [used, unused]), used**2)
+    assert (used.item(), unused.item()) == (pytest.approx(2.9), 5)
+
+
+def test_adam_takes_the_steps_of_pytorchs():
+    torch.manual_seed(0)
+    net = core.mlp([3, 8, 1], nn.Tanh)
+    twin = copy.deepcopy(net)
+    ours, theirs = core.Adam(0.01, net.parameters()), torch.optim.Adam(twin.parameters(), lr=0.01)
+    for x in torch.randn(20, 5, 3):
+        core.minimize(ours, net(x).square().mean())
+        theirs.zero_grad()
+        twin(x).square().mean().backward()
+        theirs.step()
+    for p, expected in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p, expected)
 
 
 # ---- side_by_side ----
@@ -305,7 +327,7 @@ def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
     core.start(0, "cpu")
 
     def fit(net):
-        optimizer = torch.optim.Adam(net.parameters(), fused=True)
+        optimizer = core.Adam(1e-3, net.parameters())
         for _ in range(20):
             core.minimize(optimizer, net(x).square().mean())
         return torch.cat([p.detach().ravel() for p in net.parameters()])

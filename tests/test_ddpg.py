@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
-from toy_agents import Parts, Policy, Value, gradients, phase, sgd, transitions
+from toy_agents import Parts, Policy, Sgd, Value, gradients, phase, transitions
 
 from spinup.algos.pytorch import core, ddpg
 
@@ -58,7 +58,9 @@ def trained(steps):
     ac = Parts(pi=Policy(), q=Value())
     targ = core.target_of(ac)
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
-    log = ddpg.update(ac, targ, sgd(ac.pi), sgd(ac.q), phase(*[batch] * steps), gamma=0.5, polyak=0.5)
+    log = ddpg.update(
+        ac, targ, Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), phase(*[batch] * steps), gamma=0.5, polyak=0.5
+    )
     return ac, targ, log
 
 
@@ -96,7 +98,9 @@ def test_no_optimiser_moves_the_network_of_the_other(still):
     ac = core.DDPGActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
     before = core.target_of(ac)
     targ = core.target_of(ac)
-    optimizers = {name: core.adam(0.0 if name == still else 0.1, getattr(ac, name)) for name in ("pi", "q")}
+    optimizers = {
+        name: core.Adam(0.0 if name == still else 0.1, getattr(ac, name).parameters()) for name in ("pi", "q")
+    }
     batch = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     ddpg.update(ac, targ, optimizers["pi"], optimizers["q"], batch, gamma=0.5, polyak=1.0)
     for name in ("pi", "q"):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
-from toy_agents import phase, sgd, transitions
+from toy_agents import Sgd, phase, transitions
 
 from spinup.algos.pytorch import core, dqn
 from spinup.utils.errors import UserError
@@ -92,7 +92,7 @@ class Agent(nn.Module):
 def trained(steps, double_q=True, loss="squared"):
     ac, targ = Agent(1.0, 2.0), Agent(6.0, 4.0).requires_grad_(False)
     batches = phase(*[transitions(o=[1.0], a=[0], r=[1.0], o2=[1.0], d=[0.0])] * steps)
-    log = dqn.update(ac, targ, sgd(ac.q), batches, gamma=0.5, polyak=0.5, double_q=double_q, loss=loss)
+    log = dqn.update(ac, targ, Sgd(ac.q.parameters()), batches, gamma=0.5, polyak=0.5, double_q=double_q, loss=loss)
     return ac, targ, log
 
 

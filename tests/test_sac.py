@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 from torch import nn
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
-from toy_agents import NoisyPolicy, Parts, Value, gradients, phase, sgd, transitions, weights
+from toy_agents import NoisyPolicy, Parts, Sgd, Value, gradients, phase, transitions, weights
 
 from spinup.algos.pytorch import core, sac
 from spinup.utils.errors import UserError
@@ -98,7 +98,7 @@ def trained(noise, learn_alpha=True):
     ac = Parts(pi=NoisyPolicy(), q=core.Twin(Value(), Value(2.0)))
     q_targ = core.target_of(ac.q)
     log_alpha = torch.tensor(0.5).log().requires_grad_(learn_alpha)
-    optimizers = sgd(ac.pi), sgd(ac.q), torch.optim.SGD([log_alpha], lr=0.1) if learn_alpha else None
+    optimizers = Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), Sgd([log_alpha]) if learn_alpha else None
     batches = phase(*[transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])] * len(noise))
     noise = torch.tensor(noise)[:, :, None, None]
     log = sac.update(ac, q_targ, log_alpha, optimizers, batches, noise, gamma=0.5, polyak=0.5, target_entropy=-3)
@@ -147,8 +147,8 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
     ac = core.SACActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
     before, q_targ = core.target_of(ac), core.target_of(ac.q)
-    pi_optimizer = core.adam(0.0 if still == "pi" else 0.1, ac.pi)
-    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q)
+    pi_optimizer = core.Adam(0.0 if still == "pi" else 0.1, ac.pi.parameters())
+    q_optimizer = core.Adam(0.0 if still == "q" else 0.1, ac.q.parameters())
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, target_entropy=-1)
     optimizers = pi_optimizer, q_optimizer, None

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
-from toy_agents import Parts, Policy, Value, gradients, phase, sgd, transitions
+from toy_agents import Parts, Policy, Sgd, Value, gradients, phase, transitions
 
 from spinup.algos.pytorch import core, td3
 
@@ -96,7 +96,7 @@ def trained(noise, policy_delay=2, first=0):
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
     constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay)
     batches, noise = phase(*[batch] * len(noise)), torch.tensor(noise)[:, None, None]
-    log = td3.update(ac, targ, sgd(ac.pi), sgd(ac.q), batches, noise, first, **constants)
+    log = td3.update(ac, targ, Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), batches, noise, first, **constants)
     return ac, targ, log
 
 
@@ -162,8 +162,8 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
     ac = core.TD3ActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
     before, targ = core.target_of(ac), core.target_of(ac)
-    pi_optimizer = core.adam(0.0 if still == "pi" else 0.1, ac.pi)
-    q_optimizer = core.adam(0.0 if still == "q" else 0.1, ac.q)
+    pi_optimizer = core.Adam(0.0 if still == "pi" else 0.1, ac.pi.parameters())
+    q_optimizer = core.Adam(0.0 if still == "q" else 0.1, ac.q.parameters())
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1)
     td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), 0, **constants)

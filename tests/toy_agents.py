@@ -26,7 +26,7 @@ def batch_of_two():
 
 def adams(ac, lr=0.1):
     """Optimisers of policy and value. Adam's first step moves every parameter by ``lr`` against its gradient's sign."""
-    return torch.optim.Adam(ac.pi.parameters(), lr), torch.optim.Adam(ac.v.parameters(), lr)
+    return core.Adam(lr, ac.pi.parameters()), core.Adam(lr, ac.v.parameters())
 
 
 def is_untouched(module):
@@ -102,6 +102,13 @@ def gradients(module):
     return {name.split(".")[-2]: None if p.grad is None else p.grad.item() for name, p in module.named_parameters()}
 
 
-def sgd(*modules):
-    """Moves every parameter by a tenth of its gradient."""
-    return torch.optim.SGD([p for module in modules for p in module.parameters()], lr=0.1)
+class Sgd:
+    """Moves every parameter by a tenth of its gradient, and leaves that in ``grad``."""
+
+    def __init__(self, params):
+        self.params = [*params]
+
+    def step(self, grads):
+        for p, grad in zip(self.params, grads, strict=True):
+            p.grad = grad
+            p.data -= 0.1 * grad

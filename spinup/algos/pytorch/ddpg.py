@@ -135,7 +135,7 @@ def ddpg(
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
     ac = core.build(actor_critic, envs, ac_kwargs, device)
     targ = core.target_of(ac)
-    pi_optimizer, q_optimizer = core.adam(pi_lr, ac.pi), core.adam(q_lr, ac.q)
+    pi_optimizer, q_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(q_lr, ac.q.parameters())
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)

@@ -52,7 +52,7 @@ def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differen
 def temperature(alpha, lr, device):
     """``log_alpha`` as a tensor, and its optimiser if ``alpha`` is 'auto'; it then starts at 1."""
     log_alpha = torch.tensor(1.0 if alpha == "auto" else alpha, device=device).log()
-    return log_alpha, torch.optim.Adam([log_alpha.requires_grad_()], lr=lr) if alpha == "auto" else None
+    return log_alpha, core.Adam(lr, [log_alpha.requires_grad_()]) if alpha == "auto" else None
 
 
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
@@ -148,7 +148,7 @@ def sac(
     ac = core.build(actor_critic, envs, ac_kwargs, device)
     q_targ = core.target_of(ac.q)
     log_alpha, alpha_optimizer = temperature(alpha, lr, device)
-    optimizers = core.adam(lr, ac.pi), core.adam(lr, ac.q), alpha_optimizer
+    optimizers = core.Adam(lr, ac.pi.parameters()), core.Adam(lr, ac.q.parameters()), alpha_optimizer
     target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))

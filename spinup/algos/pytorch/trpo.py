@@ -197,7 +197,7 @@ def trpo(
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = core.build(actor_critic, envs, ac_kwargs, device)
-    v_optimizer = core.adam(vf_lr, ac.v)
+    v_optimizer = core.Adam(vf_lr, ac.v.parameters())
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)

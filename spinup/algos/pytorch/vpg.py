@@ -110,7 +110,7 @@ def vpg(
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = core.build(actor_critic, envs, ac_kwargs, device)
-    pi_optimizer, v_optimizer = core.adam(pi_lr, ac.pi), core.adam(vf_lr, ac.v)
+    pi_optimizer, v_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(vf_lr, ac.v.parameters())
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))
     logger.save_config(config)
