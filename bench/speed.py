@@ -25,7 +25,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 ON_POLICY_STEPS, NUM_ENVS, ITERATIONS, ON_POLICY_SIZES = 4000, 4, 80, [64, 64]
-OFF_POLICY_STEPS, UPDATE_EVERY, BATCH_SIZE, OFF_POLICY_SIZES = 1000, 50, 100, [256, 256]
+OFF_POLICY_STEPS, UPDATE_EVERY, BATCH_SIZE, OFF_POLICY_SIZES = 2000, 50, 100, [256, 256]
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sbx-rl")
 NOTE = f"""\
 On-policy, alike everywhere: {NUM_ENVS} environments, {ON_POLICY_STEPS} steps an epoch, full batches, tanh networks

@@ -172,7 +172,7 @@ def test_act_answers_one_observation_or_a_batch(agent, batch):
     assert (a.shape, a.dtype) == ((*batch, 3), np.float32)
     assert ac.deterministic_by_default
     np.testing.assert_array_equal(a, ac.act(o, deterministic=False))
-    np.testing.assert_array_equal(a, ac.pi(torch.as_tensor(o, dtype=torch.float32)).detach())
+    np.testing.assert_allclose(a, ac.pi(torch.as_tensor(o, dtype=torch.float32)).detach(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 5])

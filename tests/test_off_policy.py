@@ -325,7 +325,7 @@ def test_the_evaluation_does_not_explore(algorithm):
     expected = ac.act(np.ones(1, np.float32), deterministic=True)
     for env in made[1:4]:
         assert len(env.actions) == 6
-        assert all(np.array_equal(a, expected) for a in env.actions)
+        np.testing.assert_allclose(env.actions, [expected] * 6, rtol=1e-5)
     assert (rows[0]["AverageTestEpRet"], rows[0]["TestEpLen"]) == ("6.0", "6.0")
 
 
@@ -427,8 +427,7 @@ def test_temperature_is_fixed_unless_it_is_to_be_learned(monkeypatch, settings, 
 
 def test_a_learned_temperature_has_the_learning_rate_of_the_rest():
     log_alpha, optimizer = sac.temperature("auto", 3e-3, "cpu")
-    assert optimizer.param_groups[0]["lr"] == 3e-3
-    assert optimizer.param_groups[0]["params"] == [log_alpha]
+    assert (optimizer.lr, optimizer.params) == (3e-3, [log_alpha])
     assert (log_alpha.item(), log_alpha.requires_grad) == (0, True)
 
 

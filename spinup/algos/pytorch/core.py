@@ -1,8 +1,10 @@
 """What the PyTorch algorithms share: networks, actor-critics, and one step of gradient descent."""
 
 import copy
+import gc
 import math
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -67,8 +69,9 @@ class TwinLinear(nn.Module):
 
 def activation_layer(activation):
     """A new layer of ``activation``; raises UserError if it makes none, as functions and finished layers do not."""
+    fast = {nn.Tanh: Tanh, nn.ReLU: partial(nn.ReLU, inplace=True)}  # what comes before it is not needed again
     try:
-        layer = Tanh() if activation is nn.Tanh else activation()
+        layer = fast.get(activation, activation)()
     except TypeError:
         layer = None
     if not isinstance(layer, nn.Module):
@@ -232,6 +235,10 @@ class _BoundedActor(nn.Module):
         """From [-1, 1] to the bounds."""
         return torch.lerp(self.act_low, self.act_high, (x + 1) / 2)  # exact at both ends
 
+    def scale_few(self, x):
+        """The same for a few rows, NumPy."""
+        return to_numpy(torch.lerp(self.act_low.cpu(), self.act_high.cpu(), torch.from_numpy((x + 1) / 2)))
+
 
 class MLPActor(_BoundedActor):
     """mu(o): a deterministic policy."""
@@ -243,6 +250,10 @@ class MLPActor(_BoundedActor):
     def forward(self, obs):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
         return self.scale(self.net(obs))
+
+    def choose(self, obs):
+        """The same in NumPy."""
+        return self.scale_few(evaluate_few(self.net, obs))
 
 
 LOG_STD_MIN, LOG_STD_MAX = -20, 2
@@ -267,6 +278,13 @@ class SquashedGaussianMLPActor(_BoundedActor):
         log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
         log_slope = 2 * (math.log(2) - u - F.softplus(-2 * u))
         return self.scale(torch.tanh(u)), (log_normal - log_slope).sum(-1)
+
+    def choose(self, obs, deterministic):
+        """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
+        u, log_std = np.split(evaluate_few(self.net, obs), 2, -1)
+        if not deterministic:
+            u = u + np.exp(log_std.clip(LOG_STD_MIN, LOG_STD_MAX)) * np.random.standard_normal(u.shape).astype(u.dtype)
+        return self.scale_few(np.tanh(u))
 
 
 class MLPQFunction(nn.Module):
@@ -329,10 +347,9 @@ class DDPGActorCritic(nn.Module):
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
         self.q = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
 
-    @torch.inference_mode()
     def act(self, obs, deterministic=True):
         """Actions for one observation or a batch, NumPy; there is nothing to sample."""
-        return to_numpy(self.pi(as_tensor(obs, self)))
+        return self.pi.choose(np.asarray(obs, np.float32))
 
 
 class TD3ActorCritic(nn.Module):
@@ -368,13 +385,9 @@ class SACActorCritic(nn.Module):
         self.pi = SquashedGaussianMLPActor(obs_dim, action_space, hidden_sizes, activation)
         self.q = MLPTwinQFunction(obs_dim, action_space, hidden_sizes, activation)
 
-    @torch.inference_mode()
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
-        obs = as_tensor(obs, self)
-        shape = (*obs.shape[:-1], len(self.pi.act_half))
-        eps = torch.zeros(shape, device=obs.device) if deterministic else torch.randn(shape, device=obs.device)
-        return to_numpy(self.pi(obs, eps)[0])
+        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
 
     q1, q2 = TD3ActorCritic.q1, TD3ActorCritic.q2
 
@@ -400,10 +413,9 @@ class DQNAgent(nn.Module):
             raise UserError(f"DQN needs Discrete actions, not {action_space}: for a Box, try SAC.")
         self.q = mlp([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation)
 
-    @torch.inference_mode()
     def act(self, obs, deterministic=True):
         """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
-        return to_numpy(self.q(as_tensor(obs, self)).argmax(-1))
+        return np.asarray(evaluate_few(self.q, np.asarray(obs, np.float32)).argmax(-1))
 
 
 # ---- tensors ----
@@ -463,6 +475,8 @@ def start(seed, device, threads=1):
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
+    gc.collect()
+    gc.freeze()  # or the garbage collector looks through every object of the imported libraries, again and again
     torch.set_num_threads(min(threads, MAX_THREADS))
     torch.manual_seed(seed)
     np.random.seed(seed)
@@ -501,7 +515,13 @@ def target_of(module):
 @torch.no_grad()
 def polyak_update(target, module, polyak):
     """``target <- polyak * target + (1 - polyak) * module``, for all parameters at once."""
-    torch._foreach_lerp_(list(target.parameters()), list(module.parameters()), 1 - polyak)
+    torch._foreach_lerp_(_parameters(target), _parameters(module), 1 - polyak)
+
+
+@lru_cache(maxsize=8)
+def _parameters(module):
+    """The parameters of ``module``; walking the tree of its parts would take longer than the arithmetic on them."""
+    return list(module.parameters())
 
 
 def side_by_side(*tasks):

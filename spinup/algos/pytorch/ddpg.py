@@ -145,9 +145,9 @@ def ddpg(
     o, start_time = envs.reset(), time.time()
     for epoch in range(epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions()
+            a = envs.sample_actions() if steps < start_steps else ac.act(o)
             if steps >= start_steps:
-                a = explore(ac.act(o), act_noise * rng.standard_normal(a.shape, np.float32), envs.action_space)
+                a = explore(a, act_noise * rng.standard_normal(a.shape, np.float32), envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
             logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)

@@ -82,7 +82,7 @@ def dqn(
     replay_size=int(1e6),
     gamma=0.99,
     polyak=0.995,
-    q_lr=1e-3,
+    q_lr=3e-4,
     batch_size=100,
     update_after=1000,
     update_every=50,
@@ -90,7 +90,7 @@ def dqn(
     epsilon_start=1.0,
     epsilon_steps=20000,
     double_q=True,
-    loss="huber",
+    loss="squared",
     num_test_episodes=10,
     max_ep_len=1000,
     logger_kwargs=None,
@@ -122,7 +122,8 @@ def dqn(
         epsilon_start: the same at the beginning.
         epsilon_steps: steps over which it falls, linearly.
         double_q: let the online network choose the action that the target network values.
-        loss: 'huber' (quadratic up to errors of 1, linear beyond) or 'squared'.
+        loss: 'squared', or 'huber' (quadratic up to errors of 1, linear beyond: rare but large errors, such as those
+            where an episode ends, then count for little).
         num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.

@@ -159,7 +159,7 @@ def sac(
     o, start_time = envs.reset(), time.time()
     for epoch in range(epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o) if steps >= start_steps else envs.sample_actions()
+            a = envs.sample_actions() if steps < start_steps else ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
             logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
