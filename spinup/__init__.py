@@ -9,7 +9,10 @@ import sys
 
 __version__ = "1.0.0.dev0"
 
-ALGORITHMS = {"pytorch": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")}  # in the order of the course
+ALGORITHMS = {  # in the order of the course
+    "pytorch": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"),
+    "jax": ("dqn", "ddpg", "td3", "sac"),
+}
 
 _HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
 _HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}

@@ -3,6 +3,7 @@
 import csv
 import inspect
 import itertools
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -253,7 +254,8 @@ def test_random_actions_fill_the_whole_range_of_each_dimension(monkeypatch, algo
     ],
 )
 def test_explore_by_hand(module, a, eps, expected):
-    explored = module.explore(np.float32([a]), np.array([eps]), BOX)
+    rng = SimpleNamespace(standard_normal=lambda *_: 10 * np.array([eps]))
+    explored = module.explore(np.float32([a]), 0.1, rng, BOX)
     np.testing.assert_allclose(explored, [expected], rtol=1e-6)
 
 

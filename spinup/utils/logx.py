@@ -123,7 +123,11 @@ class Logger:
 
     def setup_pytorch_saver(self, what_to_save: Any) -> None:
         """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
-        self._model = what_to_save
+        self._model, self._save_model = what_to_save, saving.save_pytorch
+
+    def setup_jax_saver(self, what_to_save: Callable[[], Any]) -> None:
+        """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
+        self._model, self._save_model = what_to_save, saving.save_jax
 
     def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
         """Save the model, and ``state_dict`` where it is not empty (pickled, as ``vars.pkl``).
@@ -135,7 +139,7 @@ class Logger:
         if state_dict:
             saving.save_vars(self.output_dir, {**self._state, **state_dict}, itr)
         if self._model is not None:
-            saving.save_pytorch(self.output_dir, self._model, itr)
+            self._save_model(self.output_dir, self._model, itr)
 
 
 class EpochLogger(Logger):

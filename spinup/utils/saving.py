@@ -3,6 +3,7 @@
     config.json  progress.txt      written by the logger
     env.json                       how to rebuild the environment; vars.pkl holds a pickle where this cannot say it
     pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
+    jax_save/model.safetensors     the same, of JAX
 
 Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
 """
@@ -232,6 +233,15 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
         write_atomically(folder / name, lambda file: file.write_bytes(data.getbuffer()))
 
 
+def save_jax(path: Path, agent: Callable[[], Any], itr: int | None = None) -> None:
+    """Write the JAX agent that ``agent()`` gives as ``jax_save/model.safetensors`` (and ``model<itr>.safetensors``)."""
+    data = importlib.import_module("spinup.algos.jax.core").to_bytes(agent())
+    folder = path / "jax_save"
+    folder.mkdir(exist_ok=True)
+    for name in _names("model", itr, "safetensors"):
+        write_atomically(folder / name, lambda file: file.write_bytes(data))
+
+
 def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     """Load a trained agent, of any backend.
 
@@ -248,22 +258,25 @@ def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     """
     path = Path(path)
     file = path if path.is_file() else _model_file(find_run(path), itr)
-    agent = _load_pytorch(file, trust)
+    agent = _load_jax(file) if file.suffix == ".safetensors" else _load_pytorch(file, trust)
     if not hasattr(agent, "act"):
         raise UserError(f"{str(file)!r} holds no agent but a {type(agent).__name__}.")
     return agent
 
 
 def _model_file(run: Path, itr: int | str) -> Path:
-    folder = run / "pyt_save"
-    name = "model.pt" if itr in (-1, "last") else f"model{itr}.pt"
-    if (folder / name).is_file():
-        return folder / name
-    if not (folder / "model.pt").is_file():
+    lasts = [file for file in (run / "pyt_save/model.pt", run / "jax_save/model.safetensors") if file.is_file()]
+    if not lasts:
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
-    kept = sorted(int(m[1]) for f in folder.iterdir() if (m := re.fullmatch(r"model(\d+)\.pt", f.name)))
+    if itr in (-1, "last"):
+        return lasts[0]
+    kept = {int(m[1]): f for f in lasts[0].parent.iterdir() if (m := re.fullmatch(r"model(\d+)\.[a-z]+", f.name))}
+    if str(itr).isdecimal() and int(itr) in kept:
+        return kept[int(itr)]
     which = (
-        f"it has {', '.join(map(str, kept))}" if kept else "it kept only the last: train with --snapshots to keep more"
+        f"it has {', '.join(map(str, sorted(kept)))}"
+        if kept
+        else "it kept only the last: train with --snapshots to keep more"
     )
     raise UserError(f"{str(run)!r} has no snapshot {itr}: {which}.")
 
@@ -283,3 +296,11 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
             ) from error
         missing = f", or needs code that is not here ({first_line(error)})" if trust else ""
         raise UserError(f"{str(file)!r} is no saved agent, or damaged{missing}.") from error
+
+
+def _load_jax(file: Path) -> Any:
+    core = importlib.import_module("spinup.algos.jax.core")
+    try:
+        return core.from_file(file)
+    except Exception as error:  # where a file is damaged or made by others, anything may be missing or of another kind
+        raise UserError(f"{str(file)!r} is no saved agent, or damaged ({first_line(error)}).") from error

@@ -49,9 +49,10 @@ def pi_loss(pi, q, batch):  # (4)
 # ---- exploration ----
 
 
-def explore(a, eps, action_space):
-    """Add noise ``eps``, in units of half the range of each dimension, and stay in bounds; all ``[N, act_dim]``."""
+def explore(a, act_noise, rng, action_space):
+    """Add noise of deviation ``act_noise``, in units of half the range, to ``a`` ``[N, act_dim]``; keep bounds."""
     low, high = action_space.low, action_space.high
+    eps = act_noise * rng.standard_normal(a.shape, np.float32)
     return np.clip(a + eps * (high - low) / 2, low, high)
 
 
@@ -163,9 +164,7 @@ def td3(
     o, start_time = envs.reset(), time.time()
     for epoch in range(epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else ac.act(o)
-            if steps >= start_steps:
-                a = explore(a, act_noise * rng.standard_normal(a.shape, np.float32), envs.action_space)
+            a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
             logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)

@@ -1,0 +1,414 @@
+"""What the JAX algorithms share: networks as pytrees, actor-critics, and one step of gradient descent.
+
+A network is a frozen dataclass whose arrays are leaves and whose shape and bounds are constants of the compiled code.
+Acting on a few observations is done by NumPy, which shares the arrays' memory and needs no call into XLA.
+"""
+
+import dataclasses
+import gc
+import json
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import safetensors
+import safetensors.numpy
+from gymnasium import spaces
+
+from spinup.utils.errors import UserError
+
+# ---- networks ----
+
+CLASSES: dict[str, type] = {}  # what a saved agent may be made of, by name
+
+
+def pytree(*static):
+    """Make a class a frozen dataclass that JAX takes apart; fields named in ``static`` belong to the compiled code."""
+
+    def register(cls):
+        cls = dataclasses.dataclass(frozen=True)(cls)
+        data = [field.name for field in dataclasses.fields(cls) if field.name not in static]
+        CLASSES[cls.__name__] = cls
+        return jax.tree_util.register_dataclass(cls, data, [*static])
+
+    return register
+
+
+def identity(x):
+    """What follows the last layer of most networks."""
+    return x
+
+
+_IN_NUMPY = {jax.nn.relu: lambda x: np.maximum(x, 0), jax.nn.tanh: np.tanh, identity: identity}
+
+
+@pytree("activation", "output_activation")
+class MLP:
+    """A fully connected network."""
+
+    weights: tuple  # [n_in, n_out] each
+    biases: tuple  # [n_out] each
+    activation: Callable
+    output_activation: Callable
+
+    @classmethod
+    def create(cls, sizes, activation, output_activation=identity):
+        """``sizes[0] -> ... -> sizes[-1]``, initialised as PyTorch does: uniform within ``+-1 / sqrt(n_in)``."""
+        weights, biases = [], []
+        for n_in, n_out in pairwise(sizes):
+            bound = 1 / math.sqrt(n_in)
+            for arrays, shape in ((weights, (n_in, n_out)), (biases, (n_out,))):
+                arrays.append(jnp.asarray(np.random.uniform(-bound, bound, shape), jnp.float32))
+        return cls(tuple(weights), tuple(biases), check_activation(activation), output_activation)
+
+    def __call__(self, x):
+        """Outputs ``[..., sizes[-1]]`` for ``x`` ``[..., sizes[0]]``."""
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = self.activation(x @ w + b)
+        return self.output_activation(x @ self.weights[-1] + self.biases[-1])
+
+    def few(self, x):
+        """The same for a few rows, NumPy: for them, a call into XLA takes longer than the arithmetic."""
+        if self.activation not in _IN_NUMPY:
+            return np.asarray(_call(self, x))
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = _IN_NUMPY[self.activation](x @ np.asarray(w) + np.asarray(b))
+        return _IN_NUMPY[self.output_activation](x @ np.asarray(self.weights[-1]) + np.asarray(self.biases[-1]))
+
+
+@jax.jit
+def _call(net, *args):
+    return net(*args)
+
+
+def check_activation(activation):
+    """``activation``; raises UserError unless it is a function of ``jax.nn``, which a saved agent names."""
+    if getattr(jax.nn, getattr(activation, "__name__", ""), None) is not activation:
+        raise UserError(f"activation={activation!r} will not do: expected a function of jax.nn, such as jax.nn.tanh.")
+    return activation
+
+
+# ---- off-policy: actors whose actions are bounded, and action-value functions ----
+
+
+def bounds_of(action_space):
+    """The bounds of the actions as two tuples, which can be constants of compiled code.
+
+    Raises:
+        UserError: for any other action space than a bounded Box of one dimension.
+    """
+    if isinstance(action_space, spaces.Discrete):
+        raise UserError(f"DDPG, TD3 and SAC need continuous actions, not {action_space}: try DQN or PPO.")
+    if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1 or not action_space.is_bounded():
+        raise UserError(
+            f"The action space {action_space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
+            "one dimension with finite bounds: wrap the environment to offer one, or use PPO if it has no bounds."
+        )
+    return tuple(action_space.low.tolist()), tuple(action_space.high.tolist())
+
+
+class _Bounded:
+    """Knows the bounds of the actions, per dimension, from its fields ``low`` and ``high``."""
+
+    @property
+    def act_low(self):
+        return np.float32(self.low)
+
+    @property
+    def act_high(self):
+        return np.float32(self.high)
+
+    @property
+    def act_half(self):
+        return (self.act_high - self.act_low) / 2
+
+    def scale(self, x):
+        """From [-1, 1] to the bounds."""
+        low, high, w = self.act_low, self.act_high, (x + 1) / 2
+        return low * (1 - w) + high * w  # exact at both ends
+
+
+@pytree("low", "high")
+class MLPActor(_Bounded):
+    """mu(o): a deterministic policy."""
+
+    net: MLP
+    low: tuple
+    high: tuple
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        low, high = bounds_of(action_space)
+        return cls(MLP.create([obs_dim, *hidden_sizes, len(low)], activation, jax.nn.tanh), low, high)
+
+    def __call__(self, obs):
+        """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.scale(self.net(obs))
+
+    def choose(self, obs):
+        """The same in NumPy."""
+        return self.scale(self.net.few(obs))
+
+
+LOG_STD_MIN, LOG_STD_MAX = -20, 2
+
+
+@pytree("low", "high")
+class SquashedGaussianMLPActor(_Bounded):
+    """pi(a|o): a Gaussian squashed by tanh into the bounds; its deviation depends on the state."""
+
+    net: MLP
+    low: tuple
+    high: tuple
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        low, high = bounds_of(action_space)
+        return cls(MLP.create([obs_dim, *hidden_sizes, 2 * len(low)], activation), low, high)
+
+    def __call__(self, obs, eps):
+        """Actions ``[B, act_dim]`` and their log-densities ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``eps`` ~ N(0, 1).
+
+        The density is that of the action in units of half its range, in which tanh(u) lies. With u = mu + std eps,
+        log pi = log N(u) - sum log(1 - tanh(u)^2), where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2 is computed stably.
+        """
+        mu, log_std = jnp.split(self.net(obs), 2, -1)
+        log_std = log_std.clip(LOG_STD_MIN, LOG_STD_MAX)
+        u = mu + jnp.exp(log_std) * eps
+        log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
+        log_slope = 2 * (math.log(2) - u - jax.nn.softplus(-2 * u))
+        return self.scale(jnp.tanh(u)), (log_normal - log_slope).sum(-1)
+
+    def choose(self, obs, deterministic):
+        """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
+        u, log_std = np.split(self.net.few(obs), 2, -1)
+        if not deterministic:
+            u = u + np.exp(log_std.clip(LOG_STD_MIN, LOG_STD_MAX)) * np.random.standard_normal(u.shape).astype(u.dtype)
+        return self.scale(np.tanh(u))
+
+
+@pytree("low", "high")
+class MLPQFunction(_Bounded):
+    """Q(o, a); the network sees the action in units of half its range, counted from the middle."""
+
+    net: MLP
+    low: tuple
+    high: tuple
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        low, high = bounds_of(action_space)
+        return cls(MLP.create([obs_dim + len(low), *hidden_sizes, 1], activation), low, high)
+
+    def __call__(self, obs, act):
+        """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        half = np.where(self.act_half > 0, self.act_half, 1)
+        x = jnp.concatenate([obs, (act - (self.act_low + self.act_high) / 2) / half], -1)
+        return self.net(x).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
+
+
+@pytree()
+class Twin:
+    """Two action-value functions as one."""
+
+    q1: Any
+    q2: Any
+
+    def __call__(self, obs, act):
+        """Values ``[2, B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return jnp.stack([self.q1(obs, act), self.q2(obs, act)])
+
+
+class _ActorCritic:
+    """What the agents below have in common: how they are created, and changed."""
+
+    deterministic_by_default: ClassVar[bool] = True
+
+    def replace(self, **changes):
+        """A copy with other networks."""
+        return dataclasses.replace(self, **changes)
+
+
+@pytree()
+class DDPGActorCritic(_ActorCritic):
+    """Deterministic policy ``pi`` and action-value function ``q``."""
+
+    pi: MLPActor
+    q: MLPQFunction
+
+    @classmethod
+    def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
+        """New networks.
+
+        Args:
+            observation_space: a Box of one dimension.
+            action_space: a bounded Box of one dimension.
+            hidden_sizes: widths of the hidden layers of each network.
+            activation: function of ``jax.nn`` between them.
+        """
+        shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
+        return cls(MLPActor.create(*shape), MLPQFunction.create(*shape))
+
+    def act(self, obs, deterministic=True):
+        """Actions for one observation or a batch, NumPy; there is nothing to sample."""
+        return self.pi.choose(np.asarray(obs, np.float32))
+
+
+@pytree()
+class TD3ActorCritic(_ActorCritic):
+    """Deterministic policy ``pi`` and two action-value functions ``q``; created as ``DDPGActorCritic``."""
+
+    pi: MLPActor
+    q: Twin
+
+    @classmethod
+    def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
+        """New networks."""
+        shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
+        return cls(MLPActor.create(*shape), Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape)))
+
+    act = DDPGActorCritic.act
+
+
+@pytree()
+class SACActorCritic(_ActorCritic):
+    """Squashed Gaussian ``pi`` and two action-value functions ``q``; created as ``DDPGActorCritic``."""
+
+    pi: SquashedGaussianMLPActor
+    q: Twin
+
+    @classmethod
+    def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
+        """New networks."""
+        shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
+        twin = Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape))
+        return cls(SquashedGaussianMLPActor.create(*shape), twin)
+
+    def act(self, obs, deterministic=False):
+        """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
+        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
+
+
+@pytree()
+class DQNAgent(_ActorCritic):
+    """Action values ``q`` of every discrete action."""
+
+    q: MLP
+
+    @classmethod
+    def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
+        """New networks; raises UserError for any other action space than Discrete."""
+        if not isinstance(action_space, spaces.Discrete):
+            raise UserError(f"DQN needs Discrete actions, not {action_space}: for a Box, try SAC.")
+        return cls(MLP.create([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation))
+
+    def act(self, obs, deterministic=True):
+        """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
+        return np.asarray(self.q.few(np.asarray(obs, np.float32)).argmax(-1))
+
+
+# ---- training ----
+
+
+def start(seed, device):
+    """Seed NumPy, which all random numbers come from, and return the device to train on.
+
+    Raises:
+        UserError: for a device that JAX does not know or that this machine lacks.
+    """
+    gc.collect()
+    gc.freeze()  # or the garbage collector looks through every object of the imported libraries, again and again
+    np.random.seed(seed)
+    try:
+        return jax.devices()[0] if device == "auto" else jax.devices(device)[0]
+    except RuntimeError:
+        raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
+
+
+def build(actor_critic, envs, ac_kwargs, device):
+    """The networks of an agent for ``envs``."""
+    return jax.device_put(actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})), device)
+
+
+def target_of(networks):
+    """A copy of ``networks`` that follows them by ``polyak_update``, in memory of its own."""
+    return jax.tree.map(jnp.copy, networks)
+
+
+def polyak_update(target, networks, polyak):
+    """``polyak * target + (1 - polyak) * networks``."""
+    return jax.tree.map(lambda t, p: polyak * t + (1 - polyak) * p, target, networks)
+
+
+@pytree()
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980): its learning rate and its moments."""
+
+    lr: jax.Array
+    state: Any
+
+    @classmethod
+    def create(cls, lr, params):
+        """For parameters ``params``, before the first step."""
+        return cls(jnp.float32(lr), optax.scale_by_adam().init(params))
+
+    def step(self, params, grads):
+        """The parameters moved against ``grads``, and the optimiser after that."""
+        moves, state = optax.scale_by_adam().update(grads, self.state)
+        return jax.tree.map(lambda p, move: p - self.lr * move, params, moves), Adam(self.lr, state)
+
+
+def minimize(optimizer, loss, params, *args, has_aux=False):
+    """One step of gradient descent on ``loss(params, *args)``, or on the first of what it returns if ``has_aux``.
+
+    Returns:
+        The new parameters, the optimiser after the step, and what ``loss`` returned before it.
+    """
+    value, grads = jax.value_and_grad(loss, has_aux=has_aux)(params, *args)
+    return *optimizer.step(params, grads), value
+
+
+# ---- saving: a tree of classes, numbers and names of arrays as JSON, in the header of a file of arrays ----
+
+
+def to_bytes(agent):
+    """``agent`` in the format of safetensors, with a description of its classes from which it can be rebuilt."""
+    arrays = {}
+
+    def describe(x, path):
+        if dataclasses.is_dataclass(x):
+            fields = {f.name: describe(getattr(x, f.name), f"{path}.{f.name}") for f in dataclasses.fields(x)}
+            return {"class": type(x).__name__, **fields}
+        if isinstance(x, tuple):
+            return [describe(item, f"{path}.{i}") for i, item in enumerate(x)]
+        if callable(x):
+            return x.__name__
+        if isinstance(x, float):
+            return x
+        arrays[path] = np.ascontiguousarray(x)
+        return {"array": path}
+
+    return safetensors.numpy.save(arrays, {"agent": json.dumps(describe(agent, "agent"))})
+
+
+def from_file(file):
+    """The agent that ``to_bytes`` wrote; runs nothing, as all it may be made of is in ``CLASSES`` and ``jax.nn``."""
+    with safetensors.safe_open(file, "numpy") as arrays:
+
+        def rebuild(x):
+            if isinstance(x, list):
+                return tuple(map(rebuild, x))
+            if isinstance(x, str):
+                return identity if x == "identity" else check_activation(getattr(jax.nn, x))
+            if isinstance(x, dict):
+                if "array" in x:
+                    return jnp.asarray(arrays.get_tensor(x["array"]))
+                return CLASSES[x["class"]](**{name: rebuild(part) for name, part in x.items() if name != "class"})
+            return x
+
+        return rebuild(json.loads(arrays.metadata()["agent"]))

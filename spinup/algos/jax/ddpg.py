@@ -1,0 +1,177 @@
+"""Deep Deterministic Policy Gradient (DDPG).  Lillicrap et al. 2016, arXiv:1509.02971.
+
+    y    = r + gamma (1 - d) Q_targ(o2, mu_targ(o2))                 (1) target
+    L_Q  = E[(Q(o, a) - y)^2]                                        (2) critic loss
+    L_pi = -E[Q(o, mu(o))]                                           (3) actor loss
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step
+
+o: observation, a: action, r: reward, o2: next observation, d: terminated, mu: the policy (pi), theta: all parameters.
+Expectations are over minibatches from the replay buffer. Exploration adds Gaussian noise to mu(o).
+"""
+
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spinup.algos.jax import core
+from spinup.utils.buffers import ReplayBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure; the first argument is what gets differentiated ----
+
+
+def td_target(pi_targ, q_targ, batch, gamma):  # (1)  [B]
+    return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, pi_targ(batch.o2))
+
+
+def q_loss(q, batch, y):  # (2)  returns the loss and, for the log, the values [B]
+    q_val = q(batch.o, batch.a)
+    return jnp.mean((q_val - y) ** 2), q_val
+
+
+def pi_loss(pi, q, batch):  # (3)
+    return -q(batch.o, pi(batch.o)).mean()
+
+
+# ---- exploration ----
+
+
+def explore(a, act_noise, rng, action_space):
+    """Add noise of deviation ``act_noise``, in units of half the range, to ``a`` ``[N, act_dim]``; keep bounds."""
+    low, high = action_space.low, action_space.high
+    eps = act_noise * rng.standard_normal(a.shape, np.float32)
+    return np.clip(a + eps * (high - low) / 2, low, high)
+
+
+# ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
+
+
+@partial(jax.jit, donate_argnums=(0, 1))
+def update(ac, state, batches, *, gamma, polyak):
+    """Improve ``ac``, and move ``state`` (targets, optimisers of policy and critic); returns both and what to log."""
+
+    def step(learner, batch):
+        ac, (targ, pi_optimizer, q_optimizer) = learner
+        y = td_target(targ.pi, targ.q, batch, gamma)
+        q, q_optimizer, (loss_q, q_val) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, has_aux=True)
+        pi, pi_optimizer, loss_pi = core.minimize(pi_optimizer, pi_loss, ac.pi, q, batch)
+        ac = ac.replace(pi=pi, q=q)
+        state = core.polyak_update(targ, ac, polyak), pi_optimizer, q_optimizer
+        return (ac, state), dict(QVals=q_val, LossPi=loss_pi, LossQ=loss_q)
+
+    return jax.lax.scan(step, (ac, state), batches)
+
+
+def ddpg(
+    env_fn,
+    actor_critic=core.DDPGActorCritic.create,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=100,
+    replay_size=int(1e6),
+    gamma=0.99,
+    polyak=0.995,
+    pi_lr=1e-3,
+    q_lr=1e-3,
+    batch_size=100,
+    start_steps=10000,
+    update_after=1000,
+    update_every=50,
+    act_noise=0.1,
+    num_test_episodes=10,
+    max_ep_len=1000,
+    logger_kwargs=None,
+    save_freq=1,
+    *,
+    num_envs=1,
+    device="cpu",
+    snapshots=False,
+):
+    """Train by Deep Deterministic Policy Gradient.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``pi(obs)`` -> actions ``[B, act_dim]``,
+            ``q(obs, act)`` -> values ``[B]``, and
+            ``act(obs, deterministic=False)`` -> NumPy actions.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs.
+        replay_size: capacity of the replay buffer, in transitions.
+        gamma: discount factor, 0 to 1.
+        polyak: share of the target networks that stays at each step, 0 to 1, close to 1.
+        pi_lr: learning rate of the policy (Adam).
+        q_lr: learning rate of the action-value function (Adam).
+        batch_size: transitions in a minibatch.
+        start_steps: steps at the beginning that act uniformly at random, to explore.
+        update_after: steps before the first gradient step, to fill the buffer.
+        update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
+        act_noise: standard deviation of the exploration noise, in units of half the action range.
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
+        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
+    rng = np.random.default_rng(seed)
+    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    state = core.target_of(ac), core.Adam.create(pi_lr, ac.pi), core.Adam.create(q_lr, ac.q)
+    buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_jax_saver(lambda: ac)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o, steps = step.o, steps + num_envs
+
+            if steps >= update_after and steps % update_every == 0:
+                batches = buffer.sample(update_every, batch_size, rng)
+                (ac, state), log = update(ac, state, batches, gamma=gamma, polyak=polyak)
+                logger.store(**log)
+
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
+        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.log_tabular("Epoch", epoch)
+        for key in ("EpRet", "TestEpRet"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("EpLen", "TestEpLen"):
+            logger.log_tabular(key, average_only=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        logger.log_tabular("QVals", with_min_and_max=True)
+        for key in ("LossPi", "LossQ"):
+            logger.log_tabular(key, average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    test_envs.close()
+    return ac

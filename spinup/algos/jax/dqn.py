@@ -1,0 +1,187 @@
+"""Deep Q-Networks (DQN).  Mnih et al. 2015, doi:10.1038/nature14236; double DQN, van Hasselt 2016, arXiv:1509.06461.
+
+    a2  = argmax_a Q(o2, a)         (double_q; otherwise the argmax of Q_targ)
+    y   = r + gamma (1 - d) Q_targ(o2, a2)                           (1) target
+    L_Q = E[h(Q(o, a) - y)],  h: squared error or Huber              (2) loss
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step
+
+o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q.
+Expectations are over minibatches from the replay buffer. Exploration takes a random action with probability epsilon,
+which falls linearly. The target network follows slowly rather than being replaced now and then.
+"""
+
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from spinup.algos.jax import core
+from spinup.utils.buffers import ReplayBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure; the first argument is what gets differentiated ----
+
+
+def td_target(q_targ, q, batch, gamma, double_q):  # (1)  [B]
+    values = q_targ(batch.o2)
+    a2 = (q(batch.o2) if double_q else values).argmax(-1)
+    return batch.r + gamma * (1 - batch.d) * pick(values, a2)
+
+
+def q_loss(q, batch, y, loss):  # (2)  returns the loss and, for the log, the values [B]
+    q_val = pick(q(batch.o), batch.a)
+    return (optax.huber_loss if loss == "huber" else optax.squared_error)(q_val, y).mean(), q_val
+
+
+def pick(values, a):
+    """The values ``[B]`` of the actions ``a`` ``[B]`` among ``values`` ``[B, number of actions]``."""
+    return jnp.take_along_axis(values, a[:, None], -1).squeeze(-1)
+
+
+# ---- exploration ----
+
+
+def explore(a, random, u, epsilon):
+    """Replace actions ``a`` by ``random`` ones where ``u``, uniform on [0, 1], is below ``epsilon``; all ``[N]``."""
+    return np.where(u < epsilon, random, a)
+
+
+def epsilon_at(steps, epsilon_start, epsilon, epsilon_steps):
+    """The probability of a random action, which falls linearly over ``epsilon_steps`` and then stays."""
+    return epsilon + (epsilon_start - epsilon) * max(0.0, 1 - steps / max(1, epsilon_steps))
+
+
+# ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
+
+
+@partial(jax.jit, donate_argnums=(0, 1), static_argnames=("double_q", "loss"))
+def update(ac, state, batches, *, gamma, polyak, double_q, loss):
+    """Improve ``ac``, and move ``state`` (target, optimiser); returns both and what to log."""
+
+    def step(learner, batch):
+        ac, (targ, q_optimizer) = learner
+        y = td_target(targ.q, ac.q, batch, gamma, double_q)
+        q, q_optimizer, (loss_q, q_val) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, loss, has_aux=True)
+        ac = ac.replace(q=q)
+        return (ac, (core.polyak_update(targ, ac, polyak), q_optimizer)), dict(QVals=q_val, LossQ=loss_q)
+
+    return jax.lax.scan(step, (ac, state), batches)
+
+
+def dqn(
+    env_fn,
+    actor_critic=core.DQNAgent.create,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=100,
+    replay_size=int(1e6),
+    gamma=0.99,
+    polyak=0.995,
+    q_lr=3e-4,
+    batch_size=100,
+    update_after=1000,
+    update_every=50,
+    epsilon=0.05,
+    epsilon_start=1.0,
+    epsilon_steps=20000,
+    double_q=True,
+    loss="squared",
+    num_test_episodes=10,
+    max_ep_len=1000,
+    logger_kwargs=None,
+    save_freq=1,
+    *,
+    num_envs=1,
+    device="cpu",
+    snapshots=False,
+):
+    """Train by Deep Q-Learning, with double Q-learning unless told otherwise.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment with discrete actions.
+        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``q(obs)`` -> values ``[B, number of actions]``, and
+            ``act(obs, deterministic=False)`` -> NumPy actions, the greedy ones.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs.
+        replay_size: capacity of the replay buffer, in transitions.
+        gamma: discount factor, 0 to 1.
+        polyak: share of the target networks that stays at each step, 0 to 1, close to 1.
+        q_lr: learning rate of the action-value function (Adam).
+        batch_size: transitions in a minibatch.
+        update_after: steps before the first gradient step, to fill the buffer.
+        update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
+        epsilon: probability of a random action, once it has fallen.
+        epsilon_start: the same at the beginning.
+        epsilon_steps: steps over which it falls, linearly.
+        double_q: let the online network choose the action that the target network values.
+        loss: 'squared', or 'huber' (quadratic up to errors of 1, linear beyond: rare but large errors, such as those
+            where an episode ends, then count for little).
+        num_test_episodes: episodes, without exploration, that test the agent after each epoch.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
+        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
+    rng = np.random.default_rng(seed)
+    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    state = core.target_of(ac), core.Adam.create(q_lr, ac.q)
+    buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_jax_saver(lambda: ac)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            now = epsilon_at(steps, epsilon_start, epsilon, epsilon_steps)
+            a = explore(ac.act(o), envs.sample_actions(), rng.random(num_envs), now)
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o, steps = step.o, steps + num_envs
+
+            if steps >= update_after and steps % update_every == 0:
+                batches = buffer.sample(update_every, batch_size, rng)
+                (ac, state), log = update(ac, state, batches, gamma=gamma, polyak=polyak, double_q=double_q, loss=loss)
+                logger.store(**log)
+
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
+        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.log_tabular("Epoch", epoch)
+        for key in ("EpRet", "TestEpRet"):
+            logger.log_tabular(key, with_min_and_max=True)
+        for key in ("EpLen", "TestEpLen"):
+            logger.log_tabular(key, average_only=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        logger.log_tabular("QVals", with_min_and_max=True)
+        logger.log_tabular("LossQ", average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    test_envs.close()
+    return ac
