@@ -11,7 +11,7 @@ __version__ = "1.0.0.dev0"
 
 ALGORITHMS = {  # in the order of the course
     "pytorch": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"),
-    "jax": ("dqn", "ddpg", "td3", "sac"),
+    "jax": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"),
 }
 
 _HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}

@@ -75,7 +75,7 @@ class MLP:
     def few(self, x):
         """The same for a few rows, NumPy: for them, a call into XLA takes longer than the arithmetic."""
         if self.activation not in _IN_NUMPY:
-            return np.asarray(_call(self, x))
+            return evaluate(self, x)
         for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = _IN_NUMPY[self.activation](x @ np.asarray(w) + np.asarray(b))
         return _IN_NUMPY[self.output_activation](x @ np.asarray(self.weights[-1]) + np.asarray(self.biases[-1]))
@@ -86,11 +86,192 @@ def _call(net, *args):
     return net(*args)
 
 
+def evaluate(net, obs):
+    """``net(obs)`` as NumPy."""
+    return np.asarray(_call(net, obs))
+
+
 def check_activation(activation):
     """``activation``; raises UserError unless it is a function of ``jax.nn``, which a saved agent names."""
     if getattr(jax.nn, getattr(activation, "__name__", ""), None) is not activation:
         raise UserError(f"activation={activation!r} will not do: expected a function of jax.nn, such as jax.nn.tanh.")
     return activation
+
+
+# ---- on-policy: distributions over actions, actors and values ----
+
+
+@pytree()
+class Categorical:
+    """Distributions over discrete actions, a row each."""
+
+    logits: jax.Array  # [B, number of actions]
+
+    def log_prob(self, act):
+        """Of actions ``[B]``: ``[B]``."""
+        return jnp.take_along_axis(jax.nn.log_softmax(self.logits), act[:, None], -1).squeeze(-1)
+
+    def entropy(self):
+        """In nats, ``[B]``."""
+        logp = jax.nn.log_softmax(self.logits)
+        return -(jnp.exp(logp) * logp).sum(-1)
+
+    def kl_from(self, other):
+        """KL(other || self), ``[B]``."""
+        logp_other, logp = jax.nn.log_softmax(other.logits), jax.nn.log_softmax(self.logits)
+        return (jnp.exp(logp_other) * (logp_other - logp)).sum(-1)
+
+
+@pytree()
+class Gaussian:
+    """Normal distributions of independent dimensions, a row each; all quantities are sums over the dimensions."""
+
+    mu: jax.Array  # [B, act_dim]
+    std: jax.Array  # [act_dim]
+
+    def log_prob(self, act):
+        """Of actions ``[B, act_dim]``: ``[B]``."""
+        z = (act - self.mu) / self.std
+        return -(0.5 * z**2 + jnp.log(self.std) + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+    def entropy(self):
+        """In nats, ``[]``: the same for every row."""
+        return (0.5 + 0.5 * math.log(2 * math.pi) + jnp.log(self.std)).sum(-1)
+
+    def kl_from(self, other):
+        """KL(other || self), ``[B]``."""
+        ratio = (other.std / self.std) ** 2
+        return 0.5 * (ratio + ((other.mu - self.mu) / self.std) ** 2 - 1 - jnp.log(ratio)).sum(-1)
+
+
+@pytree()
+class MLPCategoricalActor:
+    """pi(a|o) over discrete actions."""
+
+    logits_net: MLP
+
+    def __call__(self, obs, act=None):
+        """The distribution for ``obs`` ``[B, obs_dim]``, and the log-probability ``[B]`` of ``act`` ``[B]``."""
+        pi = Categorical(self.logits_net(obs))
+        return pi, None if act is None else pi.log_prob(act)
+
+    def choose(self, obs, deterministic):
+        """Actions ``[B]`` for ``obs`` ``[B, obs_dim]``, NumPy both; adding Gumbel noise to the logits samples them."""
+        logits = self.logits_net.few(obs)
+        return (logits if deterministic else logits + np.random.gumbel(size=logits.shape)).argmax(-1)
+
+
+@pytree("act_mid", "act_half")
+class MLPGaussianActor:
+    """pi(a|o): a diagonal Gaussian whose standard deviation does not depend on the state.
+
+    The network speaks in units of half the action range, counted from its middle, so that a bounded action space of any
+    place and size is explored alike; for bounds of [-1, 1], or none, that is the action itself.
+    """
+
+    mu_net: MLP
+    log_std: jax.Array
+    act_mid: tuple
+    act_half: tuple
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        act_mid, act_half = action_units(action_space)
+        net = MLP.create([obs_dim, *hidden_sizes, len(act_half)], activation)
+        return cls(net, jnp.full(len(act_half), -0.5), act_mid, act_half)
+
+    def __call__(self, obs, act=None):
+        """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
+        mid, half = np.float32(self.act_mid), np.float32(self.act_half)
+        pi = Gaussian(mid + half * self.mu_net(obs), half * jnp.exp(self.log_std))
+        return pi, None if act is None else pi.log_prob(act)
+
+    def choose(self, obs, deterministic):
+        """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
+        x = self.mu_net.few(obs)  # in units of half the action range
+        if not deterministic:
+            x = x + np.exp(np.asarray(self.log_std)) * np.random.standard_normal(x.shape).astype(x.dtype)
+        return np.float32(self.act_mid) + np.float32(self.act_half) * x
+
+
+def action_units(action_space):
+    """The middle of each dimension's range and half its width; 0 and 1 where it is unbounded, or of no width."""
+    low, high = np.float32(action_space.low), np.float32(action_space.high)
+    with np.errstate(over="ignore"):
+        bounded = (low < high) & np.isfinite(high - low)  # bounds of +-3.4e38 mean none
+        mid, half = np.where(bounded, (low + high) / 2, 0), np.where(bounded, (high - low) / 2, 1)
+    return tuple(mid.tolist()), tuple(half.tolist())
+
+
+@pytree()
+class MLPCritic:
+    """V(o)."""
+
+    v_net: MLP
+
+    def __call__(self, obs):
+        """Values ``[B]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.v_net(obs).squeeze(-1)  # squeeze, or a loss against returns [B] would broadcast to [B, B]
+
+
+class _ActorCritic:
+    """What the agents below have in common: how they are changed, and whether they are judged by their best action."""
+
+    deterministic_by_default: ClassVar[bool] = True
+
+    def replace(self, **changes):
+        """A copy with other networks."""
+        return dataclasses.replace(self, **changes)
+
+
+@pytree()
+class MLPActorCritic(_ActorCritic):
+    """Policy ``pi`` and value function ``v`` of VPG, TRPO and PPO, as two separate networks."""
+
+    deterministic_by_default: ClassVar[bool] = False
+
+    pi: Any
+    v: MLPCritic
+
+    @classmethod
+    def create(cls, observation_space, action_space, hidden_sizes=(64, 64), activation=jax.nn.tanh):
+        """New networks.
+
+        Args:
+            observation_space: a Box of one dimension.
+            action_space: a Box of one dimension (Gaussian policy) or Discrete (categorical policy).
+            hidden_sizes: widths of the hidden layers of both networks.
+            activation: function of ``jax.nn`` between them.
+
+        Raises:
+            UserError: for any other action space.
+        """
+        obs_dim = observation_space.shape[0]
+        if isinstance(action_space, spaces.Discrete):
+            pi = MLPCategoricalActor(MLP.create([obs_dim, *hidden_sizes, int(action_space.n)], activation))
+        elif isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
+            pi = MLPGaussianActor.create(obs_dim, action_space, hidden_sizes, activation)
+        else:
+            raise UserError(
+                f"The action space {action_space} cannot be used: VPG, TRPO and PPO need Discrete actions "
+                "or a Box of one dimension; wrap the environment to offer one of them."
+            )
+        return cls(pi, MLPCritic(MLP.create([obs_dim, *hidden_sizes, 1], activation)))
+
+    def step(self, obs):
+        """Sampled actions ``[B, act_dim]``, values ``[B]`` and the actions' log-probabilities ``[B]``, as NumPy arrays.
+
+        ``obs`` is ``[B, obs_dim]``, or a single observation, which gives results without the leading dimension.
+        """
+        obs = np.asarray(obs, np.float32)
+        rows = obs.reshape(-1, obs.shape[-1])
+        a = self.act(rows)
+        v, (_, logp) = evaluate(self.v, rows), _call(self.pi, rows, a)
+        return tuple(x.reshape(*obs.shape[:-1], *x.shape[1:]) for x in (a, v, np.asarray(logp)))
+
+    def act(self, obs, deterministic=False):
+        """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
+        return np.asarray(self.pi.choose(np.asarray(obs, np.float32), deterministic))
 
 
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
@@ -222,16 +403,6 @@ class Twin:
     def __call__(self, obs, act):
         """Values ``[2, B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
         return jnp.stack([self.q1(obs, act), self.q2(obs, act)])
-
-
-class _ActorCritic:
-    """What the agents below have in common: how they are created, and changed."""
-
-    deterministic_by_default: ClassVar[bool] = True
-
-    def replace(self, **changes):
-        """A copy with other networks."""
-        return dataclasses.replace(self, **changes)
 
 
 @pytree()

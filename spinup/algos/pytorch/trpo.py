@@ -39,8 +39,8 @@ def mean_kl(pi, pi_old):  # (2)  distributions over a batch; KL(old || new), dif
 
 
 def hessian_vector_product(kl, params, x, damping_coeff):  # (3)  x: [number of parameters]
-    grad_kl = flat_grad(kl, params, create_graph=True)
-    return flat_grad(grad_kl @ x, params, retain_graph=True) + damping_coeff * x
+    grad_kl = _flat_grad(kl, params, create_graph=True)
+    return _flat_grad(grad_kl @ x, params, retain_graph=True) + damping_coeff * x
 
 
 def conjugate_gradient(hvp, g, cg_iters):  # (4)  solves hvp(x) = g; Nocedal & Wright, algorithm 5.2
@@ -73,12 +73,12 @@ def value_loss(v, ret):  # (6)  [B], [B]
     return ((v - ret) ** 2).mean()
 
 
-def flat_grad(y, params, **kwargs):
+def _flat_grad(y, params, **kwargs):
     """The gradient of ``y`` in all ``params``, as one vector."""
     return parameters_to_vector(torch.autograd.grad(y, params, **kwargs))
 
 
-def assign(params, theta):
+def _assign(params, theta):
     """Copy the vector ``theta`` into ``params`` (PyTorch's ``vector_to_parameters`` would make them views of it)."""
     for p, values in zip(params, theta.split([p.numel() for p in params]), strict=True):
         p.copy_(values.view_as(p))
@@ -97,7 +97,7 @@ def update(
     with torch.no_grad():
         pi_old, logp_old = ac.pi(batch.o, batch.a)
     surrogate_old = surrogate(logp, logp_old, batch.adv)
-    g = flat_grad(surrogate_old, params, retain_graph=True)
+    g = _flat_grad(surrogate_old, params, retain_graph=True)
     kl = mean_kl(pi, pi_old)
 
     def hvp(x):
@@ -105,7 +105,7 @@ def update(
 
     @torch.no_grad()
     def evaluate(theta):
-        assign(params, theta)
+        _assign(params, theta)
         pi, logp = ac.pi(batch.o, batch.a)
         return surrogate(logp, logp_old, batch.adv), mean_kl(pi, pi_old)
 

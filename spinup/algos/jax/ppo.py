@@ -1,0 +1,179 @@
+"""Proximal Policy Optimization, by clipping (PPO).  Schulman et al. 2017, arXiv:1707.06347.
+
+    L_pi = -E[min(w adv, clip(w, 1 - eps, 1 + eps) adv)],  w = pi(a|o) / pi_old(a|o)     (1) policy loss
+    KL   ~ E[log pi_old(a|o) - log pi(a|o)]                                             (2) stop beyond 1.5 target_kl
+    L_V  = E[(V(o) - ret)^2]                                                            (3) value loss
+
+o: observation, a: action, adv: advantage by GAE-lambda, normalised, ret: reward-to-go, eps: clip_ratio.
+Expectations are over all steps of the epoch, collected with pi_old.
+"""
+
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from spinup.algos.jax import core
+from spinup.utils.buffers import RolloutBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure; the first argument is what gets differentiated ----
+
+
+def policy_loss(logp, logp_old, adv, clip_ratio):  # (1)  all [B]
+    ratio = jnp.exp(logp - logp_old)
+    return -jnp.minimum(ratio * adv, ratio.clip(1 - clip_ratio, 1 + clip_ratio) * adv).mean()
+
+
+def approx_kl(logp, logp_old):  # (2)  [B], [B]
+    return (logp_old - logp).mean()
+
+
+def value_loss(v, ret):  # (3)  [B], [B]
+    return ((v - ret) ** 2).mean()
+
+
+# ---- one update phase: full-batch gradient steps on one epoch, compiled ----
+
+
+@partial(jax.jit, donate_argnums=(0, 1))
+def update(ac, optimizers, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_iters):
+    """Improve ``ac`` on ``batch`` (a ``Rollout``); returns it, the optimisers of policy and value, and what to log."""
+    pi_optimizer, v_optimizer = optimizers
+    logp_old = ac.pi(batch.o, batch.a)[1]
+    loss_pi_old = policy_loss(logp_old, logp_old, batch.adv, clip_ratio)
+
+    def policy_objective(pi):
+        dist, logp = pi(batch.o, batch.a)
+        return policy_loss(logp, logp_old, batch.adv, clip_ratio), (dist, logp)
+
+    def fit_policy(fitted):
+        pi, optimizer, i, _ = fitted
+        *improved, (_, (_, logp)) = core.minimize(optimizer, policy_objective, pi, has_aux=True)
+        near = True if target_kl is None else approx_kl(logp, logp_old) <= 1.5 * target_kl
+        pi, optimizer = jax.tree.map(partial(jnp.where, near), tuple(improved), (pi, optimizer))
+        return pi, optimizer, i + near, near
+
+    def fit_value(_, fitted):
+        v, v_optimizer = fitted
+        return core.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
+
+    fitted = ac.pi, pi_optimizer, jnp.int32(0), jnp.bool(True)
+    fitted = jax.lax.while_loop(lambda fitted: fitted[3] & (fitted[2] < train_pi_iters), fit_policy, fitted)
+    pi, pi_optimizer, stop_iter, _ = fitted
+    v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+
+    loss_pi, (dist, logp) = policy_objective(pi)
+    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
+    clipped = jnp.abs(jnp.exp(logp - logp_old) - 1) > clip_ratio
+    log = dict(
+        LossPi=loss_pi_old,
+        LossV=loss_v_old,
+        DeltaLossPi=loss_pi - loss_pi_old,
+        DeltaLossV=loss_v - loss_v_old,
+        Entropy=dist.entropy().mean(),
+        KL=approx_kl(logp, logp_old),
+        ClipFrac=clipped.mean(),
+        StopIter=stop_iter,
+    )
+    return ac.replace(pi=pi, v=v), (pi_optimizer, v_optimizer), log
+
+
+def ppo(
+    env_fn,
+    actor_critic=core.MLPActorCritic.create,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=50,
+    gamma=0.99,
+    clip_ratio=0.2,
+    pi_lr=3e-4,
+    vf_lr=1e-3,
+    train_pi_iters=80,
+    train_v_iters=80,
+    lam=0.97,
+    max_ep_len=1000,
+    target_kl=0.01,
+    logger_kwargs=None,
+    save_freq=10,
+    *,
+    num_envs=4,
+    device="cpu",
+    snapshots=False,
+):
+    """Train by Proximal Policy Optimization (clipped), with early stopping on an estimate of the KL divergence.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment.
+        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
+            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> NumPy actions ``[B, act_dim]``, and
+            ``step(obs)`` -> NumPy actions, values ``[B]`` and log-probabilities ``[B]``.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs, each one policy update.
+        gamma: discount factor, 0 to 1.
+        clip_ratio: eps of (1): how far from 1 the probability ratio may move while the objective still gains.
+        pi_lr: learning rate of the policy (Adam).
+        vf_lr: learning rate of the value function (Adam).
+        train_pi_iters: gradient steps on (1) an epoch, at most.
+        train_v_iters: gradient steps on (3) an epoch.
+        lam: lambda of GAE, 0 to 1.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        target_kl: policy steps stop once (2) exceeds 1.5 times this; None never stops.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch``.
+        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    optimizers = core.Adam.create(pi_lr, ac.pi), core.Adam.create(vf_lr, ac.v)
+    buffer = RolloutBuffer(gamma, lam)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_jax_saver(lambda: ac)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            a = ac.act(o)
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o = step.o
+
+        batch = buffer.finish(partial(core.evaluate, ac.v))
+        iterations = dict(train_pi_iters=train_pi_iters, train_v_iters=train_v_iters)
+        ac, optimizers, stats = update(ac, optimizers, batch, clip_ratio=clip_ratio, target_kl=target_kl, **iterations)
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        logger.store(VVals=batch.v, **stats)
+        logger.log_tabular("Epoch", epoch)
+        logger.log_tabular("EpRet", with_min_and_max=True)
+        logger.log_tabular("EpLen", average_only=True)
+        logger.log_tabular("VVals", with_min_and_max=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        for key in stats:
+            logger.log_tabular(key, average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    return ac

@@ -1,0 +1,231 @@
+"""Trust Region Policy Optimization (TRPO).  Schulman et al. 2015, arXiv:1502.05477.
+With ``algo='npg'`` Natural Policy Gradient (NPG): Kakade 2001, without the line search.
+
+    L(theta) = E[w adv],  w = pi(a|o) / pi_old(a|o)                                     (1) surrogate advantage
+    KL       = E[KL(pi_old(.|o) || pi(.|o))]                                            (2) mean divergence
+    H x      = grad((grad KL) . x) + damping x                                          (3) Fisher-vector product
+    x        ~ H^-1 g,  g = grad L                                                      (4) conjugate gradient
+    step     = sqrt(2 delta / (x . H x)) x                                                  natural gradient step
+    theta   <- theta + alpha^j step, the least j with KL <= delta and L not worse       (5) line search
+    L_V      = E[(V(o) - ret)^2]                                                        (6) value loss
+
+o: observation, a: action, adv: advantage by GAE-lambda, normalised, ret: reward-to-go, theta: parameters of pi,
+alpha: backtrack_coeff. Expectations are over all steps of the epoch, collected with pi_old. At pi_old the Hessian of
+(2) is the Fisher information matrix.
+"""
+
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from spinup.algos.jax import core
+from spinup.utils.buffers import RolloutBuffer
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.envs import VectorEnv
+from spinup.utils.logx import EpochLogger
+
+# ---- equations: pure ----
+
+
+def surrogate(logp, logp_old, adv):  # (1)  all [B]
+    return (jnp.exp(logp - logp_old) * adv).mean()
+
+
+def mean_kl(pi, pi_old):  # (2)  distributions over a batch; KL(old || new), differentiated in the new one
+    return pi.kl_from(pi_old).mean()
+
+
+def hessian_vector_product(kl, theta, x, damping_coeff):  # (3)  kl: a function of theta; theta, x: [parameters]
+    return jax.jvp(jax.grad(kl), (theta,), (x,))[1] + damping_coeff * x
+
+
+def conjugate_gradient(hvp, g, cg_iters):  # (4)  solves hvp(x) = g; Nocedal & Wright, algorithm 5.2
+    def unsolved(state):
+        i, _, _, _, rr = state
+        return (i < cg_iters) & (rr > 1e-10 * (g @ g))  # another step would divide 0 by 0
+
+    def improve(state):
+        i, x, residual, direction, rr_old = state
+        h_direction = hvp(direction)
+        alpha = rr_old / (direction @ h_direction)
+        x = x + alpha * direction
+        residual = residual - alpha * h_direction
+        rr = residual @ residual
+        return i + 1, x, residual, residual + (rr / rr_old) * direction, rr
+
+    return jax.lax.while_loop(unsolved, improve, (0, jnp.zeros_like(g), g, g, g @ g))[1]
+
+
+def line_search(evaluate, theta, step, delta, backtrack_coeff, backtrack_iters):  # (5)
+    """``evaluate(theta)`` -> (surrogate, KL). Returns the new theta (the old, if none will do) and the backtracks."""
+    surrogate_old, _ = evaluate(theta)
+
+    def refused(j):
+        surrogate_new, kl = evaluate(theta + backtrack_coeff**j * step)
+        return (j < backtrack_iters) & ~((kl <= delta) & (surrogate_new >= surrogate_old))
+
+    backtracks = jax.lax.while_loop(refused, lambda j: j + 1, 0)
+    return jnp.where(backtracks < backtrack_iters, theta + backtrack_coeff**backtracks * step, theta), backtracks
+
+
+def value_loss(v, ret):  # (6)  [B], [B]
+    return ((v - ret) ** 2).mean()
+
+
+# ---- one update phase: one step of the policy in its trust region, then full-batch value steps, compiled ----
+
+
+@partial(jax.jit, donate_argnums=(0, 1), static_argnames="algo")
+def update(
+    ac, v_optimizer, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_iters, backtrack_coeff, train_v_iters
+):
+    """Improve ``ac`` on ``batch`` (a ``Rollout``); returns it, the optimiser of the value, and what to log."""
+    theta_old, policy_of = ravel_pytree(ac.pi)
+    pi_old, logp_old = ac.pi(batch.o, batch.a)
+
+    def evaluate(theta):
+        pi, logp = policy_of(theta)(batch.o, batch.a)
+        return surrogate(logp, logp_old, batch.adv), mean_kl(pi, pi_old)
+
+    def hvp(x):
+        return hessian_vector_product(lambda theta: evaluate(theta)[1], theta_old, x, damping_coeff)
+
+    def fit_value(_, fitted):
+        v, v_optimizer = fitted
+        return core.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
+
+    surrogate_old, g = jax.value_and_grad(lambda theta: evaluate(theta)[0])(theta_old)
+    x = conjugate_gradient(hvp, g, cg_iters)
+    step = jnp.sqrt(2 * delta / (x @ hvp(x) + 1e-8)) * x
+    theta, backtracks = theta_old + step, 0
+    if algo == "trpo":
+        theta, backtracks = line_search(evaluate, theta_old, step, delta, backtrack_coeff, backtrack_iters)
+    surrogate_new, kl = evaluate(theta)
+
+    pi = policy_of(theta)
+    v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
+    log = dict(
+        LossPi=-surrogate_old,
+        LossV=loss_v_old,
+        DeltaLossPi=surrogate_old - surrogate_new,
+        DeltaLossV=loss_v - loss_v_old,
+        Entropy=pi(batch.o)[0].entropy().mean(),
+        KL=kl,
+        BacktrackIters=backtracks,
+    )
+    return ac.replace(pi=pi, v=v), v_optimizer, log
+
+
+def trpo(
+    env_fn,
+    actor_critic=core.MLPActorCritic.create,
+    ac_kwargs=None,
+    seed=0,
+    steps_per_epoch=4000,
+    epochs=50,
+    gamma=0.99,
+    delta=0.01,
+    vf_lr=1e-3,
+    train_v_iters=80,
+    damping_coeff=0.1,
+    cg_iters=10,
+    backtrack_iters=10,
+    backtrack_coeff=0.8,
+    lam=0.97,
+    max_ep_len=1000,
+    logger_kwargs=None,
+    save_freq=10,
+    algo="trpo",
+    *,
+    num_envs=4,
+    device="cpu",
+    snapshots=False,
+):
+    """Train by Trust Region Policy Optimization, or Natural Policy Gradient.
+
+    Args:
+        env_fn: function that builds one copy of a Gymnasium environment.
+        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+            ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
+            ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> NumPy actions ``[B, act_dim]``, and
+            ``step(obs)`` -> NumPy actions, values ``[B]`` and log-probabilities ``[B]``.
+        ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
+        seed: int >= 0, for the environments and every random number.
+        steps_per_epoch: environment steps an epoch, counted over all environments.
+        epochs: number of epochs, each one policy update.
+        gamma: discount factor, 0 to 1.
+        delta: the largest mean KL divergence (2), in nats, a policy update may have.
+        vf_lr: learning rate of the value function (Adam).
+        train_v_iters: gradient steps on (6) an epoch.
+        damping_coeff: multiple of the identity added to the Fisher matrix (3), for numerical stability.
+        cg_iters: iterations of (4), at most.
+        backtrack_iters: steps tried by (5), at most; if none will do, the policy stays.
+        backtrack_coeff: factor between two tries of (5).
+        lam: lambda of GAE, 0 to 1.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        save_freq: epochs between two saves of the agent; the last epoch is always saved.
+        algo: 'trpo', or 'npg' to take the whole natural gradient step unsearched.
+        num_envs: environments stepped side by side; must divide ``steps_per_epoch``.
+        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
+
+    Returns:
+        The trained actor-critic.
+
+    Raises:
+        UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
+            already holds a run.
+    """
+    config = check_hyperparameters(locals())
+    device = core.start(seed, device)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    v_optimizer = core.Adam.create(vf_lr, ac.v)
+    buffer = RolloutBuffer(gamma, lam)
+    logger = EpochLogger(**(logger_kwargs or {}))
+    logger.save_config(config)
+    logger.save_env(env_fn)
+    logger.setup_jax_saver(lambda: ac)
+
+    o, start_time = envs.reset(), time.time()
+    for epoch in range(epochs):
+        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+            a = ac.act(o)
+            step = envs.step(a)
+            buffer.store(o, a, step)
+            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
+            o = step.o
+
+        batch = buffer.finish(partial(core.evaluate, ac.v))
+        ac, v_optimizer, stats = update(
+            ac,
+            v_optimizer,
+            batch,
+            algo=algo,
+            delta=delta,
+            damping_coeff=damping_coeff,
+            cg_iters=cg_iters,
+            backtrack_iters=backtrack_iters,
+            backtrack_coeff=backtrack_coeff,
+            train_v_iters=train_v_iters,
+        )
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+
+        logger.store(VVals=batch.v, **stats)
+        logger.log_tabular("Epoch", epoch)
+        logger.log_tabular("EpRet", with_min_and_max=True)
+        logger.log_tabular("EpLen", average_only=True)
+        logger.log_tabular("VVals", with_min_and_max=True)
+        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
+        for key in stats:
+            logger.log_tabular(key, average_only=True)
+        logger.log_tabular("Time", time.time() - start_time)
+        logger.dump_tabular()
+    envs.close()
+    return ac
