@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from spinup import user_config
 from spinup.utils import preflight, run_utils
 from spinup.utils.errors import UserError
+from spinup.utils.launchers import Experiment, run_in_process
 from spinup.utils.run_utils import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
 
 
@@ -336,6 +337,18 @@ def test_an_experiment_runs_in_a_process_of_its_own(capfd, tmp_path):
     quoted = f"'{run}'" if os.name != "nt" else f'"{run}"'
     assert f"python -m spinup.run plot {quoted}\n" in shown
     assert f"python -m spinup.run test_policy {quoted}\n" in shown
+
+
+def is_from_jax(activation):
+    import jax
+
+    sys.exit(0 if activation is jax.nn.elu else 3)
+
+
+def test_a_function_of_jax_arrives_as_itself():
+    jax = pytest.importorskip("jax")
+    assert run_in_process(Experiment("x", is_from_jax, {"activation": jax.nn.elu}, {})) == 0
+    assert run_in_process(Experiment("x", is_from_jax, {"activation": jax.nn.relu}, {})) == 3
 
 
 SCRIPT = """

@@ -5,6 +5,7 @@ named and checked, is the business of ``run_utils``.
 """
 
 import contextlib
+import operator
 import os
 import subprocess
 import sys
@@ -69,7 +70,8 @@ def run_in_process(experiment: Experiment) -> int:
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
         payload = Path(folder) / "experiment.pkl"
-        payload.write_bytes(cloudpickle.dumps((experiment.thunk, experiment.kwargs)))
+        with payload.open("wb") as file:
+            _Pickler(file).dump((experiment.thunk, experiment.kwargs))
         command = [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
         sys.stdout.flush()
         # The same import path, so that modules beside the user's script are found there too.
@@ -85,6 +87,15 @@ def run_in_process(experiment: Experiment) -> int:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Names the functions of JAX rather than copying them: a copy of ``jax.nn.elu`` is not known by its name."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj).__module__.startswith("jax") and hasattr(obj, "__qualname__"):
+            return operator.attrgetter(obj.__qualname__), (sys.modules[obj.__module__],)
+        return super().reducer_override(obj)
 
 
 def _cause(status: int) -> str:
