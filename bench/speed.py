@@ -1,6 +1,6 @@
 """How fast does it train? Environment steps per second beside other libraries, as a Markdown table.
 
-    python bench/speed.py [--env HalfCheetah-v5] [--epochs 11] [--pairs 3] [--threads 1 2] [--only TEXT] [--json FILE]
+    python bench/speed.py [--env HalfCheetah-v5] [--epochs 11] [--pairs 3] [--threads 1 2] [--only TEXT ...] [--json FILE]
 
 A number is the speed of whole training (acting, simulating, learning, logging) after the first epoch, which warms up.
 Each measurement is a process of its own. A round measures every row with every number of threads, and every second
@@ -137,25 +137,36 @@ class Row:
     baselines: tuple[str, ...] = ()
 
 
-SB3, SB3_EARLY = "Stable-Baselines3 PPO", "Stable-Baselines3 PPO, early stop"
-ROWS = [
-    Row(SB3, train_sb3_ppo),
-    Row(SB3_EARLY, train_sb3_ppo, {"target_kl": 0.01}),
-    Row("spinup PPO (PyTorch)", train_ours, {"algorithm": "ppo_pytorch"}, (SB3, SB3_EARLY)),
-    Row("spinup PPO (PyTorch), no early stop", train_ours, {"algorithm": "ppo_pytorch", "target_kl": None}, (SB3,)),
-    Row("spinup VPG (PyTorch)", train_ours, {"algorithm": "vpg_pytorch"}, (SB3,)),
-]
-for name in ("SAC", "TD3", "DDPG"):
-    baseline = f"Stable-Baselines3 {name}"
-    ROWS.append(Row(baseline, train_sb3_off_policy, {"algorithm": name}))
-    ROWS.append(Row(f"spinup {name} (PyTorch)", train_ours, {"algorithm": f"{name.lower()}_pytorch"}, (baseline,)))
-if importlib.util.find_spec("sbx"):
-    ROWS.append(Row("SBX PPO (JAX)", train_sb3_ppo, {"module": "sbx"}, (SB3,)))
+SB3, SB3_EARLY, SBX = "Stable-Baselines3 PPO", "Stable-Baselines3 PPO, early stop", "SBX PPO (JAX)"
+HAS_SBX = importlib.util.find_spec("sbx") is not None
 
 
-def choose(text: str) -> list[Row]:
-    """The rows whose names hold ``text``, and their baselines."""
-    chosen = {row.name: row for row in ROWS if text.lower() in row.name.lower()}
+def rows() -> list[Row]:
+    """Every line of the table; baselines stand above the rows that name them."""
+    sbx = {"module": "sbx"}
+    peers = (SB3, SBX) if HAS_SBX else (SB3,)
+    found = [Row(SB3, train_sb3_ppo), Row(SB3_EARLY, train_sb3_ppo, {"target_kl": 0.01}), Row(SBX, train_sb3_ppo, sbx)]
+    for backend, theirs in (("PyTorch", (SB3,)), ("JAX", peers)):
+        ppo, vpg = ({"algorithm": f"{name}_{backend.lower()}"} for name in ("ppo", "vpg"))
+        found.append(Row(f"spinup PPO ({backend})", train_ours, ppo, (*theirs, SB3_EARLY)))
+        found.append(Row(f"spinup PPO ({backend}), no early stop", train_ours, {**ppo, "target_kl": None}, theirs))
+        found.append(Row(f"spinup VPG ({backend})", train_ours, vpg, theirs))
+    for name in ("SAC", "TD3", "DDPG"):
+        sb3, sbx_name = f"Stable-Baselines3 {name}", f"SBX {name} (JAX)"
+        found.append(Row(sb3, train_sb3_off_policy, {"algorithm": name}))
+        found.append(Row(sbx_name, train_sb3_off_policy, {"algorithm": name, **sbx}))
+        for backend, theirs in (("PyTorch", (sb3,)), ("JAX", (sb3, sbx_name) if HAS_SBX else (sb3,))):
+            ours = {"algorithm": f"{name}_{backend}".lower()}
+            found.append(Row(f"spinup {name} ({backend})", train_ours, ours, theirs))
+    return [row for row in found if HAS_SBX or not row.name.startswith("SBX")]
+
+
+ROWS = rows()
+
+
+def choose(texts: list[str]) -> list[Row]:
+    """The rows whose names hold one of ``texts``, and their baselines."""
+    chosen = {row.name: row for row in ROWS if any(text.lower() in row.name.lower() for text in texts)}
     baselines = {name for row in chosen.values() for name in row.baselines}
     return [row for row in ROWS if row.name in chosen or row.name in baselines]
 
@@ -245,7 +256,7 @@ def main() -> None:
     add("--epochs", type=int, default=11, help="epochs of each measurement, the first not counted")
     add("--pairs", type=int, default=3, help="rounds: how often each row is measured (default: %(default)s)")
     add("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}), help="threads to try")
-    add("--only", default="", metavar="TEXT", help="only rows whose names hold TEXT, and their baselines")
+    add("--only", default=[""], nargs="+", metavar="TEXT", help="only rows whose names hold TEXT, and their baselines")
     add("--json", type=Path, metavar="FILE", help="also write everything to FILE")
     add("--measure", metavar="NAME", help=argparse.SUPPRESS)
     args = parser.parse_args()
