@@ -16,16 +16,17 @@ ALGORITHMS = {  # in the order of the course
 
 _HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
 _HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}
-_ALGOS = {
-    f"{algo}_{backend}": f"spinup.algos.{backend}.{algo}" for backend, algos in ALGORITHMS.items() for algo in algos
-}
+_ALGOS = {f"{algo}_{backend}": (backend, algo) for backend, algos in ALGORITHMS.items() for algo in algos}
 
 __all__ = ["ALGORITHMS", *_HOMES, *_ALGOS]
 
 
 def __getattr__(name: str):
     if name in _ALGOS:
-        return getattr(importlib.import_module(_ALGOS[name]), name.rsplit("_", 1)[0])
+        from spinup.utils.backends import import_backend
+
+        backend, algo = _ALGOS[name]
+        return getattr(import_backend(backend, algo), algo)
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'spinup' has no attribute {name!r}")

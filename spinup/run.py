@@ -1,7 +1,7 @@
 """The command line: ``python -m spinup.run ppo --env CartPole-v1``, also installed as ``spinup``.
 
     spinup ALGORITHM [--key value ...] [--key[short] value ...] [--key:sub value ...]
-    spinup plot | test_policy ...
+    spinup plot | test_policy | convert ...
 
 Several values for a key make a grid, with one experiment for each combination.
 """
@@ -21,6 +21,7 @@ from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
 TOOLS = {
     "plot": "draw learning curves from the results of experiments",
     "test_policy": "watch, measure or film a trained agent",
+    "convert": "write a trained agent in the format of another backend",
 }
 SYNONYMS = {
     "env": "env_name",

@@ -10,14 +10,17 @@ import threading
 from pathlib import Path
 
 import gymnasium as gym
+import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from gymnasium import spaces
 from gymnasium.envs.classic_control import CartPoleEnv
 from toy_envs import Counter
 
 import spinup
+from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
 from spinup.utils import saving
 from spinup.utils.envs import EnvFn, make_env
@@ -321,6 +324,205 @@ def test_a_file_that_holds_something_else_is_no_agent(content, kind):
     torch.save(content, "model.pt")
     with pytest.raises(UserError, match=f"'model.pt' holds no agent but a {kind}"):
         spinup.load("model.pt")
+
+
+# ---- agents of JAX ----
+
+JAX_FILE = "run/jax_save/model.safetensors"
+JAX_AGENTS = {
+    "SACActorCritic": BOX,
+    "TD3ActorCritic": BOX,
+    "DDPGActorCritic": spaces.Box(-0.1, 0.3, (2,), np.float64),
+    "DQNAgent": DISCRETE,
+    "MLPActorCritic": BOX,
+    "MLPActorCritic ": DISCRETE,
+}
+
+
+def jax_agent(name="DQNAgent", action_space=DISCRETE, **kwargs):
+    return getattr(jax_core, name.strip()).create(OBS, action_space, [5, 3], **kwargs)
+
+
+def jax_run(agent):
+    """The logger of a run that has saved ``agent``, in JAX."""
+    logger = logger_of()
+    logger.setup_jax_saver(lambda: agent)
+    logger.save_state({})
+    return logger
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "elu"])
+@pytest.mark.parametrize(("name", "action_space"), JAX_AGENTS.items(), ids=JAX_AGENTS)
+def test_an_agent_of_jax_comes_back_bit_for_bit(name, action_space, activation):
+    agent = jax_agent(name, action_space, activation=getattr(jax.nn, activation))
+    jax_run(agent)
+    obs = np.float32(np.random.default_rng(0).uniform(-1, 1, (20, 3)))
+    for loaded in (spinup.load("run"), spinup.load(JAX_FILE)):
+        assert jax.tree.structure(loaded) == jax.tree.structure(agent), "the same classes, bounds and activations"
+        for x, y in zip(jax.tree.leaves(loaded), jax.tree.leaves(agent), strict=True):
+            assert x.dtype == y.dtype and (x == y).all()
+        assert (loaded.act(obs, deterministic=True) == agent.act(obs, deterministic=True)).all()
+        assert loaded.act(obs[0]).shape == action_space.shape
+
+
+def test_snapshots_of_jax():
+    agents = {itr: jax_agent() for itr in (0, 3, 20, None)}
+    now = {}
+    logger = logger_of()
+    logger.setup_jax_saver(lambda: now["agent"])
+    for itr, now["agent"] in agents.items():
+        logger.save_state({}, itr)
+    assert files("run/jax_save") == sorted(["model.safetensors", *(f"model{itr}.safetensors" for itr in (0, 3, 20))])
+    for itr, saved in [(0, 0), (3, 3), ("3", 3), (20, 20), (-1, None), ("last", None)]:
+        assert (spinup.load("run", itr).q.weights[0] == agents[saved].q.weights[0]).all()
+    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it has 0, 3, 20\.$"):
+        spinup.load("run", 7)
+
+
+def test_until_the_rename_the_last_agent_of_jax_is_there(monkeypatch):
+    logger = jax_run(jax_agent())
+    before = Path(JAX_FILE).read_bytes()
+    logger.setup_jax_saver(lambda: jax_agent("SACActorCritic", BOX))
+
+    def replace(source, target):
+        assert Path(source).parent == Path(target).parent and len(Path(source).read_bytes()) > len(before)
+        assert Path(target).read_bytes() == before
+        raise OSError("crashed")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="crashed"):
+        logger.save_state({})
+    assert files("run/jax_save") == ["model.safetensors"] and Path(JAX_FILE).read_bytes() == before
+
+
+def test_a_damaged_agent_of_jax_is_told_in_one_sentence():
+    jax_run(jax_agent())
+    whole, rng, told = Path(JAX_FILE).read_bytes(), np.random.default_rng(0), []
+    header = 8 + int.from_bytes(whole[:8], "little")
+    cases = [b"hello", b"PK\x03\x04", b"\x80\x02N.", *(whole[:n] for n in (0, 1, 100, header, len(whole) - 1))]
+    for _ in range(100):
+        flipped = bytearray(whole)
+        flipped[rng.integers(header)] ^= 1 << int(rng.integers(8))
+        cases.append(bytes(flipped))
+    for content in cases:
+        Path(JAX_FILE).write_bytes(content)
+        try:
+            spinup.load("run")  # a flipped bit may do no harm
+        except UserError as error:
+            told.append(str(error))
+    assert len(told) > 50
+    assert all(sentence.startswith("'run") and "\n" not in sentence for sentence in told)
+
+
+def forge_agent(description, arrays=None):
+    """A file of arrays whose header describes an agent like this."""
+    arrays = {"w": np.zeros((3, 4), np.float32), "b": np.zeros(4, np.float32)} if arrays is None else arrays
+    text = description if isinstance(description, str) else json.dumps(description)
+    safetensors.numpy.save_file(arrays, "model.safetensors", {"agent": text})
+
+
+def dqn_with(**changes):
+    net = {"weights": [{"array": "w"}], "biases": [{"array": "b"}]}
+    net |= {"class": "MLP", "activation": "relu", "output_activation": "identity"} | changes
+    return {"class": "DQNAgent", "q": net}
+
+
+def test_the_forged_agent_would_load_if_nothing_were_wrong_with_it():
+    forge_agent(dqn_with())
+    assert spinup.load("model.safetensors").act(np.zeros(3)) == 0
+
+
+FORGED = {
+    "a class that is not there": {"class": "Mine"},
+    "a class of a module": {"class": "evil_module.Env"},
+    "a function for a class": {"class": "os.mkdir", "path": "sentinel"},
+    "a part that is not there": dqn_with(**{"class": "Mine"}),
+    "too few fields": {"class": "DQNAgent"},
+    "too many fields": dqn_with() | {"path": "sentinel"},
+    "an array that is not there": dqn_with(weights=[{"array": "elsewhere"}]),
+    "a function outside jax.nn": dqn_with(activation="os.mkdir"),
+    "a function of Python": dqn_with(activation="eval"),
+    "a module in jax.nn": dqn_with(activation="initializers"),
+    "an attribute of jax.nn": dqn_with(activation="__doc__"),
+    "what imports for jax.nn": dqn_with(activation="__loader__"),
+    "no JSON": "{",
+    "endless JSON": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("description", FORGED.values(), ids=FORGED)
+def test_a_forged_agent_of_jax_is_refused_and_runs_nothing(evil_module, description):
+    forge_agent(description)
+    with pytest.raises(UserError, match=r"^'model.safetensors' is no saved agent, or damaged \(.+\)\.$") as raised:
+        spinup.load("model.safetensors", trust=True)
+    assert "\n" not in str(raised.value) and not sentinel() and evil_module not in sys.modules
+
+
+@pytest.mark.parametrize(("description", "kind"), [(dqn_with()["q"], "MLP"), ([1.0], "tuple"), ("null", "NoneType")])
+def test_a_file_that_describes_something_else_is_no_agent(description, kind):
+    forge_agent(description)
+    with pytest.raises(UserError, match=f"^'model.safetensors' holds no agent but a {kind}"):
+        spinup.load("model.safetensors")
+
+
+def test_arrays_alone_are_no_agent():
+    safetensors.numpy.save_file({"w": np.zeros(3)}, "model.safetensors")
+    with pytest.raises(UserError, match=r"^'model.safetensors' is no saved agent, or damaged"):
+        spinup.load("model.safetensors")
+
+
+# ---- runs that hold the agents of two backends ----
+
+
+def run_of_both():
+    """A run with an agent in both formats, and snapshots: 1 and 2 of PyTorch, 2 and 3 of JAX."""
+    logger = logger_of(MLPActorCritic(OBS, DISCRETE))
+    for itr in (1, 2):
+        logger.save_state({}, itr)
+    logger.setup_jax_saver(jax_agent)
+    for itr in (2, 3):
+        logger.save_state({}, itr)
+
+
+@pytest.mark.parametrize(
+    ("missing", "itr", "kind"),
+    [
+        ([], -1, MLPActorCritic),
+        ([], 2, MLPActorCritic),
+        ([], 3, jax_core.DQNAgent),
+        (["jax"], -1, MLPActorCritic),
+        (["torch"], -1, jax_core.DQNAgent),
+        (["torch"], 2, jax_core.DQNAgent),
+    ],
+)
+def test_the_agent_is_loaded_whose_framework_is_here(missing, itr, kind, monkeypatch):
+    run_of_both()
+    for package in missing:
+        monkeypatch.setitem(sys.modules, package, None)
+    assert type(spinup.load("run", itr)) is kind
+
+
+def test_snapshots_of_both_are_named():
+    run_of_both()
+    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it has 1, 2, 3\.$"):
+        spinup.load("run", 7)
+
+
+@pytest.mark.parametrize(
+    ("missing", "itr", "told"),
+    [
+        (["torch", "jax"], -1, "The backend 'pytorch' needs torch, not installed here: run pip install torch."),
+        (["jax"], 3, "The backend 'jax' needs jax, not installed here: run pip install \"spinningup[jax]\"."),
+        (["torch"], 1, "The backend 'pytorch' needs torch, not installed here: run pip install torch."),
+    ],
+)
+def test_a_missing_framework_is_named_with_its_command(missing, itr, told, monkeypatch):
+    run_of_both()
+    for package in missing:
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError) as raised:
+        spinup.load("run", itr)
+    assert str(raised.value) == told
 
 
 # ---- environments ----

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from spinup import ppo_pytorch
+from spinup import ppo_pytorch, sac_jax
 from spinup.utils import test_policy as cli
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
@@ -42,6 +42,16 @@ def cartpole(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pendulum(tmp_path_factory):
     return train("Pendulum-v1", tmp_path_factory.mktemp("pendulum") / "tiny_s0")
+
+
+@pytest.fixture(scope="module")
+def pendulum_jax(tmp_path_factory):
+    output_dir = tmp_path_factory.mktemp("pendulum_jax") / "tiny_s0"
+    settings = {"steps_per_epoch": 100, "epochs": 2, "start_steps": 50, "update_after": 50, "num_test_episodes": 1}
+    logger_kwargs = {"output_dir": output_dir, "exp_name": "tiny"}
+    with redirect_stdout(io.StringIO()):
+        sac_jax(EnvFn("Pendulum-v1"), ac_kwargs={"hidden_sizes": [8]}, **settings, logger_kwargs=logger_kwargs)
+    return str(output_dir)
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +222,17 @@ def test_evaluations_repeat(cartpole, capsys):
     assert play() != play("--seed", "1")
     assert play("--stochastic") == play() != play("-d")
     assert play("-l", "5") == [(5.0, 5)] * 4
+
+
+def test_evaluations_of_an_agent_of_jax_repeat(pendulum_jax, capsys):
+    def play(*flags):
+        cli.main([pendulum_jax, "-n", "2", *flags])
+        return episodes(capsys.readouterr().out)
+
+    deterministic, stochastic = play("--deterministic"), play("--stochastic")
+    assert [play(), play("--deterministic"), play("--stochastic")] == [deterministic, deterministic, stochastic]
+    assert len({*deterministic, *stochastic}) == 4 and {n for _, n in deterministic + stochastic} == {200}
+    assert play("--stochastic", "--seed", "1") != stochastic
 
 
 def test_deterministic_takes_the_mode(pendulum):

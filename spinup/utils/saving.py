@@ -10,7 +10,6 @@ Every file is written whole or not at all. Loading executes nothing that the dir
 
 import copy
 import functools
-import importlib
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
+from spinup.utils.backends import import_backend, missing_packages
 from spinup.utils.envs import EnvFn, import_module_of, make_env
 from spinup.utils.errors import UserError, first_line
 
@@ -218,6 +218,12 @@ def _names(stem: str, itr: int | None, suffix: str) -> list[str]:
 
 # ---- the agent ----
 
+_MODELS = {"pytorch": "pyt_save/model{}.pt", "jax": "jax_save/model{}.safetensors"}  # by backend, preferred first
+
+
+class ForeignAgent(UserError):
+    """A saved agent is made of classes from outside the package."""
+
 
 def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains."""
@@ -233,9 +239,9 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
         write_atomically(folder / name, lambda file: file.write_bytes(data.getbuffer()))
 
 
-def save_jax(path: Path, agent: Callable[[], Any], itr: int | None = None) -> None:
-    """Write the JAX agent that ``agent()`` gives as ``jax_save/model.safetensors`` (and ``model<itr>.safetensors``)."""
-    data = importlib.import_module("spinup.algos.jax.core").to_bytes(agent())
+def save_jax(path: Path, model: Callable[[], Any], itr: int | None = None) -> None:
+    """Write the JAX agent that ``model()`` gives as ``jax_save/model.safetensors`` (and ``model<itr>.safetensors``)."""
+    data = import_backend("jax", "core").to_bytes(model())
     folder = path / "jax_save"
     folder.mkdir(exist_ok=True)
     for name in _names("model", itr, "safetensors"):
@@ -264,33 +270,37 @@ def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     return agent
 
 
+def saved_models(run: Path, itr: int | str = -1) -> dict[str, Path]:
+    """The file that holds the agent, or its snapshot ``itr``, for each backend that has saved one."""
+    which = "" if itr in (-1, "last") else itr
+    files = {backend: run / name.format(which) for backend, name in _MODELS.items()}
+    return {backend: file for backend, file in files.items() if file.is_file()}
+
+
 def _model_file(run: Path, itr: int | str) -> Path:
-    lasts = [file for file in (run / "pyt_save/model.pt", run / "jax_save/model.safetensors") if file.is_file()]
-    if not lasts:
+    """The first file whose framework is installed; the first of all where none is, as its backend will complain."""
+    if files := saved_models(run, itr):
+        return min(files.items(), key=lambda item: bool(missing_packages(item[0])))[1]
+    if not saved_models(run):
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
-    if itr in (-1, "last"):
-        return lasts[0]
-    kept = {int(m[1]): f for f in lasts[0].parent.iterdir() if (m := re.fullmatch(r"model(\d+)\.[a-z]+", f.name))}
-    if str(itr).isdecimal() and int(itr) in kept:
-        return kept[int(itr)]
+    stems = {file.stem.removeprefix("model") for name in _MODELS.values() for file in run.glob(name.format("*"))}
+    kept = sorted(int(stem) for stem in stems if stem.isdecimal())
     which = (
-        f"it has {', '.join(map(str, sorted(kept)))}"
-        if kept
-        else "it kept only the last: train with --snapshots to keep more"
+        f"it has {', '.join(map(str, kept))}" if kept else "it kept only the last: train with --snapshots to keep more"
     )
     raise UserError(f"{str(run)!r} has no snapshot {itr}: {which}.")
 
 
 def _load_pytorch(file: Path, trust: bool) -> Any:
+    import_backend("pytorch", "core")  # registers the classes that a saved agent is made of
     import torch
 
-    importlib.import_module("spinup.algos.pytorch.core")  # registers the classes that a saved agent is made of
     try:
         return torch.load(file, map_location="cpu", weights_only=not trust)
     except Exception as error:  # where a file is damaged, unpickling may raise anything
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
         if foreign and not trust:
-            raise UserError(
+            raise ForeignAgent(
                 f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
                 "code when loaded: add --trust (trust=True) if the run is your own."
             ) from error
@@ -299,7 +309,7 @@ def _load_pytorch(file: Path, trust: bool) -> Any:
 
 
 def _load_jax(file: Path) -> Any:
-    core = importlib.import_module("spinup.algos.jax.core")
+    core = import_backend("jax", "core")
     try:
         return core.from_file(file)
     except Exception as error:  # where a file is damaged or made by others, anything may be missing or of another kind
