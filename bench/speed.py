@@ -1,6 +1,6 @@
 """How fast does it train? Environment steps per second beside other libraries, as a Markdown table.
 
-    python bench/speed.py [--env HalfCheetah-v5] [--epochs 11] [--pairs 3] [--threads 1 2] [--only TEXT ...] [--json FILE]
+    python bench/speed.py [--env ENV] [--epochs 11] [--pairs 3] [--threads 1 2] [--only TEXT ...] [--json FILE]
 
 A number is the speed of whole training (acting, simulating, learning, logging) after the first epoch, which warms up.
 Each measurement is a process of its own. A round measures every row with every number of threads, and every second

@@ -278,7 +278,7 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
     "command, words",
     [
         ("pp --env CartPole-v1", ["'pp'", "Did you mean", "'ppo'", "test_policy"]),
-        ("ppo_jax --env CartPole-v1", ["'ppo_jax'", "vpg, trpo, ppo", "_pytorch"]),
+        ("ppo_flax --env CartPole-v1", ["'ppo_flax'", "'ppo_jax'"]),
         ("a2c --env CartPole-v1", ["'a2c'", "vpg, trpo, ppo, dqn, ddpg, td3, sac"]),
         ("plots", ["'plot'"]),
         ("ppo", ["--env CartPole-v1"]),

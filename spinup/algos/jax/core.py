@@ -197,7 +197,7 @@ class MLPGaussianActor:
 def action_units(action_space):
     """The middle of each dimension's range and half its width; 0 and 1 where it is unbounded, or of no width."""
     low, high = np.float32(action_space.low), np.float32(action_space.high)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         bounded = (low < high) & np.isfinite(high - low)  # bounds of +-3.4e38 mean none
         mid, half = np.where(bounded, (low + high) / 2, 0), np.where(bounded, (high - low) / 2, 1)
     return tuple(mid.tolist()), tuple(half.tolist())
@@ -373,23 +373,22 @@ class SquashedGaussianMLPActor(_Bounded):
         return self.scale(np.tanh(u))
 
 
-@pytree("low", "high")
-class MLPQFunction(_Bounded):
+@pytree("act_mid", "act_half")
+class MLPQFunction:
     """Q(o, a); the network sees the action in units of half its range, counted from the middle."""
 
     net: MLP
-    low: tuple
-    high: tuple
+    act_mid: tuple
+    act_half: tuple
 
     @classmethod
     def create(cls, obs_dim, action_space, hidden_sizes, activation):
-        low, high = bounds_of(action_space)
-        return cls(MLP.create([obs_dim + len(low), *hidden_sizes, 1], activation), low, high)
+        act_mid, act_half = action_units(action_space)
+        return cls(MLP.create([obs_dim + len(act_mid), *hidden_sizes, 1], activation), act_mid, act_half)
 
     def __call__(self, obs, act):
         """Values ``[B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
-        half = np.where(self.act_half > 0, self.act_half, 1)
-        x = jnp.concatenate([obs, (act - (self.act_low + self.act_high) / 2) / half], -1)
+        x = jnp.concatenate([obs, (act - np.float32(self.act_mid)) / np.float32(self.act_half)], -1)
         return self.net(x).squeeze(-1)  # squeeze, or a loss against [B] would broadcast to [B, B]
 
 
