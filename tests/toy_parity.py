@@ -19,7 +19,7 @@ PYTORCH, JAX = ({a: import_module(f"spinup.algos.{backend}.{a}") for a in AGENTS
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}  # by their names in jax.nn
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (3,))
-BOX = spaces.Box(np.float32([-1, 0]), np.float32([3, 0.5]), dtype=np.float32)
+BOX = spaces.Box(np.float32([-1, 0, 1]), np.float32([3, 0.5, 1]), dtype=np.float32)  # the last dimension has no width
 K, B = 6, 16  # minibatches, and transitions in each
 LR = 2.0**-7  # exact in single precision, in which JAX's Adam keeps it
 
@@ -58,7 +58,7 @@ def laid_out(tensors):
     return [*(w.T for w in weights), *biases]
 
 
-def assert_same(in_jax, in_pytorch, rtol=1e-10, atol=1e-12):
+def assert_same(in_jax, in_pytorch, rtol=1e-8, atol=1e-9):
     """Compare two lists of arrays, shapes included; single precision would not pass."""
     for x, y in zip(in_jax, in_pytorch, strict=True):
         assert np.shape(x) == np.shape(y)
@@ -95,7 +95,7 @@ def _random_numbers(algorithm):
     rng = np.random.default_rng(3)
     batches = Batch(
         o=2 * rng.normal(size=(K, B, 3)),
-        a=rng.integers(4, size=(K, B)) if algorithm == "dqn" else rng.uniform(BOX.low, BOX.high, (K, B, 2)),
+        a=rng.integers(4, size=(K, B)) if algorithm == "dqn" else rng.uniform(BOX.low, BOX.high, (K, B, 3)),
         r=rng.normal(size=(K, B)),
         o2=2 * rng.normal(size=(K, B, 3)),
         d=rng.integers(2, size=(K, B)).astype(float),
@@ -103,8 +103,8 @@ def _random_numbers(algorithm):
     batch = Batch(*(x[0] for x in batches))
     far = np.geomspace(0.1, 100, B)[:, None]  # from where nothing is cut to where SAC's deviations are, at both ends
     batch = batch._replace(o=far * batch.o, o2=far * batch.o2)
-    noise = rng.normal(size=(K, 2, B, 2) if algorithm == "sac" else (K, B, 2))
-    y, logp, eps = rng.normal(size=B), rng.normal(size=B), rng.normal(size=(B, 2))
+    noise = rng.normal(size=(K, 2, B, 3) if algorithm == "sac" else (K, B, 3))
+    y, logp, eps = rng.normal(size=B), rng.normal(size=B), rng.normal(size=(B, 3))
     alpha, log_alpha, loss_pi = np.float64(0.3), np.log(0.3), np.float64(np.nan)
     arguments = dict(batch=batch, o2=batch.o2, eps=eps, y=y, logp=logp, alpha=alpha, log_alpha=log_alpha)
     return arguments | dict(batches=batches, noise=noise, loss_pi=loss_pi)
