@@ -93,7 +93,7 @@ def evaluate(net, obs):
 
 def check_activation(activation):
     """``activation``; raises UserError unless it is a function of ``jax.nn``, which a saved agent names."""
-    if getattr(jax.nn, getattr(activation, "__name__", ""), None) is not activation:
+    if activation is None or getattr(jax.nn, getattr(activation, "__name__", ""), None) is not activation:
         raise UserError(f"activation={activation!r} will not do: expected a function of jax.nn, such as jax.nn.tanh.")
     return activation
 
@@ -178,7 +178,7 @@ class MLPGaussianActor:
     def create(cls, obs_dim, action_space, hidden_sizes, activation):
         act_mid, act_half = action_units(action_space)
         net = MLP.create([obs_dim, *hidden_sizes, len(act_half)], activation)
-        return cls(net, jnp.full(len(act_half), -0.5), act_mid, act_half)
+        return cls(net, jnp.full(len(act_half), -0.5, jnp.float32), act_mid, act_half)
 
     def __call__(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
@@ -267,7 +267,7 @@ class MLPActorCritic(_ActorCritic):
         rows = obs.reshape(-1, obs.shape[-1])
         a = self.act(rows)
         v, (_, logp) = evaluate(self.v, rows), _call(self.pi, rows, a)
-        return tuple(x.reshape(*obs.shape[:-1], *x.shape[1:]) for x in (a, v, np.asarray(logp)))
+        return tuple(x.reshape(obs.shape[:-1] + x.shape[1:]) for x in (a, v, np.asarray(logp)))
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
@@ -456,8 +456,8 @@ class SACActorCritic(_ActorCritic):
     def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
         """New networks."""
         shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
-        twin = Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape))
-        return cls(SquashedGaussianMLPActor.create(*shape), twin)
+        pi = SquashedGaussianMLPActor.create(*shape)
+        return cls(pi, Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape)))
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
@@ -486,7 +486,7 @@ class DQNAgent(_ActorCritic):
 
 
 def start(seed, device):
-    """Seed NumPy, which all random numbers come from, and return the device to train on.
+    """Seed NumPy, which all random numbers come from, and choose and return the device that arrays are made on.
 
     Raises:
         UserError: for a device that JAX does not know or that this machine lacks.
@@ -495,14 +495,16 @@ def start(seed, device):
     gc.freeze()  # or the garbage collector looks through every object of the imported libraries, again and again
     np.random.seed(seed)
     try:
-        return jax.devices()[0] if device == "auto" else jax.devices(device)[0]
+        found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]
     except RuntimeError:
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
+    jax.config.update("jax_default_device", found)
+    return found
 
 
-def build(actor_critic, envs, ac_kwargs, device):
+def build(actor_critic, envs, ac_kwargs):
     """The networks of an agent for ``envs``."""
-    return jax.device_put(actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})), device)
+    return actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {}))
 
 
 def target_of(networks):

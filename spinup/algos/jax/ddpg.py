@@ -131,10 +131,10 @@ def ddpg(
             already holds a run.
     """
     config = check_hyperparameters(locals())
-    device = core.start(seed, device)
+    core.start(seed, device)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    ac = core.build(actor_critic, envs, ac_kwargs)
     state = core.target_of(ac), core.Adam.create(pi_lr, ac.pi), core.Adam.create(q_lr, ac.q)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     logger = EpochLogger(**(logger_kwargs or {}))

@@ -49,10 +49,9 @@ def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differen
 # ---- temperature ----
 
 
-def temperature(alpha, lr, device):
+def temperature(alpha, lr):
     """``log_alpha``, and its optimiser if ``alpha`` is 'auto'; it then starts at 1."""
-    with np.errstate(divide="ignore"):  # log 0 is -inf, whose exponential is 0 again
-        log_alpha = jax.device_put(np.log(np.float32(1 if alpha == "auto" else alpha)), device)
+    log_alpha = jnp.log(jnp.float32(1 if alpha == "auto" else alpha))
     return log_alpha, core.Adam.create(lr, log_alpha) if alpha == "auto" else None
 
 
@@ -148,11 +147,11 @@ def sac(
             already holds a run.
     """
     config = check_hyperparameters(locals())
-    device = core.start(seed, device)
+    core.start(seed, device)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    log_alpha, alpha_optimizer = temperature(alpha, lr, device)
+    ac = core.build(actor_critic, envs, ac_kwargs)
+    log_alpha, alpha_optimizer = temperature(alpha, lr)
     state = core.target_of(ac.q), log_alpha, core.Adam.create(lr, ac.pi), core.Adam.create(lr, ac.q), alpha_optimizer
     target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)

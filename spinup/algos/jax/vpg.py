@@ -114,9 +114,9 @@ def vpg(
             already holds a run.
     """
     config = check_hyperparameters(locals())
-    device = core.start(seed, device)
+    core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
+    ac = core.build(actor_critic, envs, ac_kwargs)
     optimizers = core.Adam.create(pi_lr, ac.pi), core.Adam.create(vf_lr, ac.v)
     buffer = RolloutBuffer(gamma, lam)
     logger = EpochLogger(**(logger_kwargs or {}))

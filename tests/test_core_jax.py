@@ -1,0 +1,387 @@
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import torch
+from gymnasium import spaces
+from scipy.integrate import trapezoid
+from torch.distributions import Independent, Normal, kl_divergence
+
+from spinup.algos.jax import core
+from spinup.algos.pytorch import core as torch_core
+from spinup.utils.errors import UserError
+
+OBSERVATIONS = spaces.Box(-np.inf, np.inf, (3,), np.float32)
+DISCRETE = spaces.Discrete(4)
+BOX = spaces.Box(np.float32([-1, 0]), np.float32([3, 0.5]), dtype=np.float32)
+AGENTS = [
+    ("MLPActorCritic", DISCRETE),
+    ("MLPActorCritic", BOX),
+    ("DQNAgent", DISCRETE),
+    ("DDPGActorCritic", BOX),
+    ("TD3ActorCritic", BOX),
+    ("SACActorCritic", BOX),
+]
+every_agent = pytest.mark.parametrize(
+    ("name", "space"), AGENTS, ids=[f"{name}-{type(s).__name__}" for name, s in AGENTS]
+)
+one_or_a_batch = pytest.mark.parametrize("batch", [(), (1,), (5,)])
+
+
+def agent(name, space, **kwargs):
+    np.random.seed(0)
+    return getattr(core, name).create(OBSERVATIONS, space, **dict(hidden_sizes=(16, 16)) | kwargs)
+
+
+def observations(*shape):
+    return np.random.default_rng(0).normal(size=(*shape, 3)).astype(np.float32)
+
+
+def add_one(tree):
+    return jax.tree.map(lambda x: x + 1, tree)
+
+
+# ---- networks ----
+
+
+def network(sizes=(3, 16, 16, 2), activation=jax.nn.tanh, **kwargs):
+    np.random.seed(0)
+    return core.MLP.create(sizes, activation, **kwargs)
+
+
+def test_layers_are_drawn_uniformly_from_a_range_that_the_number_of_inputs_sets():
+    net = network((4, 100, 900, 2))
+    assert [w.shape for w in net.weights] == [(4, 100), (100, 900), (900, 2)]
+    assert [b.shape for b in net.biases] == [(100,), (900,), (2,)]
+    for w, b, bound in zip(*jax.tree.map(np.asarray, (net.weights, net.biases)), (1 / 2, 1 / 10, 1 / 30), strict=True):
+        assert w.dtype == b.dtype == np.float32
+        assert 0.98 * bound < np.abs(w).max() <= bound
+        assert np.abs(b).max() <= bound
+        assert abs(w.mean()) < 0.1 * bound
+        assert w.std() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+@every_agent
+def test_the_seed_of_numpy_decides_how_networks_begin(name, space):
+    agents = []
+    for seed in (3, 3, 4):
+        np.random.seed(seed)
+        agents.append(jax.tree.leaves(getattr(core, name).create(OBSERVATIONS, space)))
+    for a, same, other in zip(*agents, strict=True):
+        np.testing.assert_array_equal(a, same)
+        constant = np.ptp(a) == 0  # log std starts at -1/2
+        assert constant or not np.array_equal(a, other)
+
+
+@pytest.mark.parametrize("activation", [jax.nn.tanh, jax.nn.relu, jax.nn.silu])
+@pytest.mark.parametrize("output_activation", [core.identity, jax.nn.tanh])
+@one_or_a_batch
+def test_few_rows_are_evaluated_as_jax_would(activation, output_activation, batch):
+    net, x = network(activation=activation, output_activation=output_activation), observations(*batch)
+    value = net.few(x)
+    assert isinstance(value, np.ndarray)
+    assert value.dtype == np.float32
+    np.testing.assert_allclose(value, net(x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_is_its_layers_with_activations_between_them_by_hand():
+    # relu(2 * 1 - 3) = 0 and relu(2 * 4 - 3) = 5, of which 10 and 3 times are 15; minus 1
+    net = network((1, 2, 1), jax.nn.relu)
+    leaves = jnp.float32([[1, 4]]), jnp.float32([[10], [3]]), jnp.float32([-3, -3]), jnp.float32([-1])
+    assert jax.tree.unflatten(jax.tree.structure(net), leaves)(np.float32([2])).tolist() == [14]
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        np.tanh,
+        "tanh",
+        torch.nn.Tanh,
+        lambda x: x,
+        None,
+    ],
+)
+def test_what_is_no_function_of_jax_nn_is_no_activation(activation):
+    with pytest.raises(UserError, match=r"^activation=.* will not do: expected a function of jax\.nn, such as .*\.$"):
+        network(activation=activation)
+
+
+def test_hidden_sizes_and_activation_shape_both_networks():
+    ac = agent("MLPActorCritic", DISCRETE, hidden_sizes=[7], activation=jax.nn.elu)
+    for net in (ac.pi.logits_net, ac.v.v_net):
+        assert [b.size for b in net.biases[:-1]] == [7]
+        assert net.activation is jax.nn.elu
+
+
+# ---- distributions, against PyTorch's ----
+
+LOGITS = [[0.0, 0.0, 0.0], [1.0, -2.0, 0.5], [30.0, 0.0, -30.0]], [[0.3, 0.2, -0.1], [-1.0, 4.0, 0.0], [20.0] * 3]
+MEANS = [[0.0, 0.0], [1.0, -3.0], [100.0, 0.25]], [[0.5, -0.5], [1.0, 2.0], [101.0, 0.0]]
+STDS = [1.0, 0.3], [2.0, 0.1]
+
+
+def categoricals():
+    for logits in LOGITS:
+        yield core.Categorical(jnp.float32(logits)), torch.distributions.Categorical(logits=torch.tensor(logits))
+
+
+def gaussians():
+    for mu, std in zip(MEANS, STDS, strict=True):
+        oracle = Independent(Normal(torch.tensor(mu), torch.tensor(std)), 1)
+        yield core.Gaussian(jnp.float32(mu), jnp.float32(std)), oracle
+
+
+@pytest.mark.parametrize(
+    ("pair", "act"), [(categoricals, [0, 1, 2]), (gaussians, [[0.5, -0.5], [1.0, -2.0], [98.0, 0.0]])]
+)
+def test_distributions_have_the_log_probabilities_entropies_and_divergences_of_pytorchs(pair, act):
+    (ours, theirs), (ours_2, theirs_2) = pair()
+    close = dict(rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours.log_prob(np.array(act)), theirs.log_prob(torch.tensor(act)), **close)
+    np.testing.assert_allclose(np.broadcast_to(ours.entropy(), 3), theirs.entropy(), **close)
+    np.testing.assert_allclose(ours.kl_from(ours_2), kl_divergence(theirs_2, theirs), **close)
+    np.testing.assert_allclose(ours_2.kl_from(ours), kl_divergence(theirs, theirs_2), **close)
+    np.testing.assert_array_equal(ours.kl_from(ours), 0)
+
+
+# ---- on-policy actors ----
+
+HUGE = np.finfo(np.float32).max
+STD = math.exp(-0.5)
+NO_BOUNDS = [-np.inf, -np.inf], [np.inf, np.inf]
+
+
+def box(low, high):
+    return spaces.Box(np.float32(low), np.float32(high), dtype=np.float32)
+
+
+def still_gaussian(low, high):
+    """An actor whose network says 0 whatever it observes."""
+    actor = core.MLPGaussianActor.create(3, box(low, high), [], jax.nn.tanh)
+    return dataclasses.replace(actor, mu_net=jax.tree.map(jnp.zeros_like, actor.mu_net))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ([-1, -1], [1, 1]),
+        NO_BOUNDS,
+        ([0, -np.inf], [np.inf, 0]),
+        ([-HUGE, -HUGE], [HUGE, HUGE]),
+        ([2, 2], [2, 2]),
+    ],
+)
+def test_gaussian_of_unit_bounds_or_no_usable_ones_is_the_networks_own(low, high):
+    pi, _ = still_gaussian(low, high)(np.zeros((1, 3)))
+    np.testing.assert_array_equal(pi.mu, [[0, 0]])
+    np.testing.assert_allclose(pi.std, [STD, STD], rtol=1e-6)
+
+
+def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
+    # [-1, 3] has middle 1 and half range 2, [0, 0.5] has 0.25 and 0.25, and no bound above leaves 0 and 1
+    actor = still_gaussian([-1, 0, -1], [3, 0.5, np.inf])
+    pi, logp = actor(np.zeros((1, 3)), np.float32([[2.0, 0.4, -0.7]]))
+    np.testing.assert_allclose(pi.mu, [[1, 0.25, 0]])
+    np.testing.assert_allclose(pi.std, STD * np.array([2, 0.25, 1]), rtol=1e-6)
+    np.testing.assert_allclose(logp, pi.log_prob(np.float32([[2.0, 0.4, -0.7]])))
+
+
+def test_gaussian_samples_are_those_of_its_distribution():
+    actor = still_gaussian([-1, 0], [3, 0.5])
+    np.random.seed(0)
+    a = actor.choose(np.zeros((20_000, 3), np.float32), deterministic=False)
+    np.testing.assert_allclose(a.mean(0), [1, 0.25], atol=0.04)
+    np.testing.assert_allclose(a.std(0), STD * np.array([2, 0.25]), rtol=0.03)
+    assert abs(np.corrcoef(a.T)[0, 1]) < 0.03  # dimensions are independent
+
+
+def test_categorical_samples_are_those_of_its_distribution():
+    net = core.MLP((jnp.zeros((3, 2)),), (jnp.log(jnp.float32([3, 1])),), jax.nn.tanh, core.identity)
+    actor = core.MLPCategoricalActor(net)
+    np.random.seed(0)
+    assert actor.choose(observations(4000), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
+    assert actor.choose(observations(2), deterministic=True).tolist() == [0, 0]
+
+
+# ---- the squashed Gaussian ----
+
+
+@pytest.mark.parametrize(("mu", "log_std"), [(0.0, 0.0), (0.0, -2.3), (1.0, -0.7), (-2.0, 0.3), (0.5, 0.9)])
+def test_density_over_the_actions_integrates_to_1(mu, log_std):
+    # in units of half the range, whatever the range is
+    net = core.MLP((jnp.zeros((1, 2)),), (jnp.float32([mu, log_std]),), jax.nn.relu, core.identity)
+    eps = np.linspace(-8, 8, 4001, dtype=np.float32)[:, None]
+    a, logp = core.SquashedGaussianMLPActor(net, (-1.0,), (3.0,))(np.zeros((4001, 1)), eps)
+    assert trapezoid(np.exp(logp), (np.asarray(a)[:, 0] - 1) / 2) == pytest.approx(1, abs=1e-3)
+
+
+# ---- the agents' contracts ----
+
+
+@every_agent
+@one_or_a_batch
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_act_answers_one_observation_or_a_batch_with_actions_of_the_space(name, space, batch, deterministic):
+    a = agent(name, space).act(observations(*batch), deterministic)
+    assert isinstance(a, np.ndarray)
+    assert a.shape == (*batch, *space.shape)
+    assert a.dtype == space.dtype
+
+
+@every_agent
+def test_agents_are_judged_as_in_pytorch(name, space):
+    ours, theirs = agent(name, space), getattr(torch_core, name)(OBSERVATIONS, space)
+    assert ours.deterministic_by_default == getattr(theirs, "deterministic_by_default", False)
+
+
+@pytest.mark.parametrize("space", [DISCRETE, BOX])
+@pytest.mark.parametrize("batch", [(), (1,), (5,)])
+def test_step_gives_actions_with_their_values_and_log_probabilities(space, batch):
+    ac, o = agent("MLPActorCritic", space), observations(*batch)
+    a, v, logp = ac.step(o)
+    assert all(isinstance(x, np.ndarray) for x in (a, v, logp))
+    assert (a.shape, v.shape, logp.shape) == ((*batch, *space.shape), batch, batch)
+    assert (a.dtype, v.dtype, logp.dtype) == (space.dtype, np.float32, np.float32)
+    rows = o.reshape(-1, 3)
+    np.testing.assert_allclose(v.ravel(), ac.v(rows), atol=1e-6)
+    np.testing.assert_allclose(logp.ravel(), ac.pi(rows, a.reshape(-1, *space.shape))[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("space", [DISCRETE, BOX])
+def test_deterministic_actions_are_the_most_likely_ones(space):
+    ac, o = agent("MLPActorCritic", space), observations(50)
+    a, logp = ac.act(o, deterministic=True), lambda a: ac.pi(o, a)[1]
+    np.testing.assert_array_equal(a, ac.act(o, deterministic=True))
+    assert all((logp(a) >= logp(ac.act(o))).all() for _ in range(10))
+    assert not np.array_equal(ac.act(o), ac.act(o))
+
+
+@every_agent
+def test_an_agent_acts_right_after_the_old_one_gave_its_memory(name, space):
+    old, o = agent(name, space), observations(5)
+    before = old.act(o, deterministic=True)
+    kept = before.copy()
+    new = jax.jit(add_one, donate_argnums=0)(old)
+    assert all(x.is_deleted() for x in jax.tree.leaves(old))
+    expected = add_one(agent(name, space)).act(o, deterministic=True)
+    np.testing.assert_array_equal(new.act(o, deterministic=True), expected)
+    np.testing.assert_array_equal(before, kept)
+
+
+# ---- refusals ----
+
+ODD_SPACES = [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.MultiBinary(2)]
+REFUSED = [
+    *(("MLPActorCritic", space) for space in ODD_SPACES),
+    *(("DQNAgent", space) for space in (BOX, *ODD_SPACES)),
+    *(
+        (name, space)
+        for name in ("DDPGActorCritic", "TD3ActorCritic", "SACActorCritic")
+        for space in (DISCRETE, box([-1, -1], [1, np.inf]), *ODD_SPACES)
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "space"), REFUSED)
+def test_other_action_spaces_are_refused_with_the_sentence_of_pytorch(name, space):
+    with pytest.raises(UserError) as theirs:
+        getattr(torch_core, name)(OBSERVATIONS, space)
+    with pytest.raises(UserError) as ours:
+        getattr(core, name).create(OBSERVATIONS, space)
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("device", ["cud", "cuda:99", "warp drive"])
+def test_device_that_is_not_there_is_refused_with_the_sentence_of_pytorch(device):
+    with pytest.raises(UserError) as theirs:
+        torch_core.start(0, device)
+    with pytest.raises(UserError) as ours:
+        core.start(0, device)
+    assert str(ours.value) == str(theirs.value)
+
+
+# ---- start ----
+
+
+def test_start_seeds_numpy():
+    draws = []
+    for seed in (3, 3, 4):
+        core.start(seed, "cpu")
+        draws.append(np.random.rand())
+    assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_device_is_one_that_is_there(device):
+    assert core.start(0, device) in jax.devices(None if device == "auto" else device)
+
+
+# ---- steps of gradient descent ----
+
+
+def random_trees(n):
+    rng = np.random.default_rng(0)
+    return [[jnp.float32(rng.normal(size=shape)) for shape in ((3, 2), (2,), ())] for _ in range(n)]
+
+
+def test_adam_takes_the_steps_of_optax():
+    params, *grads = random_trees(21)
+    ours, theirs, optimizer, oracle = params, params, core.Adam.create(0.01, params), optax.adam(0.01)
+    state, step, move = oracle.init(params), jax.jit(core.Adam.step), jax.jit(oracle.update)
+    for grad in grads:
+        ours, optimizer = step(optimizer, ours, grad)
+        moves, state = move(grad, state)
+        theirs = optax.apply_updates(theirs, moves)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_the_first_step_of_adam_is_the_learning_rate_against_the_sign_of_the_gradient():
+    x = jnp.float32([3, -3, 5])
+    moved, _ = core.Adam.create(0.1, x).step(x, jnp.float32([20, -0.3, 0]))
+    np.testing.assert_allclose(moved, [2.9, -2.9, 5], rtol=1e-6)
+
+
+@core.pytree()
+class Sgd:
+    """Moves every parameter by a tenth of its gradient."""
+
+    def step(self, params, grads):
+        return jax.tree.map(lambda p, grad: p - 0.1 * grad, params, grads), self
+
+
+def test_minimize_follows_the_gradient_of_the_loss_in_its_first_argument():
+    # x = 3; d (x^2 y) = 2 x y: 3 - 0.1 * 6 = 2.4, then 2.4 - 0.1 * 4.8 = 1.92; the value is that before the step
+    x, optimizer = 3.0, Sgd()
+    for expected, loss in ((2.4, 9), (1.92, 5.76)):
+        x, optimizer, value = core.minimize(optimizer, lambda x, y: x**2 * y, x, 1.0)
+        assert (x, value) == (pytest.approx(expected), pytest.approx(loss))
+
+
+def test_minimize_hands_on_what_the_loss_returns_beside_its_value():
+    x, _, (value, more) = core.minimize(Sgd(), lambda x: (x**2, x + 1), 3.0, has_aux=True)
+    assert (x, value, more) == (pytest.approx(2.4), 9, 4)
+
+
+# ---- targets ----
+
+
+def test_polyak_update_by_hand():
+    target, networks = dict(w=jnp.float32([1, 2]), b=jnp.float32(0)), dict(w=jnp.float32([2, 0]), b=jnp.float32(8))
+    moved = core.polyak_update(target, networks, 0.75)  # 0.75 * 1 + 0.25 * 2, 0.75 * 2 + 0.25 * 0, 0.25 * 8
+    assert (moved["w"].tolist(), moved["b"].tolist()) == ([1.25, 1.5], 2)
+
+
+@every_agent
+def test_targets_begin_as_copies_in_memory_of_their_own(name, space):
+    ac = agent(name, space)
+    target = core.target_of(ac)
+    assert jax.tree.structure(target) == jax.tree.structure(ac)
+    for a, b in zip(*map(jax.tree.leaves, (ac, target)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.unsafe_buffer_pointer() != b.unsafe_buffer_pointer()
