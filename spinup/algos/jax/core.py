@@ -551,21 +551,23 @@ def minimize(optimizer, loss, params, *args, has_aux=False):
 def to_bytes(agent):
     """``agent`` in the format of safetensors, with a description of its classes from which it can be rebuilt."""
     arrays = {}
+    description = _describe(agent, "agent", arrays)
+    return safetensors.numpy.save(arrays, {"agent": json.dumps(description)})
 
-    def describe(x, path):
-        if dataclasses.is_dataclass(x):
-            fields = {f.name: describe(getattr(x, f.name), f"{path}.{f.name}") for f in dataclasses.fields(x)}
-            return {"class": type(x).__name__, **fields}
-        if isinstance(x, tuple):
-            return [describe(item, f"{path}.{i}") for i, item in enumerate(x)]
-        if callable(x):
-            return x.__name__
-        if isinstance(x, float):
-            return x
-        arrays[path] = np.ascontiguousarray(x)
-        return {"array": path}
 
-    return safetensors.numpy.save(arrays, {"agent": json.dumps(describe(agent, "agent"))})
+def _describe(x, path, arrays):
+    """``x`` as JSON can hold it; its arrays go into ``arrays``, by their paths."""
+    if dataclasses.is_dataclass(x):
+        fields = {f.name: _describe(getattr(x, f.name), f"{path}.{f.name}", arrays) for f in dataclasses.fields(x)}
+        return {"class": type(x).__name__, **fields}
+    if isinstance(x, tuple):
+        return [_describe(item, f"{path}.{i}", arrays) for i, item in enumerate(x)]
+    if callable(x):
+        return x.__name__
+    if isinstance(x, float):
+        return x
+    arrays[path] = np.ascontiguousarray(x)
+    return {"array": path}
 
 
 def from_file(file):
