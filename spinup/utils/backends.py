@@ -1,5 +1,6 @@
 """The backends' frameworks: whether they are installed, and what to say where they are not."""
 
+import gc
 import importlib
 import importlib.util
 from types import ModuleType
@@ -17,6 +18,13 @@ class MissingFramework(UserError, ModuleNotFoundError):
 def missing_packages(backend: str) -> list[str]:
     """Which packages of ``backend`` are not installed; imports none of them."""
     return [package for package in _PACKAGES[backend] if importlib.util.find_spec(package) is None]
+
+
+def spare_imports_from_collection() -> None:
+    """Keep the garbage collector from looking through every object of the imported libraries, again and again."""
+    gc.unfreeze()  # what an earlier training in this process left may be garbage by now
+    gc.collect()
+    gc.freeze()
 
 
 def import_backend(backend: str, module: str) -> ModuleType:

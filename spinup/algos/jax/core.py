@@ -5,7 +5,6 @@ Acting on a few observations is done by NumPy, which shares the arrays' memory a
 """
 
 import dataclasses
-import gc
 import json
 import math
 from collections.abc import Callable
@@ -20,6 +19,8 @@ import safetensors
 import safetensors.numpy
 from gymnasium import spaces
 
+from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
+from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
 
 # ---- networks ----
@@ -176,7 +177,7 @@ class MLPGaussianActor:
 
     @classmethod
     def create(cls, obs_dim, action_space, hidden_sizes, activation):
-        act_mid, act_half = action_units(action_space)
+        act_mid, act_half = units_of(action_space)
         net = MLP.create([obs_dim, *hidden_sizes, len(act_half)], activation)
         return cls(net, jnp.full(len(act_half), -0.5, jnp.float32), act_mid, act_half)
 
@@ -194,13 +195,10 @@ class MLPGaussianActor:
         return np.float32(self.act_mid) + np.float32(self.act_half) * x
 
 
-def action_units(action_space):
-    """The middle of each dimension's range and half its width; 0 and 1 where it is unbounded, or of no width."""
-    low, high = np.float32(action_space.low), np.float32(action_space.high)
-    with np.errstate(over="ignore", invalid="ignore"):
-        bounded = (low < high) & np.isfinite(high - low)  # bounds of +-3.4e38 mean none
-        mid, half = np.where(bounded, (low + high) / 2, 0), np.where(bounded, (high - low) / 2, 1)
-    return tuple(mid.tolist()), tuple(half.tolist())
+def units_of(action_space):
+    """The units of ``action_units`` as two tuples, which can be constants of compiled code."""
+    act_mid, act_half = action_units(action_space.low, action_space.high)
+    return tuple(act_mid.tolist()), tuple(act_half.tolist())
 
 
 @pytree()
@@ -246,16 +244,12 @@ class MLPActorCritic(_ActorCritic):
         Raises:
             UserError: for any other action space.
         """
+        check_on_policy(action_space)
         obs_dim = observation_space.shape[0]
         if isinstance(action_space, spaces.Discrete):
             pi = MLPCategoricalActor(MLP.create([obs_dim, *hidden_sizes, int(action_space.n)], activation))
-        elif isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
-            pi = MLPGaussianActor.create(obs_dim, action_space, hidden_sizes, activation)
         else:
-            raise UserError(
-                f"The action space {action_space} cannot be used: VPG, TRPO and PPO need Discrete actions "
-                "or a Box of one dimension; wrap the environment to offer one of them."
-            )
+            pi = MLPGaussianActor.create(obs_dim, action_space, hidden_sizes, activation)
         return cls(pi, MLPCritic(MLP.create([obs_dim, *hidden_sizes, 1], activation)))
 
     def step(self, obs):
@@ -283,13 +277,7 @@ def bounds_of(action_space):
     Raises:
         UserError: for any other action space than a bounded Box of one dimension.
     """
-    if isinstance(action_space, spaces.Discrete):
-        raise UserError(f"DDPG, TD3 and SAC need continuous actions, not {action_space}: try DQN or PPO.")
-    if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1 or not action_space.is_bounded():
-        raise UserError(
-            f"The action space {action_space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
-            "one dimension with finite bounds: wrap the environment to offer one, or use PPO if it has no bounds."
-        )
+    check_bounded(action_space)
     return tuple(action_space.low.tolist()), tuple(action_space.high.tolist())
 
 
@@ -383,7 +371,7 @@ class MLPQFunction:
 
     @classmethod
     def create(cls, obs_dim, action_space, hidden_sizes, activation):
-        act_mid, act_half = action_units(action_space)
+        act_mid, act_half = units_of(action_space)
         return cls(MLP.create([obs_dim + len(act_mid), *hidden_sizes, 1], activation), act_mid, act_half)
 
     def __call__(self, obs, act):
@@ -473,8 +461,7 @@ class DQNAgent(_ActorCritic):
     @classmethod
     def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
         """New networks; raises UserError for any other action space than Discrete."""
-        if not isinstance(action_space, spaces.Discrete):
-            raise UserError(f"DQN needs Discrete actions, not {action_space}: for a Box, try SAC.")
+        check_discrete(action_space)
         return cls(MLP.create([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation))
 
     def act(self, obs, deterministic=True):
@@ -491,8 +478,7 @@ def start(seed, device):
     Raises:
         UserError: for a device that JAX does not know or that this machine lacks.
     """
-    gc.collect()
-    gc.freeze()  # or the garbage collector looks through every object of the imported libraries, again and again
+    spare_imports_from_collection()
     np.random.seed(seed)
     try:
         found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]

@@ -1,7 +1,6 @@
 """What the PyTorch algorithms share: networks, actor-critics, and one step of gradient descent."""
 
 import copy
-import gc
 import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -16,6 +15,8 @@ from torch.distributions import Categorical, Independent, Normal
 from torch.nn.modules import activation as _activations
 from torch.optim.adam import adam
 
+from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
+from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
 
 
@@ -91,13 +92,6 @@ def evaluate_few(net, x):
     return x
 
 
-def action_units(low, high):
-    """The middle of each dimension's range and half its width; 0 and 1 where it is unbounded, or of no width."""
-    low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (low, high))
-    bounded = (low < high) & torch.isfinite(high - low)  # bounds of +-3.4e38 mean none
-    return torch.where(bounded, (low + high) / 2, 0.0), torch.where(bounded, (high - low) / 2, 1.0)
-
-
 class MLPCategoricalActor(nn.Module):
     """pi(a|o) over ``num_actions`` discrete actions."""
 
@@ -125,7 +119,7 @@ class MLPGaussianActor(nn.Module):
 
     def __init__(self, obs_dim, act_low, act_high, hidden_sizes, activation):
         super().__init__()
-        act_mid, act_half = action_units(act_low, act_high)
+        act_mid, act_half = map(torch.from_numpy, action_units(act_low, act_high))
         self.register_buffer("act_mid", act_mid)
         self.register_buffer("act_half", act_half)
         self.log_std = nn.Parameter(torch.full((len(act_half),), -0.5))
@@ -179,16 +173,12 @@ class MLPActorCritic(nn.Module):
 
     def __init__(self, observation_space, action_space, hidden_sizes=(64, 64), activation=nn.Tanh):
         super().__init__()
+        check_on_policy(action_space)
         obs_dim = observation_space.shape[0]
         if isinstance(action_space, spaces.Discrete):
             self.pi = MLPCategoricalActor(obs_dim, int(action_space.n), hidden_sizes, activation)
-        elif isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
-            self.pi = MLPGaussianActor(obs_dim, action_space.low, action_space.high, hidden_sizes, activation)
         else:
-            raise UserError(
-                f"The action space {action_space} cannot be used: VPG, TRPO and PPO need Discrete actions "
-                "or a Box of one dimension; wrap the environment to offer one of them."
-            )
+            self.pi = MLPGaussianActor(obs_dim, action_space.low, action_space.high, hidden_sizes, activation)
         self.v = MLPCritic(obs_dim, hidden_sizes, activation)
 
     @torch.inference_mode()
@@ -219,13 +209,7 @@ class _BoundedActor(nn.Module):
 
     def __init__(self, action_space):
         super().__init__()
-        if isinstance(action_space, spaces.Discrete):
-            raise UserError(f"DDPG, TD3 and SAC need continuous actions, not {action_space}: try DQN or PPO.")
-        if not isinstance(action_space, spaces.Box) or len(action_space.shape) != 1 or not action_space.is_bounded():
-            raise UserError(
-                f"The action space {action_space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
-                "one dimension with finite bounds: wrap the environment to offer one, or use PPO if it has no bounds."
-            )
+        check_bounded(action_space)
         low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
         self.register_buffer("act_low", low)
         self.register_buffer("act_high", high)
@@ -234,10 +218,6 @@ class _BoundedActor(nn.Module):
     def scale(self, x):
         """From [-1, 1] to the bounds."""
         return torch.lerp(self.act_low, self.act_high, (x + 1) / 2)  # exact at both ends
-
-    def scale_few(self, x):
-        """The same for a few rows, NumPy."""
-        return to_numpy(torch.lerp(self.act_low.cpu(), self.act_high.cpu(), torch.from_numpy((x + 1) / 2)))
 
 
 class MLPActor(_BoundedActor):
@@ -253,7 +233,7 @@ class MLPActor(_BoundedActor):
 
     def choose(self, obs):
         """The same in NumPy."""
-        return self.scale_few(evaluate_few(self.net, obs))
+        return to_numpy(self.scale(as_tensor(evaluate_few(self.net, obs), self)))
 
 
 LOG_STD_MIN, LOG_STD_MAX = -20, 2
@@ -284,7 +264,7 @@ class SquashedGaussianMLPActor(_BoundedActor):
         u, log_std = np.split(evaluate_few(self.net, obs), 2, -1)
         if not deterministic:
             u = u + np.exp(log_std.clip(LOG_STD_MIN, LOG_STD_MAX)) * np.random.standard_normal(u.shape).astype(u.dtype)
-        return self.scale_few(np.tanh(u))
+        return to_numpy(self.scale(as_tensor(np.tanh(u), self)))
 
 
 class MLPQFunction(nn.Module):
@@ -292,7 +272,7 @@ class MLPQFunction(nn.Module):
 
     def __init__(self, obs_dim, action_space, hidden_sizes, activation, linear=nn.Linear):
         super().__init__()
-        act_mid, act_half = action_units(action_space.low, action_space.high)
+        act_mid, act_half = map(torch.from_numpy, action_units(action_space.low, action_space.high))
         self.register_buffer("act_mid", act_mid)
         self.register_buffer("act_half", act_half)
         self.q = mlp([obs_dim + len(act_half), *hidden_sizes, 1], activation, linear=linear)
@@ -409,8 +389,7 @@ class DQNAgent(nn.Module):
 
     def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=nn.ReLU):
         super().__init__()
-        if not isinstance(action_space, spaces.Discrete):
-            raise UserError(f"DQN needs Discrete actions, not {action_space}: for a Box, try SAC.")
+        check_discrete(action_space)
         self.q = mlp([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation)
 
     def act(self, obs, deterministic=True):
@@ -475,8 +454,7 @@ def start(seed, device, threads=1):
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
-    gc.collect()
-    gc.freeze()  # or the garbage collector looks through every object of the imported libraries, again and again
+    spare_imports_from_collection()
     torch.set_num_threads(min(threads, MAX_THREADS))
     torch.manual_seed(seed)
     np.random.seed(seed)
