@@ -208,12 +208,13 @@ def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> N
     import cloudpickle
 
     data = cloudpickle.dumps(dict(state))
-    for name in _names("vars", itr, "pkl"):
-        write_atomically(path / name, lambda file: file.write_bytes(data))
+    for which in _versions(itr):
+        write_atomically(path / f"vars{which}.pkl", lambda file: file.write_bytes(data))
 
 
-def _names(stem: str, itr: int | None, suffix: str) -> list[str]:
-    return [f"{stem}.{suffix}"] if itr is None else [f"{stem}{itr}.{suffix}", f"{stem}.{suffix}"]
+def _versions(itr: int | None) -> list[str]:
+    """What follows the name of each file that a save writes: the snapshot's number, and nothing for the last one."""
+    return [""] if itr is None else [str(itr), ""]
 
 
 # ---- the agent ----
@@ -229,23 +230,23 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains."""
     import torch
 
-    folder = path / "pyt_save"
-    folder.mkdir(exist_ok=True)
     if isinstance(model, torch.nn.Module) and any(p.device.type != "cpu" for p in model.parameters()):
         model = copy.deepcopy(model).cpu()
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
     torch.save(model, data)
-    for name in _names("model", itr, "pt"):
-        write_atomically(folder / name, lambda file: file.write_bytes(data.getbuffer()))
+    _write_model(path, "pytorch", data.getbuffer(), itr)
 
 
 def save_jax(path: Path, model: Callable[[], Any], itr: int | None = None) -> None:
     """Write the JAX agent that ``model()`` gives as ``jax_save/model.safetensors`` (and ``model<itr>.safetensors``)."""
-    data = import_backend("jax", "core").to_bytes(model())
-    folder = path / "jax_save"
-    folder.mkdir(exist_ok=True)
-    for name in _names("model", itr, "safetensors"):
-        write_atomically(folder / name, lambda file: file.write_bytes(data))
+    _write_model(path, "jax", import_backend("jax", "core").to_bytes(model()), itr)
+
+
+def _write_model(run: Path, backend: str, data: bytes | memoryview, itr: int | None) -> None:
+    for which in _versions(itr):
+        file = run / _MODELS[backend].format(which)
+        file.parent.mkdir(exist_ok=True)
+        write_atomically(file, lambda temporary: temporary.write_bytes(data))
 
 
 def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
