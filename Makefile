@@ -24,7 +24,7 @@ check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 bench: .venv/installed-bench  ## Measure speed against Stable-Baselines3 (on a quiet machine, a quarter of an hour)
-	@$(BIN)/python bench/speed.py
+	@$(BIN)/python bench/speed.py --only "PPO (PyTorch)" "VPG (PyTorch)"
 
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
