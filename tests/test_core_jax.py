@@ -103,9 +103,14 @@ def test_a_network_is_its_layers_with_activations_between_them_by_hand():
         torch.nn.Tanh,
         lambda x: x,
         None,
+        jax.nn.glu,  # halves the last dimension
+        jax.nn.logsumexp,  # leaves no dimension
+        jax.nn.one_hot,  # takes more than an array
+        jax.nn.get_scaled_dot_general_config,
+        jax.nn.initializers,
     ],
 )
-def test_what_is_no_function_of_jax_nn_is_no_activation(activation):
+def test_what_is_no_function_of_jax_nn_from_an_array_to_its_like_is_no_activation(activation):
     with pytest.raises(UserError, match=r"^activation=.* will not do: expected a function of jax\.nn, such as .*\.$"):
         network(activation=activation)
 
@@ -142,7 +147,8 @@ def test_distributions_have_the_log_probabilities_entropies_and_divergences_of_p
     (ours, theirs), (ours_2, theirs_2) = pair()
     close = dict(rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(ours.log_prob(np.array(act)), theirs.log_prob(torch.tensor(act)), **close)
-    np.testing.assert_allclose(np.broadcast_to(ours.entropy(), 3), theirs.entropy(), **close)
+    assert ours.entropy().shape == (3,)
+    np.testing.assert_allclose(ours.entropy(), theirs.entropy(), **close)
     np.testing.assert_allclose(ours.kl_from(ours_2), kl_divergence(theirs_2, theirs), **close)
     np.testing.assert_allclose(ours_2.kl_from(ours), kl_divergence(theirs, theirs_2), **close)
     np.testing.assert_array_equal(ours.kl_from(ours), 0)
@@ -230,6 +236,13 @@ def test_act_answers_one_observation_or_a_batch_with_actions_of_the_space(name, 
     assert isinstance(a, np.ndarray)
     assert a.shape == (*batch, *space.shape)
     assert a.dtype == space.dtype
+
+
+@pytest.mark.parametrize("name", ["TD3ActorCritic", "SACActorCritic"])
+def test_the_critics_of_twins_answer_one_by_one_as_in_pytorch(name):
+    ac, o, a = agent(name, BOX), observations(5), np.full((5, 2), 0.25, np.float32)
+    assert not np.allclose(ac.q1(o, a), ac.q2(o, a))
+    np.testing.assert_array_equal([ac.q1(o, a), ac.q2(o, a)], ac.q(o, a))
 
 
 @every_agent

@@ -433,10 +433,7 @@ def test_the_forged_agent_would_load_if_nothing_were_wrong_with_it():
 
 
 FORGED = {
-    "a class that is not there": {"class": "Mine"},
-    "a class of a module": {"class": "evil_module.Env"},
-    "a function for a class": {"class": "os.mkdir", "path": "sentinel"},
-    "a part that is not there": dqn_with(**{"class": "Mine"}),
+    "a class that is a list": {"class": ["MLP"]},
     "too few fields": {"class": "DQNAgent"},
     "too many fields": dqn_with() | {"path": "sentinel"},
     "an array that is not there": dqn_with(weights=[{"array": "elsewhere"}]),
@@ -448,6 +445,38 @@ FORGED = {
     "no JSON": "{",
     "endless JSON": "[" * 100_000,
 }
+
+
+FOREIGN = {
+    "Mine": {"class": "Mine"},
+    "evil_module.Env": {"class": "evil_module.Env"},
+    "os.mkdir": {"class": "os.mkdir", "path": "sentinel"},
+    "a\\nb": {"class": "a\nb"},
+    "Part": dqn_with(**{"class": "Part"}),
+}
+
+
+@pytest.mark.parametrize(("name", "description"), FOREIGN.items(), ids=FOREIGN)
+def test_an_agent_of_jax_made_of_unknown_classes_is_told_and_runs_nothing(evil_module, name, description):
+    forge_agent(description)
+    with pytest.raises(UserError) as raised:
+        spinup.load("model.safetensors", trust=True)
+    told = f"is made of '{name}', a class that is not known here: import the module that defines it first."
+    assert str(raised.value) == f"'model.safetensors' {told}"
+    assert not sentinel() and evil_module not in sys.modules
+
+
+def test_an_agent_of_ones_own_of_jax_is_loaded_once_its_module_is_imported(monkeypatch):
+    @jax_core.pytree()
+    class Mine(jax_core.DQNAgent):
+        """A class of the user's."""
+
+    monkeypatch.delitem(jax_core.CLASSES, "Mine")
+    jax_run(Mine(jax_agent().q))
+    with pytest.raises(UserError, match=r"^'run.*' is made of 'Mine', .*: import the module that defines it first\.$"):
+        spinup.load("run")
+    monkeypatch.setitem(jax_core.CLASSES, "Mine", Mine)
+    assert type(spinup.load("run")) is Mine
 
 
 @pytest.mark.parametrize("description", FORGED.values(), ids=FORGED)

@@ -313,5 +313,7 @@ def _load_jax(file: Path) -> Any:
     core = import_backend("jax", "core")
     try:
         return core.from_file(file)
+    except ForeignAgent:
+        raise
     except Exception as error:  # where a file is damaged or made by others, anything may be missing or of another kind
         raise UserError(f"{str(file)!r} is no saved agent, or damaged ({first_line(error)}).") from error

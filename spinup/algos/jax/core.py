@@ -22,6 +22,7 @@ from gymnasium import spaces
 from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
+from spinup.utils.saving import ForeignAgent
 
 # ---- networks ----
 
@@ -93,10 +94,20 @@ def evaluate(net, obs):
 
 
 def check_activation(activation):
-    """``activation``; raises UserError unless it is a function of ``jax.nn``, which a saved agent names."""
-    if activation is None or getattr(jax.nn, getattr(activation, "__name__", ""), None) is not activation:
+    """``activation``; raises UserError unless it is a function of ``jax.nn`` (a saved agent names it) of one array."""
+    named = activation is not None and getattr(jax.nn, getattr(activation, "__name__", ""), None) is activation
+    if not named or not _keeps_shape(activation):
         raise UserError(f"activation={activation!r} will not do: expected a function of jax.nn, such as jax.nn.tanh.")
     return activation
+
+
+def _keeps_shape(function):
+    """Whether ``function``, called with one array, gives one of the same shape; nothing is computed."""
+    x = jax.ShapeDtypeStruct((2, 4), jnp.float32)
+    try:
+        return jax.eval_shape(function, x).shape == x.shape
+    except Exception:  # called with what it does not take, or answering with something else, it may raise anything
+        return False
 
 
 # ---- on-policy: distributions over actions, actors and values ----
@@ -136,8 +147,9 @@ class Gaussian:
         return -(0.5 * z**2 + jnp.log(self.std) + 0.5 * math.log(2 * math.pi)).sum(-1)
 
     def entropy(self):
-        """In nats, ``[]``: the same for every row."""
-        return (0.5 + 0.5 * math.log(2 * math.pi) + jnp.log(self.std)).sum(-1)
+        """In nats, ``[B]``: the same for every row."""
+        entropy = (0.5 + 0.5 * math.log(2 * math.pi) + jnp.log(self.std)).sum(-1)
+        return jnp.broadcast_to(entropy, self.mu.shape[:-1])
 
     def kl_from(self, other):
         """KL(other || self), ``[B]``."""
@@ -432,6 +444,14 @@ class TD3ActorCritic(_ActorCritic):
 
     act = DDPGActorCritic.act
 
+    def q1(self, obs, act):
+        """The first of the values, ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return self.q.q1(obs, act)
+
+    def q2(self, obs, act):
+        """The second."""
+        return self.q.q2(obs, act)
+
 
 @pytree()
 class SACActorCritic(_ActorCritic):
@@ -450,6 +470,8 @@ class SACActorCritic(_ActorCritic):
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
         return self.pi.choose(np.asarray(obs, np.float32), deterministic)
+
+    q1, q2 = TD3ActorCritic.q1, TD3ActorCritic.q2
 
 
 @pytree()
@@ -557,7 +579,11 @@ def _describe(x, path, arrays):
 
 
 def from_file(file):
-    """The agent that ``to_bytes`` wrote; runs nothing, as all it may be made of is in ``CLASSES`` and ``jax.nn``."""
+    """The agent that ``to_bytes`` wrote; runs nothing, as all it may be made of is in ``CLASSES`` and ``jax.nn``.
+
+    Raises:
+        ForeignAgent: if it is made of a class that is not in ``CLASSES``; any error, where the file is damaged.
+    """
     with safetensors.safe_open(file, "numpy") as arrays:
 
         def rebuild(x):
@@ -568,6 +594,11 @@ def from_file(file):
             if isinstance(x, dict):
                 if "array" in x:
                     return jnp.asarray(arrays.get_tensor(x["array"]))
+                if x["class"] not in CLASSES:
+                    raise ForeignAgent(
+                        f"{str(file)!r} is made of {x['class']!r}, a class that is not known here: import the module "
+                        "that defines it first."
+                    )
                 return CLASSES[x["class"]](**{name: rebuild(part) for name, part in x.items() if name != "class"})
             return x
 

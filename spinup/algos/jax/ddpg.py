@@ -120,7 +120,7 @@ def ddpg(
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
-        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.
         snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
 
     Returns:

@@ -135,7 +135,7 @@ def sac(
         logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
-        device: 'cpu', 'gpu', 'tpu', or 'auto'.
+        device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.
         target_entropy: in nats, of actions in units of half their range; None is minus the number of dimensions.
         snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
 
