@@ -113,6 +113,14 @@ def test_policy_steps_stop_once_kl_exceeds_one_and_a_half_times_the_target(margi
     assert stats["StopIter"] == stop_iter
 
 
+def test_policy_steps_stop_once_kl_is_not_a_number():
+    # one step along a gradient of nan, after which nothing is known of the policy any more
+    ac = TwoActions()
+    batch = batch_of_two()._replace(adv=torch.full((2,), math.nan))
+    stats = ppo.update(ac, *adams(ac), batch, clip_ratio=0.5, target_kl=0.01, train_pi_iters=80, train_v_iters=1)
+    assert stats["StopIter"] == 1
+
+
 def test_without_a_target_policy_steps_never_stop():
     stats = update(TwoActions(), target_kl=None, train_pi_iters=7)
     assert stats["StopIter"] == 7
