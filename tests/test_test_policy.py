@@ -272,6 +272,12 @@ def test_films_from_the_command_line(cartpole, tmp_path, capsys):
     assert frames[0].std() > 10  # something is drawn
 
 
+def test_filming_an_agent_of_jax_warns_of_no_fork(pendulum_jax, recwarn):
+    cli.main([pendulum_jax, "-n", "1", "-l", "3", "--video", "film.gif"])
+    assert not [warning for warning in recwarn if "fork" in str(warning.message)]
+    assert len(iio.imread("film.gif", index=None)) == 4
+
+
 def test_without_a_display_there_are_numbers(cartpole, capsys):
     cli.main([cartpole, "-n", "1"])
     out = capsys.readouterr().out

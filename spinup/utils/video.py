@@ -1,5 +1,6 @@
 """Pictures in, mp4 or gif out, one frame at a time and without a display."""
 
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,9 @@ class VideoWriter:
         try:
             if self._ffmpeg is None:
                 self._ffmpeg = self._open((frame.shape[1], frame.shape[0]))
-                self._ffmpeg.send(None)
+                with warnings.catch_warnings():  # JAX fears for a forked child; this one becomes ffmpeg at once
+                    warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                    self._ffmpeg.send(None)
             self._ffmpeg.send(np.ascontiguousarray(frame, dtype=np.uint8))
         except (OSError, RuntimeError) as error:
             raise self._cannot_write(error) from error
