@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import ALGORITHMS, __version__, user_config
@@ -22,7 +23,10 @@ TOOLS = {
     "plot": "draw learning curves from the results of experiments",
     "test_policy": "watch, measure or film a trained agent",
     "convert": "write a trained agent in the format of another backend",
+    "resume": "go on with runs that were interrupted",
 }
+RERUN = "rerun"
+RERUN_HELP = {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
 SYNONYMS = {
     "env": "env_name",
     "hid": "ac_kwargs:hidden_sizes",
@@ -63,6 +67,8 @@ def dispatch(argv: list[str]) -> None:
         print(f"spinup {__version__}")
     elif command in TOOLS:
         importlib.import_module(f"spinup.utils.{command}").main(rest)
+    elif command == RERUN:
+        rerun(rest)
     else:
         function = find_algorithm(command)
         if "--help" in rest or "-h" in rest:
@@ -77,14 +83,44 @@ def launch(command: str, function: Callable, argv: list[str]) -> None:
     check_flags(command, function, flags)
     if "env_name" not in flags:
         raise UserError(f"{command} needs an environment: add one such as --env CartPole-v1.")
-    settings = {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
+    launch_grid(function, flags, {"exp_name": f"cmd_{command}"})
+
+
+def launch_grid(function: Callable, flags: dict[str, "Flag"], defaults: dict[str, Any]) -> None:
+    """Run ``function`` over the grid of ``flags``; ``defaults`` are those of our own settings."""
+    settings = defaults | {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
 
     from spinup.utils.run_utils import ExperimentGrid
 
-    grid = ExperimentGrid(name=settings.pop("exp_name", f"cmd_{command}"))
+    grid = ExperimentGrid(name=settings.pop("exp_name"))
     for key, flag in flags.items():
         grid.add(key, flag.values, flag.shorthand)
     grid.run(function, **settings)
+
+
+def rerun(argv: list[str]) -> None:
+    """Launch the experiment of a ``config.json`` again, with the flags in ``argv`` instead of what it says."""
+    if not argv or _is_flag(argv[0]):
+        raise UserError("rerun needs a file first: python -m spinup.run rerun PATH/config.json [--key value ...].")
+    trust = "--trust" in argv
+    flags = parse_flags([token for token in argv[1:] if token != "--trust"])
+
+    from spinup.utils.configs import read_call, read_config, settings_of
+
+    run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])
+    function, kwargs, env = read_call(run, trust, with_env="env_name" not in flags)
+    check_flags(RERUN, function, flags)
+    old = {key: Flag(f"--{key}", None, [value]) for key, value in settings_of(kwargs | env).items()}
+    old = {key: flag for key, flag in old.items() if not any(_overlap(key, other) for other in flags)}
+    exp_name = read_config(run).get("exp_name") or run.name
+    nested = run.resolve().parent.name == exp_name
+    data_dir = {"data_dir": str(run.resolve().parent.parent)} if nested else {}
+    launch_grid(function, old | flags, {"exp_name": exp_name, **data_dir})
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether two keys set the same thing, as ``a`` and ``a:b`` do."""
+    return f"{key}:".startswith(f"{other}:") or f"{other}:".startswith(f"{key}:")
 
 
 def read_setting(key: str, flag: "Flag") -> Any:
@@ -172,11 +208,11 @@ def find_algorithm(command: str) -> Callable:
     short = {algo: f"{algo}_{backend}" for algo, backend in user_config.DEFAULT_BACKEND.items()}
     name = short.get(command, command)
     if name not in names:
-        near = did_you_mean(command, [*short, *names, *TOOLS])
+        near = did_you_mean(command, [*short, *names, *TOOLS, RERUN])
         raise UserError(
             f"There is no algorithm or command {command!r}.{near} "
             f"Algorithms: {', '.join(short)} (or with a suffix: {', '.join('_' + b for b in ALGORITHMS)}); "
-            f"commands: {', '.join(TOOLS)}."
+            f"commands: {', '.join([*TOOLS, RERUN])}."
         )
     return getattr(spinup, name)
 
@@ -199,7 +235,7 @@ def _as_flag(parameter: inspect.Parameter) -> str:
 def help_text() -> str:
     """What the command line offers."""
     backends = "\n".join(f"  {backend:<12} {', '.join(algos)}" for backend, algos in ALGORITHMS.items())
-    tools = "\n".join(f"  {name:<12} {what}" for name, what in TOOLS.items())
+    tools = "\n".join(f"  {name:<12} {what}" for name, what in (TOOLS | RERUN_HELP).items())
     return f"""Spinning Up in Deep RL {__version__}
 
 usage:  python -m spinup.run ALGORITHM --env ENV [--key value ...]
@@ -220,6 +256,7 @@ Flags of every algorithm
   --data_dir DIR        where to save                         (default: {user_config.DEFAULT_DATA_DIR})
   --dt                  date and time in directory names      (--datestamp)
   --overwrite           replace a run that is already there
+  --resume              go on with it from its last checkpoint; experiments that are finished are skipped
   --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)
 
 Examples
@@ -227,6 +264,8 @@ Examples
   python -m spinup.run ppo --env LunarLander-v3 --hid "[32,32]" --gamma 0.999 --seed 0 10 20
   python -m spinup.run plot data/first
   python -m spinup.run test_policy data/first/first_s0
+  python -m spinup.run resume data/first
+  python -m spinup.run rerun data/first/first_s0/config.json --seed 1 2 --epochs 100
   python -m spinup.run ppo --help        all hyperparameters of an algorithm"""
 
 

@@ -103,7 +103,8 @@ def test_what_a_run_leaves():
         logger_kwargs={"output_dir": "run", "exp_name": "mine"},
     )
     models = [f"pyt_save/model{itr}.pt" for itr in ("", 0, 1)]
-    assert files("run") == sorted(["config.json", "env.json", "progress.txt", *models])
+    checkpoints = [f"checkpoint/epoch00000{epoch}.npz" for epoch in (0, 1)]
+    assert files("run") == sorted(["config.json", "env.json", "progress.txt", *models, *checkpoints])
     env, agent = saving.load_env("run"), spinup.load("run")
     o, _ = env.reset(seed=0)
     assert env.action_space.contains(agent.act(o)) and agent.act(np.stack([o, o])).shape == (2,)
@@ -154,7 +155,7 @@ def test_until_the_rename_a_reader_sees_the_old_file(monkeypatch):
 
     Path("f").write_text("old")
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(OSError, match="crashed"):
+    with pytest.raises(UserError, match=r"'f' cannot be written \(crashed\)"):
         saving.write_atomically(Path("f"), lambda file: file.write_text("new"))
     assert (files(), Path("f").read_text()) == (["f"], "old")
 
@@ -390,7 +391,7 @@ def test_until_the_rename_the_last_agent_of_jax_is_there(monkeypatch):
         raise OSError("crashed")
 
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(OSError, match="crashed"):
+    with pytest.raises(UserError, match=r"model.safetensors' cannot be written \(crashed\)"):
         logger.save_state({})
     assert files("run/jax_save") == ["model.safetensors"] and Path(JAX_FILE).read_bytes() == before
 

@@ -113,6 +113,8 @@ class ReplayBuffer:
         action_space: a Box of one dimension, or Discrete.
         size: capacity in transitions.
 
+    ``stored`` counts all transitions ever stored, also those that are overwritten by now.
+
     Raises:
         UserError: if that many do not fit into memory.
     """
@@ -130,20 +132,29 @@ class ReplayBuffer:
             )
         except (MemoryError, ValueError):  # the second beyond what any machine can address
             raise UserError(f"replay_size={size} transitions do not fit into memory: choose a smaller one.") from None
-        self._size, self._next, self._filled = size, 0, 0
+        self._size, self.stored = size, 0
 
     def __len__(self) -> int:
-        return self._filled
+        return min(self.stored, self._size)
 
     def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
         """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, over the oldest if the buffer is full."""
-        rows = np.arange(self._next, self._next + len(o)) % self._size
-        for column, values in zip(self._data, (o, a, step.r, step.o2, step.d), strict=True):
+        self.extend(self.stored, Batch(o, a, step.r, step.o2, step.d))
+
+    def extend(self, start: int, transitions: Batch) -> None:
+        """Put ``transitions``, with leaves ``[N, ...]``, where the ``start``-th ever stored and those after it go."""
+        self.stored = start + len(transitions.o)
+        rows = np.arange(start, self.stored) % self._size
+        for column, values in zip(self._data, transitions, strict=True):
             column[rows] = values
-        self._next = (self._next + len(o)) % self._size
-        self._filled = min(self._filled + len(o), self._size)
+
+    def since(self, start: int) -> tuple[int, Batch]:
+        """The transitions from the ``start``-th ever stored, or from the oldest still here, and the number of that."""
+        start = max(start, self.stored - self._size)
+        rows = np.arange(start, self.stored) % self._size
+        return start, Batch(*(column[rows] for column in self._data))
 
     def sample(self, k: int, batch_size: int, rng: np.random.Generator) -> Batch:
         """``k`` minibatches of uniformly drawn transitions, as leaves ``[k, batch_size, ...]``."""
-        rows = rng.integers(self._filled, size=(k, batch_size))
+        rows = rng.integers(len(self), size=(k, batch_size))
         return Batch(*(column[rows] for column in self._data))

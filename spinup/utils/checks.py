@@ -89,6 +89,7 @@ RULES = {
     "logger_kwargs": _optional(_DICT),
     "save_freq": _COUNT,
     "snapshots": _BOOL,
+    "resume": _BOOL,
     "num_envs": _COUNT,
     "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
 }
@@ -115,8 +116,11 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
             raise UserError(f"{name} has no parameter {key!r}.{hint}")
 
 
-def check_hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse values of the wrong type or range; keys without a rule are passed over. Returns a copy of ``config``.
+def check_hyperparameters(config: Mapping[str, Any], algorithm: Callable | None = None) -> dict[str, Any]:
+    """Refuse values of the wrong type or range; keys without a rule are passed over.
+
+    Returns:
+        A copy of ``config``, with the ``algorithm`` that it belongs to, if that is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -137,7 +141,7 @@ def check_hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key}={steps} cannot be divided among num_envs={num_envs} environments: "
                 f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
             )
-    return dict(config)
+    return {**config, "algorithm": algorithm} if algorithm else dict(config)
 
 
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:

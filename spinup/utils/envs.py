@@ -11,6 +11,7 @@ import importlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -162,15 +163,47 @@ def clip_action(a: np.ndarray, space: spaces.Space) -> np.ndarray:
     return np.clip(a, space.low, space.high) if isinstance(space, spaces.Box) else a
 
 
-class _DropInfo(gym.Wrapper):
-    """Infos are not used here, and gathering them over environments costs more than some simulators."""
+class _Tape(gym.Wrapper):
+    """Records the episode in progress, so that another copy can be brought to the same point by replaying it.
 
-    def reset(self, **kwargs):
-        return self.env.reset(**kwargs)[0], {}
+    Infos are dropped: they are not used here, and gathering them over environments costs more than some simulators.
+    """
+
+    def __init__(self, env):
+        super().__init__(env)
+        self._start: Any = None  # how the episode began: a seed, or the random state before the reset
+        self._actions: list[np.ndarray] = []
+        self._replay: dict | None = None
+
+    def reset(self, *, seed=None, options=None):
+        if self._replay is not None:
+            return self._play(self._replay), {}
+        self._start = seed if seed is not None else self.unwrapped.np_random.bit_generator.state
+        self._actions = []
+        return self.env.reset(seed=seed)[0], {}
 
     def step(self, action):
+        self._actions.append(np.array(action))
         o2, r, terminated, truncated, _ = self.env.step(action)
         return o2, r, terminated, truncated, {}
+
+    def record(self) -> dict[str, Any]:
+        """The episode so far."""
+        return {"start": self._start, "actions": np.array(self._actions)}
+
+    def replay_at_next_reset(self, record: dict[str, Any]) -> None:
+        """Let the next reset lead to where ``record`` was made."""
+        self._replay = record
+
+    def _play(self, record):
+        """The last observation of the recorded episode, which goes on from there."""
+        self._replay, start = None, record["start"]
+        if isinstance(start, dict):
+            self.unwrapped.np_random.bit_generator.state = start
+        o, _ = self.reset(seed=None if isinstance(start, dict) else start)
+        for action in record["actions"]:
+            o, *_ = self.step(action)
+        return o
 
 
 class Step(NamedTuple):
@@ -199,8 +232,9 @@ class VectorEnv:
     """
 
     def __init__(self, env_fn: Callable[..., gym.Env], num_envs: int, seed: int, max_ep_len: int | None = None):
+        self._tapes = [_Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
         self._envs = SyncVectorEnv(
-            [lambda: _DropInfo(make_env(env_fn, max_ep_len))] * num_envs,
+            [lambda tape=tape: tape for tape in self._tapes],
             copy=False,  # step() makes the float32 copy
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
@@ -210,6 +244,7 @@ class VectorEnv:
         self._seed = seed
         self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
+        self._o = np.empty(0, np.float32)
 
     def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
         """Start every episode anew; returns the observations ``[N, obs_dim]`` float32.
@@ -221,14 +256,15 @@ class VectorEnv:
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._ret[:], self._len[:], self._steps = 0, 0, 0
-        return self._finite(np.array(o, dtype=np.float32), "an observation")
+        self._o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        return self._o
 
     def step(self, a: np.ndarray) -> Step:
         """Act: ``a`` is ``[N, act_dim]`` (clipped to the action bounds) or ``[N]`` for discrete actions."""
         o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
         self._steps += self.num_envs
         cut = d | truncated
-        o2 = o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        o2 = o = self._o = self._finite(np.array(o, dtype=np.float32), "an observation")
         self._finite(r, "a reward")
         self._ret += r
         self._len += 1
@@ -239,6 +275,39 @@ class VectorEnv:
             self._finite(o2, "an observation")
             self._ret[cut], self._len[cut] = 0, 0
         return Step(o2, r, d, cut, o, ep_ret, ep_len)
+
+    def state(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs, as numbers and arrays."""
+        return {
+            "o": self._o,
+            "ret": self._ret.copy(),
+            "len": self._len.copy(),
+            "steps": self._steps,
+            "episodes": [tape.record() for tape in self._tapes],
+            "action_space": self.action_space.np_random.bit_generator.state,
+        }
+
+    def restore(self, state: dict[str, Any]) -> tuple[np.ndarray, int]:
+        """Go back to where :meth:`state` was taken, by replaying the episodes in progress.
+
+        A simulator that does not repeat itself (Box2D's contacts may remember earlier episodes) ends up elsewhere:
+        there, the episode is cut and a new one started.
+
+        Returns:
+            The observations to act on ``[N, obs_dim]`` float32, and how many episodes were cut.
+        """
+        self.reset()
+        for tape, record in zip(self._tapes, state["episodes"], strict=True):
+            tape.replay_at_next_reset(record)
+        o, _ = self._envs.reset()
+        lost = (np.asarray(o, np.float32) != state["o"]).any(-1)
+        if lost.any():
+            o, _ = self._envs.reset(options={"reset_mask": lost})
+        self._o = np.array(o, dtype=np.float32)
+        self._ret[:], self._len[:] = np.where(lost, 0, state["ret"]), np.where(lost, 0, state["len"])
+        self._steps = state["steps"]
+        self.action_space.np_random.bit_generator.state = state["action_space"]
+        return self._o, int(lost.sum())
 
     def sample_actions(self) -> np.ndarray:
         """One uniformly random action for each environment."""
@@ -281,3 +350,9 @@ def run_episodes(
         running &= ~step.cut
         o = step.o
     return ep_ret, ep_len
+
+
+def test_agent(agent: Any, envs: VectorEnv, seed: int | Sequence[int]) -> dict[str, np.ndarray]:
+    """The columns ``TestEpRet`` and ``TestEpLen``, ``[N]`` each, of :func:`run_episodes` without exploration."""
+    ep_ret, ep_len = run_episodes(partial(agent.act, deterministic=True), envs, seed)
+    return {"TestEpRet": ep_ret, "TestEpLen": ep_len}

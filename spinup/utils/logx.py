@@ -1,6 +1,7 @@
 """Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent)."""
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinup.utils import saving
+from spinup.utils.errors import UserError
 
 _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
 
@@ -30,9 +32,10 @@ class Logger:
         output_fname: the file of tab-separated diagnostics.
         exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
         overwrite: replace the run that ``output_dir`` may hold.
+        resume: go on with that run; what it has logged stays until :meth:`restore` says what to keep.
 
     Raises:
-        UserError: if ``output_dir`` already holds a run and ``overwrite`` is false.
+        UserError: if ``output_dir`` already holds a run and both are false.
     """
 
     def __init__(
@@ -41,10 +44,11 @@ class Logger:
         output_fname: str = "progress.txt",
         exp_name: str | None = None,
         overwrite: bool = False,
+        resume: bool = False,
     ):
         self.output_dir = Path(tempfile.mkdtemp(prefix="experiments-") if output_dir is None else output_dir)
-        self.exp_name = exp_name
-        saving.make_run_dir(self.output_dir, overwrite, output_fname)
+        self.exp_name, self.resumes = exp_name, resume
+        saving.make_run_dir(self.output_dir, overwrite, resume, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}
@@ -85,8 +89,21 @@ class Logger:
         self._row.clear()
 
     def _append(self, cells: list[str]) -> None:
-        with self._file.open("a", encoding="utf-8", newline="\n") as file:
+        with saving.saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
             file.write("\t".join(cells) + "\n")
+
+    def holds_rows(self) -> bool:
+        """Whether anything has been logged, by this logger or by the run it resumes."""
+        return self._file.is_file()
+
+    def state(self) -> str:
+        """The rows so far, for :meth:`restore`."""
+        return self._file.read_text(encoding="utf-8") if self.holds_rows() else ""
+
+    def restore(self, state: str) -> None:
+        """Go back to the rows that :meth:`state` gave; later ones are dropped."""
+        saving.write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
+        self._columns = state.partition("\n")[0].split("\t") if state else []
 
     def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
         """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
@@ -108,13 +125,21 @@ class Logger:
             self._bar.close()
 
     def save_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string."""
+        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string.
+
+        Raises:
+            UserError: if the logger resumes a run of another configuration.
+        """
         config = {"exp_name": self.exp_name, **config} if self.exp_name is not None else dict(config)
-        text = json.dumps(convert_json(config), indent=4, sort_keys=True)
-        saving.write_atomically(self.output_dir / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
+        text, file = json.dumps(convert_json(config), indent=4, sort_keys=True), self.output_dir / "config.json"
+        if self.resumes and file.is_file():
+            _refuse_changes(json.loads(file.read_text(encoding="utf-8")), json.loads(text), self.output_dir)
+        saving.write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
 
     def save_env(self, env_fn: Callable) -> None:
         """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
+        if self.resumes and (self.output_dir / "env.json").is_file():
+            return
         problem = saving.save_env(self.output_dir, env_fn)
         if problem:
             self.log(problem, color="yellow")
@@ -206,6 +231,20 @@ def convert_json(obj: Any) -> Any:
         module = getattr(obj, "__module__", None)  # methods of builtin classes have none
         return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
     return repr(obj)
+
+
+# What may change when a run is resumed: how long it trains, and what has no influence on the numbers.
+_FREE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
+
+
+def _refuse_changes(old: dict[str, Any], new: dict[str, Any], run: Path) -> None:
+    for key in sorted(old.keys() & new.keys() - _FREE):
+        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(config[key])) for config in (old, new))
+        if was != wanted:
+            raise UserError(
+                f"{str(run)!r} was trained with {key}={was} and cannot be resumed with {wanted}: only "
+                f"{', '.join(sorted(_FREE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
+            )
 
 
 def _table(keys: list[str], vals: list[Any]) -> str:

@@ -24,7 +24,11 @@ def check_experiments(experiments: Sequence[Experiment], num_cpu: int | str, ove
     check_num_cpu(num_cpu)
     for experiment in experiments:
         check_call(experiment)
-    check_directories([experiment.output_dir for experiment in experiments], overwrite)
+    check_directories([experiment.output_dir for experiment in experiments])
+    if not overwrite:
+        for experiment in experiments:
+            if not experiment.kwargs.get("resume"):
+                refuse_existing_run(experiment.output_dir)
     check_environments(experiments)
 
 
@@ -65,8 +69,8 @@ def _physical_cores() -> int:
     return psutil.cpu_count(logical=False) or 1
 
 
-def check_directories(output_dirs: Sequence[Path], overwrite: bool) -> None:
-    """Every run gets a directory of its own, which can be written to and (unless ``overwrite``) holds no run yet."""
+def check_directories(output_dirs: Sequence[Path]) -> None:
+    """Every run gets a directory of its own, which can be written to."""
     taken: set[Path] = set()
     for where in output_dirs:
         if where in taken:
@@ -75,8 +79,6 @@ def check_directories(output_dirs: Sequence[Path], overwrite: bool) -> None:
                 "in a directory's name, or not at all; leave one out, or give values that differ in letters or digits."
             )
         taken.add(where)
-        if not overwrite:
-            refuse_existing_run(where)
         nearest = next(p for p in [where, *where.absolute().parents] if p.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             raise UserError(f"Cannot save to {where}: {nearest} is not a directory that can be written to.")

@@ -9,7 +9,7 @@ import shlex
 import string
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,9 +110,13 @@ def call_experiment(
         UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
     """
-    experiment = _experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)
-    check_experiments([experiment], num_cpu, overwrite)
-    run_in_series([experiment], _announce, _say_what_next)
+    launch([_experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)], num_cpu, overwrite)
+
+
+def launch(experiments: Sequence[Experiment], num_cpu: int | str = 1, overwrite: bool = False) -> None:
+    """Check all ``experiments``, then run them; see :func:`call_experiment` for the arguments and what is raised."""
+    check_experiments(experiments, num_cpu, overwrite)
+    run_in_series(experiments, _announce, _say_what_next)
 
 
 def _experiment(
@@ -127,8 +131,15 @@ def _experiment(
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
     if overwrite:
         logger_kwargs["overwrite"] = True
-    kwargs["logger_kwargs"] = logger_kwargs | kwargs.get("logger_kwargs", {})
-    config = {key: value for key, value in kwargs.items() if key != "logger_kwargs"}
+    return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}))
+
+
+def experiment_of(
+    exp_name: str, thunk: Callable, settings: Mapping[str, Any], logger_kwargs: dict[str, Any]
+) -> Experiment:
+    """The call of ``thunk`` with ``settings``, among which ``env_name`` (and ``env_kwargs``) become ``env_fn``."""
+    config = {key: value for key, value in settings.items() if key != "logger_kwargs"}
+    kwargs = {**config, "logger_kwargs": logger_kwargs}
     if "env_name" in kwargs:
         kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
     return Experiment(exp_name, thunk, kwargs, config)

@@ -4,10 +4,12 @@
     env.json                       how to rebuild the environment; vars.pkl holds a pickle where this cannot say it
     pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
     jax_save/model.safetensors     the same, of JAX
+    checkpoint/                    what resuming needs: see checkpoints.py
 
 Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
 """
 
+import contextlib
 import copy
 import functools
 import io
@@ -16,7 +18,7 @@ import os
 import pickle
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +45,31 @@ def refuse_existing_run(path: str | Path, progress: str = _PROGRESS) -> None:
     """Raise UserError if ``path`` already holds a run, with diagnostics in a file named ``progress``, or is a file."""
     if (Path(path) / progress).is_file():
         raise UserError(
-            f"{str(path)!r} already holds a run, which would be lost: add --overwrite to replace it, --dt to put the "
-            "date in the new one's name, or choose another --exp_name or --data_dir."
+            f"{str(path)!r} already holds a run: add --resume to go on with it, --overwrite to replace it, --dt to put "
+            "the date in the new one's name, or choose another --exp_name or --data_dir."
         )
     if Path(path).exists() and not Path(path).is_dir():
         raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
 
 
-def make_run_dir(path: Path, overwrite: bool = False, progress: str = _PROGRESS) -> None:
-    """Make the output directory of a new run, which will write its diagnostics to the file ``progress`` in it.
+def make_run_dir(path: Path, overwrite: bool = False, resume: bool = False, progress: str = _PROGRESS) -> None:
+    """Make the output directory of a run, which writes its diagnostics to the file ``progress`` in it.
 
-    ``overwrite`` removes what an earlier run left there, and nothing else; without it nothing is removed.
+    ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it for the run to go on
+    with.
 
     Raises:
-        UserError: if it already holds a run and ``overwrite`` is false, or if it cannot be made.
+        UserError: if it already holds a run and both are false, or if it cannot be made.
     """
-    if not overwrite:
+    if not overwrite and not resume:
         refuse_existing_run(path, progress)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
+    if resume:
+        for half_written in path.rglob(".*.tmp"):
+            half_written.unlink()
     if overwrite:
         for old in (found for pattern in (progress, *_CONTENTS) for found in path.glob(pattern)):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -87,13 +93,35 @@ def find_run(path: str | Path) -> Path:
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file, then rename it to ``path``: readers see the old file or the new one."""
+    """Let ``write`` fill a temporary file, then rename it to ``path``: readers see the old file or the new one.
+
+    Its folder is made if it is missing. What was written survives a loss of power too.
+
+    Raises:
+        UserError: if it cannot be written, because the disk is full for instance; the old file is still there.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with saying_what_failed(path):
+        path.parent.mkdir(exist_ok=True)
+        try:
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def saying_what_failed(path: Path) -> Iterator[None]:
+    """Turn an error of the system about ``path`` into a UserError."""
     try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{str(path)!r} cannot be written ({error.strerror or error}): what was saved before is still there; "
+            "mend this, then go on with --resume."
+        ) from error
 
 
 # ---- the environment ----
@@ -141,7 +169,7 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
     Raises:
         UserError: if it cannot be rebuilt or drawn, or needs ``trust``.
     """
-    env_fn = _load_env_fn(find_run(path), trust)
+    env_fn = load_env_fn(find_run(path), trust)
     if render_mode is None:
         return make_env(env_fn)
     try:
@@ -152,7 +180,23 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
         raise UserError(f"The environment of {str(path)!r} cannot be drawn, as it takes no render_mode.") from error
 
 
-def _load_env_fn(run: Path, trust: bool) -> Callable[..., gym.Env]:
+def env_settings(run: Path, trust: bool = False) -> dict[str, Any]:
+    """The environment of ``run`` as settings of an experiment: ``env_name`` and ``env_kwargs``, or else ``env_fn``.
+
+    Raises:
+        UserError: see :func:`load_env`.
+    """
+    if not (run / "env.json").is_file() or (spec := _read_spec(run / "env.json")).additional_wrappers:
+        return {"env_fn": load_env_fn(run, trust)}
+    load_env_fn(run, trust)().close()  # imports the module that registers it, if that may be trusted
+    kwargs = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
+    if spec.max_episode_steps != gym.registry[spec.id.rpartition(":")[2]].max_episode_steps:
+        kwargs["max_episode_steps"] = spec.max_episode_steps
+    return {"env_name": spec.id, **({"env_kwargs": kwargs} if kwargs else {})}
+
+
+def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
+    """A function that rebuilds the environment of ``run``; it and this raise what :func:`load_env` does."""
     if (run / "env.json").is_file():
         return functools.partial(_make_from_spec, _read_spec(run / "env.json"), trust)
     if not (run / "vars.pkl").is_file():
@@ -245,7 +289,6 @@ def save_jax(path: Path, model: Callable[[], Any], itr: int | None = None) -> No
 def _write_model(run: Path, backend: str, data: bytes | memoryview, itr: int | None) -> None:
     for which in _versions(itr):
         file = run / _MODELS[backend].format(which)
-        file.parent.mkdir(exist_ok=True)
         write_atomically(file, lambda temporary: temporary.write_bytes(data))
 
 

@@ -19,6 +19,7 @@ import safetensors
 import safetensors.numpy
 from gymnasium import spaces
 
+from spinup.utils import checkpoints
 from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
@@ -551,6 +552,22 @@ def minimize(optimizer, loss, params, *args, has_aux=False):
     """
     value, grads = jax.value_and_grad(loss, has_aux=has_aux)(params, *args)
     return *optimizer.step(params, grads), value
+
+
+class Checkpoint(checkpoints.Checkpoint):
+    """A checkpoint whose ``learner`` is a function that returns the pytrees of the algorithm as they then are."""
+
+    def begin(self):
+        """The pytrees to go on with, before the rest of what it returns elsewhere."""
+        self._restored = self._learner()
+        where = super().begin()
+        return self._restored, *where
+
+    def _arrays(self):
+        return [np.asarray(x) for x in jax.tree.leaves(self._learner())]
+
+    def _set_arrays(self, arrays):
+        self._restored = jax.tree.unflatten(jax.tree.structure(self._learner()), map(jnp.array, arrays))
 
 
 # ---- saving: a tree of classes, numbers and names of arrays as JSON, in the header of a file of arrays ----

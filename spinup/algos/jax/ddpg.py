@@ -19,7 +19,7 @@ import numpy as np
 from spinup.algos.jax import core
 from spinup.utils.buffers import ReplayBuffer
 from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.envs import VectorEnv, test_agent
 from spinup.utils.logx import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
@@ -92,6 +92,7 @@ def ddpg(
     num_envs=1,
     device="cpu",
     snapshots=False,
+    resume=False,
 ):
     """Train by Deep Deterministic Policy Gradient.
 
@@ -122,28 +123,30 @@ def ddpg(
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
         device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.
         snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
+        resume: go on from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.
 
     Raises:
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
-            already holds a run.
+            already holds a run, unless it is resumed.
     """
-    config = check_hyperparameters(locals())
+    config = check_hyperparameters(locals(), ddpg)
     core.start(seed, device)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
     ac = core.build(actor_critic, envs, ac_kwargs)
     state = core.target_of(ac), core.Adam.create(pi_lr, ac.pi), core.Adam.create(q_lr, ac.q)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(**(logger_kwargs or {}))
+    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
     logger.save_config(config)
     logger.save_env(env_fn)
     logger.setup_jax_saver(lambda: ac)
 
-    o, start_time = envs.reset(), time.time()
-    for epoch in range(epochs):
+    checkpoint = core.Checkpoint(logger, lambda: (ac, state), envs, buffer, rng)
+    (ac, state), first, o, start_time = checkpoint.begin()
+    for epoch in range(first, epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
@@ -156,11 +159,7 @@ def ddpg(
                 (ac, state), log = update(ac, state, batches, gamma=gamma, polyak=polyak)
                 logger.store(**log)
 
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-
-        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
-        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):
             logger.log_tabular(key, with_min_and_max=True)
@@ -172,6 +171,9 @@ def ddpg(
             logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+            checkpoint.save(epoch)
     envs.close()
     test_envs.close()
     return ac

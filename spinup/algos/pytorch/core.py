@@ -15,6 +15,7 @@ from torch.distributions import Categorical, Independent, Normal
 from torch.nn.modules import activation as _activations
 from torch.optim.adam import adam
 
+from spinup.utils import checkpoints
 from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
@@ -519,6 +520,41 @@ def side_by_side(*tasks):
 def minimize(optimizer, loss):
     """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others."""
     optimizer.step(torch.autograd.grad(loss, optimizer.params, materialize_grads=True))
+
+
+class Checkpoint(checkpoints.Checkpoint):
+    """A checkpoint whose ``learner`` is a tuple of modules, optimisers and tensors, restored in place."""
+
+    def _arrays(self):
+        return [t.detach().cpu().numpy() for t in [*_random_states(), *_tensors_of(self._learner)]]
+
+    @torch.no_grad()
+    def _set_arrays(self, arrays):
+        number = len(_random_states())
+        _set_random_states([torch.from_numpy(state) for state in arrays[:number]])
+        for tensor, saved in zip(_tensors_of(self._learner), arrays[number:], strict=True):
+            tensor.copy_(torch.from_numpy(saved))
+
+
+def _tensors_of(part):
+    """Every tensor of a module, an optimiser, or a tuple of such; None has none."""
+    if part is None:
+        return []
+    if isinstance(part, tuple):
+        return [tensor for item in part for tensor in _tensors_of(item)]
+    if isinstance(part, Adam):
+        return [*part.m, *part.v, *part.steps]
+    return [part] if isinstance(part, torch.Tensor) else list(part.state_dict().values())
+
+
+def _random_states():
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
+
+
+def _set_random_states(states):
+    torch.set_rng_state(states[0])
+    if states[1:]:
+        torch.cuda.set_rng_state_all(states[1:])
 
 
 # What a saved agent is made of: torch.load() rebuilds these by default, and refuses anything else.

@@ -11,7 +11,6 @@ which falls linearly. The target network follows slowly rather than being replac
 """
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ import torch.nn.functional as F
 from spinup.algos.pytorch import core
 from spinup.utils.buffers import ReplayBuffer
 from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.envs import VectorEnv, test_agent
 from spinup.utils.logx import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
@@ -99,6 +98,7 @@ def dqn(
     num_envs=1,
     device="cpu",
     snapshots=False,
+    resume=False,
 ):
     """Train by Deep Q-Learning, with double Q-learning unless told otherwise.
 
@@ -131,15 +131,16 @@ def dqn(
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+        resume: go on from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.
 
     Raises:
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
-            already holds a run.
+            already holds a run, unless it is resumed.
     """
-    config = check_hyperparameters(locals())
+    config = check_hyperparameters(locals(), dqn)
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
@@ -147,13 +148,14 @@ def dqn(
     targ = core.target_of(ac)
     q_optimizer = core.Adam(q_lr, ac.q.parameters())
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(**(logger_kwargs or {}))
+    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
     logger.save_config(config)
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
-    o, start_time = envs.reset(), time.time()
-    for epoch in range(epochs):
+    checkpoint = core.Checkpoint(logger, (ac, targ, q_optimizer), envs, buffer, rng)
+    first, o, start_time = checkpoint.begin()
+    for epoch in range(first, epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             now = epsilon_at(steps, epsilon_start, epsilon, epsilon_steps)
             a = explore(ac.act(o), envs.sample_actions(), rng.random(num_envs), now)
@@ -167,11 +169,7 @@ def dqn(
                 constants = dict(gamma=gamma, polyak=polyak, double_q=double_q, loss=loss)
                 logger.store(**update(ac, targ, q_optimizer, batches, **constants))
 
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-
-        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
-        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):
             logger.log_tabular(key, with_min_and_max=True)
@@ -182,6 +180,9 @@ def dqn(
         logger.log_tabular("LossQ", average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+            checkpoint.save(epoch)
     envs.close()
     test_envs.close()
     return ac

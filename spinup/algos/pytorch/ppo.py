@@ -96,6 +96,7 @@ def ppo(
     num_envs=4,
     device="cpu",
     snapshots=False,
+    resume=False,
 ):
     """Train by Proximal Policy Optimization (clipped), with early stopping on an estimate of the KL divergence.
 
@@ -123,27 +124,29 @@ def ppo(
         num_envs: environments stepped side by side; must divide ``steps_per_epoch``.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+        resume: go on from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.
 
     Raises:
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
-            already holds a run.
+            already holds a run, unless it is resumed.
     """
-    config = check_hyperparameters(locals())
+    config = check_hyperparameters(locals(), ppo)
     device = core.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
     ac = core.build(actor_critic, envs, ac_kwargs, device)
     pi_optimizer, v_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(vf_lr, ac.v.parameters())
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(**(logger_kwargs or {}))
+    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
     logger.save_config(config)
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
-    o, start_time = envs.reset(), time.time()
-    for epoch in range(epochs):
+    checkpoint = core.Checkpoint(logger, (ac, pi_optimizer, v_optimizer), envs)
+    first, o, start_time = checkpoint.begin()
+    for epoch in range(first, epochs):
         for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = ac.act(o)
             step = envs.step(a)
@@ -162,9 +165,6 @@ def ppo(
             train_pi_iters=train_pi_iters,
             train_v_iters=train_v_iters,
         )
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-
         logger.store(VVals=batch.v, **stats)
         logger.log_tabular("Epoch", epoch)
         logger.log_tabular("EpRet", with_min_and_max=True)
@@ -175,5 +175,8 @@ def ppo(
             logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+            checkpoint.save(epoch)
     envs.close()
     return ac

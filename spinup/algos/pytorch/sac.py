@@ -12,7 +12,6 @@ through them. (4) only where alpha is learned. Expectations are over minibatches
 """
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ import torch
 from spinup.algos.pytorch import core
 from spinup.utils.buffers import ReplayBuffer
 from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.envs import VectorEnv, test_agent
 from spinup.utils.logx import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
@@ -103,6 +102,7 @@ def sac(
     device="cpu",
     target_entropy=None,
     snapshots=False,
+    resume=False,
 ):
     """Train by Soft Actor-Critic, with a fixed or a learned temperature.
 
@@ -133,15 +133,16 @@ def sac(
         device: 'cpu', 'cuda', or 'auto'.
         target_entropy: in nats, of actions in units of half their range; None is minus the number of dimensions.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+        resume: go on from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.
 
     Raises:
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
-            already holds a run.
+            already holds a run, unless it is resumed.
     """
-    config = check_hyperparameters(locals())
+    config = check_hyperparameters(locals(), sac)
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
@@ -151,13 +152,14 @@ def sac(
     optimizers = core.Adam(lr, ac.pi.parameters()), core.Adam(lr, ac.q.parameters()), alpha_optimizer
     target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(**(logger_kwargs or {}))
+    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
     logger.save_config(config)
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
-    o, start_time = envs.reset(), time.time()
-    for epoch in range(epochs):
+    checkpoint = core.Checkpoint(logger, (ac, q_targ, log_alpha, optimizers), envs, buffer, rng)
+    first, o, start_time = checkpoint.begin()
+    for epoch in range(first, epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = envs.sample_actions() if steps < start_steps else ac.act(o)
             step = envs.step(a)
@@ -171,11 +173,7 @@ def sac(
                 constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
                 logger.store(**update(ac, q_targ, log_alpha, optimizers, batches, noise, **constants))
 
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-
-        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
-        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):
             logger.log_tabular(key, with_min_and_max=True)
@@ -188,6 +186,9 @@ def sac(
             logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+            checkpoint.save(epoch)
     envs.close()
     test_envs.close()
     return ac

@@ -12,7 +12,6 @@ Expectations are over minibatches from the replay buffer. Exploration adds Gauss
 """
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ import torch
 from spinup.algos.pytorch import core
 from spinup.utils.buffers import ReplayBuffer
 from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv, run_episodes
+from spinup.utils.envs import VectorEnv, test_agent
 from spinup.utils.logx import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
@@ -107,6 +106,7 @@ def td3(
     num_envs=1,
     device="cpu",
     snapshots=False,
+    resume=False,
 ):
     """Train by Twin Delayed Deep Deterministic Policy Gradient.
 
@@ -140,15 +140,16 @@ def td3(
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
+        resume: go on from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.
 
     Raises:
         UserError: for hyperparameters out of range, an environment that cannot be used, or an output directory that
-            already holds a run.
+            already holds a run, unless it is resumed.
     """
-    config = check_hyperparameters(locals())
+    config = check_hyperparameters(locals(), td3)
     device = core.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
@@ -156,13 +157,14 @@ def td3(
     targ = core.target_of(ac)
     pi_optimizer, q_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(q_lr, ac.q.parameters())
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(**(logger_kwargs or {}))
+    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
     logger.save_config(config)
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
-    o, start_time = envs.reset(), time.time()
-    for epoch in range(epochs):
+    checkpoint = core.Checkpoint(logger, (ac, targ, pi_optimizer, q_optimizer), envs, buffer, rng)
+    first, o, start_time = checkpoint.begin()
+    for epoch in range(first, epochs):
         for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
             a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
@@ -176,11 +178,7 @@ def td3(
                 constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
                 logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, steps, **constants))
 
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-
-        ep_ret, ep_len = run_episodes(partial(ac.act, deterministic=True), test_envs, seed=[seed, epoch + 1])
-        logger.store(TestEpRet=ep_ret, TestEpLen=ep_len)
+        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
         logger.log_tabular("Epoch", epoch)
         for key in ("EpRet", "TestEpRet"):
             logger.log_tabular(key, with_min_and_max=True)
@@ -193,6 +191,9 @@ def td3(
             logger.log_tabular(key, average_only=True)
         logger.log_tabular("Time", time.time() - start_time)
         logger.dump_tabular()
+        if epoch % save_freq == 0 or epoch == epochs - 1:
+            logger.save_state({}, epoch if snapshots else None)
+            checkpoint.save(epoch)
     envs.close()
     test_envs.close()
     return ac

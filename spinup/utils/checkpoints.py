@@ -1,0 +1,242 @@
+"""Checkpoints: what a run needs in order to go on as if it had never been interrupted.
+
+    checkpoint/epoch<n>.npz             networks, optimisers, random numbers, environments, and progress.txt so far
+    checkpoint/replay<start>-<stop>.npz  the transitions that a replay buffer got since the checkpoint before
+
+The last two checkpoints are kept, with the transitions they need, so that a damaged one can be passed over. The files
+hold numbers and text only: reading them runs nothing. A simulator is brought back by replaying the episode in progress.
+"""
+
+import io
+import json
+import re
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinup.utils.buffers import Batch, ReplayBuffer
+from spinup.utils.envs import VectorEnv
+from spinup.utils.errors import UserError, first_line
+from spinup.utils.logx import Logger
+from spinup.utils.saving import write_atomically
+
+FOLDER = "checkpoint"
+_KEPT = 2
+_DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
+
+
+# ---- which there are ----
+
+
+def _checkpoints(run: Path) -> dict[int, Path]:
+    """The files of ``run`` by their epochs, the last one first."""
+    numbered = ((re.fullmatch(r"epoch(\d+)\.npz", file.name), file) for file in (run / FOLDER).glob("epoch*.npz"))
+    return dict(sorted(((int(name[1]), file) for name, file in numbered if name), reverse=True))
+
+
+def last_epoch(run: str | Path) -> int | None:
+    """The epoch, counted from 0, after which ``run`` was last checkpointed; None if it never was."""
+    return next(iter(_checkpoints(Path(run))), None)
+
+
+def is_finished(run: str | Path, epochs: int | None = None) -> bool:
+    """Whether ``run`` has been trained for ``epochs`` epochs; None means as many as its ``config.json`` says."""
+    done = last_epoch(run)
+    if done is None:
+        return False
+    if epochs is None:
+        epochs = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["epochs"]
+    return done + 1 >= epochs
+
+
+# ---- one run's ----
+
+
+class Checkpoint:
+    """Saves and restores everything that changes while an algorithm trains.
+
+    Each backend's ``core`` says in a subclass how the ``learner`` becomes NumPy arrays and gets them back.
+
+    Args:
+        logger: of the run, whose directory holds the checkpoints; made with ``resume=True`` to resume.
+        learner: the networks and optimisers.
+        envs: the training environments, after which every episode in progress goes on.
+        buffer: the replay buffer, if there is one.
+        rng: the random numbers of the algorithm beside NumPy's global ones, if there are any.
+    """
+
+    def __init__(
+        self,
+        logger: Logger,
+        learner: Any,
+        envs: VectorEnv,
+        buffer: ReplayBuffer | None = None,
+        rng: np.random.Generator | None = None,
+    ):
+        self._logger, self._learner, self._envs, self._buffer, self._rng = logger, learner, envs, buffer, rng
+        self._folder = logger.output_dir / FOLDER
+        self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
+        self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
+        self._start_time = time.time()
+
+    def begin(self) -> tuple[int, np.ndarray, float]:
+        """Start the run, or go on from its last checkpoint if the logger resumes.
+
+        Returns:
+            The first epoch to train, the observations to act on, and when the run would have started had it never
+            been interrupted.
+
+        Raises:
+            UserError: if no checkpoint can be read, or if what is there is no checkpoint of this run.
+        """
+        found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
+        for epoch, file in found.items():
+            try:
+                state, transitions = self._read(file)
+            except _DAMAGE as error:
+                self._logger.log(f"The checkpoint {str(file)!r} is damaged ({first_line(error)}).", color="yellow")
+                continue
+            o = self._restore(state, transitions)
+            self._kept = [self._files(file)]
+            self._logger.log(f"Resuming after epoch {epoch}, from {file}")
+            return epoch + 1, o, self._start_time
+        if found or self._logger.holds_rows():
+            what = "No checkpoint can be read" if found else "There are results, but there is no checkpoint"
+            raise UserError(f"{what} in {str(self._logger.output_dir)!r}: start again with --overwrite.")
+        return 0, self._envs.reset(), self._start_time
+
+    def save(self, epoch: int) -> None:
+        """Write the checkpoint of ``epoch``, which is over; Ctrl-C waits until it is written.
+
+        Raises:
+            UserError: if it cannot be written; the checkpoints before it are still there.
+        """
+        with _interrupts_deferred():
+            self._save_transitions()
+            file, data = self._folder / f"epoch{epoch:06d}.npz", pack(self._state())
+            write_atomically(file, lambda temporary: temporary.write_bytes(data))
+            self._kept = [*self._kept, self._files(file)][-_KEPT:]
+            for old in {*self._folder.iterdir()}.difference(*self._kept):
+                old.unlink()
+
+    def _arrays(self) -> list[np.ndarray]:
+        raise NotImplementedError
+
+    def _set_arrays(self, arrays: list[np.ndarray]) -> None:
+        raise NotImplementedError
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "learner": self._arrays(),
+            "numpy": np.random.get_state(legacy=False),
+            "rng": self._rng and self._rng.bit_generator.state,
+            "envs": self._envs.state(),
+            "log": self._logger.state(),
+            "segments": self._segments,
+            "seconds": time.time() - self._start_time,
+        }
+
+    def _restore(self, state: dict[str, Any], transitions: list[tuple[int, Batch]]) -> np.ndarray:
+        self._set_arrays(state["learner"])
+        np.random.set_state(state["numpy"])
+        if self._rng:
+            self._rng.bit_generator.state = state["rng"]
+        for start, batch in transitions:
+            assert self._buffer is not None
+            self._buffer.extend(start, batch)
+        o, cut = self._envs.restore(state["envs"])
+        self._logger.restore(state["log"])
+        if cut:
+            self._logger.log(
+                f"{cut} episodes in progress could not be replayed to the same observations: they are cut here.",
+                color="yellow",
+            )
+        self._segments = [(start, stop) for start, stop in state["segments"]]
+        self._start_time = time.time() - state["seconds"]
+        return o
+
+    # ---- files ----
+
+    def _read(self, file: Path) -> tuple[dict[str, Any], list[tuple[int, Batch]]]:
+        """The state in ``file`` and the transitions that go with it; raises one of ``_DAMAGE`` if any is damaged."""
+        state, transitions = unpack(file.read_bytes()), []
+        for start, stop in state["segments"]:
+            batch = Batch(**unpack(self._segment(start, stop).read_bytes()))
+            transitions.append((start, batch))
+        return state, transitions
+
+    def _segment(self, start: int, stop: int) -> Path:
+        return self._folder / f"replay{start:09d}-{stop:09d}.npz"
+
+    def _save_transitions(self) -> None:
+        if self._buffer is None:
+            return
+        start, batch = self._buffer.since(self._segments[-1][1] if self._segments else 0)
+        stop, oldest = self._buffer.stored, self._buffer.stored - len(self._buffer)
+        data = pack(batch._asdict())
+        write_atomically(self._segment(start, stop), lambda file: file.write_bytes(data))
+        self._segments = [(a, b) for a, b in [*self._segments, (start, stop)] if b > oldest]
+
+    def _files(self, file: Path) -> list[Path]:
+        """All files of the checkpoint ``file``, which is the one that was read or written last."""
+        return [file, *(self._segment(start, stop) for start, stop in self._segments)]
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the end; outside the main thread, where no signal arrives, this does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    raised: list[tuple] = []
+    before: Callable | int | None = signal.signal(signal.SIGINT, lambda *args: raised.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if raised and callable(before):
+        before(*raised[0])
+
+
+# ---- numbers, text and arrays, nested in dicts and lists, as bytes ----
+
+
+def pack(tree: Any) -> bytes:
+    """``tree`` as an uncompressed ``.npz``: its arrays, each with a checksum, and the rest as JSON that names them."""
+    arrays: list[np.ndarray] = []
+    text = json.dumps(_take_arrays(tree, arrays))
+    data = io.BytesIO()
+    np.savez(data, np.frombuffer(text.encode(), np.uint8), *arrays)
+    return data.getvalue()
+
+
+def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
+    if isinstance(x, dict):
+        return {key: _take_arrays(value, arrays) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [_take_arrays(item, arrays) for item in x]
+    if isinstance(x, np.ndarray):
+        arrays.append(x)
+        return {"array": len(arrays)}
+    return x
+
+
+def unpack(data: bytes) -> Any:
+    """What :func:`pack` was given (tuples come back as lists); raises one of several errors if it is damaged."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+
+        def put_arrays(x: Any) -> Any:
+            if isinstance(x, list):
+                return [put_arrays(item) for item in x]
+            if isinstance(x, dict):
+                return arrays[f"arr_{x['array']}"] if "array" in x else {key: put_arrays(x[key]) for key in x}
+            return x
+
+        return put_arrays(json.loads(arrays["arr_0"].tobytes()))

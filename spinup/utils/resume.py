@@ -1,0 +1,46 @@
+"""``python -m spinup.run resume PATH...``: go on with runs that were interrupted, from their last checkpoints."""
+
+from pathlib import Path
+
+from spinup.utils.arguments import ArgumentParser
+from spinup.utils.checkpoints import is_finished
+from spinup.utils.configs import read_call, read_config
+from spinup.utils.errors import UserError
+from spinup.utils.launchers import Experiment
+from spinup.utils.run_utils import experiment_of, launch
+
+
+def main(argv: list[str]) -> None:
+    """Resume every unfinished run in the paths that ``argv`` gives."""
+    parser = ArgumentParser(prog="python -m spinup.run resume", description=__doc__)
+    add = parser.add_argument
+    add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of such")
+    add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
+    add("--trust", action="store_true", help="allow code from outside the package (custom environments and networks)")
+    args = parser.parse_args(argv)
+    if args.epochs is not None and args.epochs < 1:
+        raise UserError(f"--epochs {args.epochs} will not do: expected an integer >= 1.")
+    experiments = []
+    for run in (run for path in args.paths for run in runs_in(path)):
+        if is_finished(run, args.epochs):
+            print(f"{run} is finished; to train it for longer, add --epochs.")
+        else:
+            experiments.append(continuation_of(run, args.epochs, args.trust))
+    launch(experiments)
+
+
+def runs_in(path: Path) -> list[Path]:
+    """``path`` if it is a run, else the runs below it; raises UserError if there are none."""
+    runs = [path] if (path / "config.json").is_file() else sorted(file.parent for file in path.rglob("config.json"))
+    if not runs:
+        what = "holds no run" if path.is_dir() else "does not exist" if not path.exists() else "is a file"
+        raise UserError(f"{str(path)!r} {what}: give the output directory of a run, which holds its config.json.")
+    return runs
+
+
+def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
+    """The experiment that goes on with ``run``."""
+    algorithm, kwargs, env = read_call(run, trust)
+    kwargs |= env | {"resume": True} | ({} if epochs is None else {"epochs": epochs})
+    exp_name = read_config(run).get("exp_name") or run.name
+    return experiment_of(exp_name, algorithm, kwargs, {"output_dir": str(run), "exp_name": exp_name})
