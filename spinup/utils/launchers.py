@@ -1,23 +1,28 @@
-"""Where experiments run. Today: here, one after the other, each in a process of its own.
+"""Where experiments run: here, one after the other, each in a process of its own (``parallel``: side by side).
 
 A launcher takes a list of :class:`Experiment` and knows nothing of grids; what a grid is, and how experiments are
 named and checked, is the business of ``run_utils``.
 """
 
 import contextlib
+import inspect
 import operator
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C stopped
+from spinup.utils.checkpoints import is_finished, last_epoch
+from spinup.utils.checks import with_defaults
+from spinup.utils.saving import holds_run
+
+MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: of what the user has to mend, of what Ctrl-C stopped
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,51 @@ class Experiment:
     def output_dir(self) -> Path:
         return Path(self.kwargs["logger_kwargs"]["output_dir"])
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether its function goes on from its last checkpoint when it is given ``resume=True``."""
+        return "resume" in inspect.signature(self.thunk).parameters
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it goes on with the run that its directory may hold."""
+        return bool(self.kwargs.get("resume"))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to go on with."""
+        return self.resumes and is_finished(self.output_dir, self.epochs)
+
+    @property
+    def epochs(self) -> int | None:
+        """How many it is to have; None if only its function knows."""
+        return with_defaults(self.thunk, self.kwargs).get("epochs")
+
+    def stamp(self) -> int | None:
+        """When the run in its directory began, in nanoseconds; None if there is none."""
+        try:
+            return (self.output_dir / "config.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def is_untouched(self, stamp: int | None) -> bool:
+        """Whether its directory still holds the older run whose ``stamp`` this is."""
+        return stamp is not None and stamp == self.stamp()
+
+    def again(self, stamp: int | None) -> "Experiment":
+        """The experiment to run after a crash; ``stamp`` is the one from before the first attempt.
+
+        It goes on from the last checkpoint. Where there is none, or the function knows no ``resume``, it begins again,
+        and what the crash left is replaced. Unless the crash came before anything was written: then the directory is
+        still as the first attempt found it, and so is the second.
+        """
+        if self.is_untouched(stamp):
+            return self
+        logger_kwargs = {key: value for key, value in self.kwargs["logger_kwargs"].items() if key != "overwrite"}
+        if self.can_resume and (last_epoch(self.output_dir) is not None or not holds_run(self.output_dir)):
+            return replace(self, kwargs=self.kwargs | {"resume": True, "logger_kwargs": logger_kwargs})
+        return replace(self, kwargs=self.kwargs | {"logger_kwargs": logger_kwargs | {"overwrite": True}})
+
 
 def readable(value: Any) -> str:
     """Show a value to a person: callables by their dotted name, the rest as Python writes it."""
@@ -42,18 +92,26 @@ def readable(value: Any) -> str:
 
 
 def run_in_series(
-    experiments: Sequence[Experiment], before: Callable[[Experiment], None], after: Callable[[Experiment], None]
+    experiments: Sequence[Experiment],
+    before: Callable[[Experiment], None],
+    after: Callable[[Experiment], None],
+    retries: int = 0,
 ) -> None:
     """Run ``experiments`` in order, calling ``before`` and ``after`` around each that ends well.
+
+    One that crashes is tried ``retries`` times more, from its last checkpoint; one that has finished is passed over.
 
     Raises:
         SystemExit: with the status of the first experiment that fails (2 for a mistake of the user, 1 for a crash,
             130 for Ctrl-C); the experiments after it do not run.
     """
     for number, experiment in enumerate(experiments, start=1):
+        if experiment.is_finished:
+            print(f"Experiment {experiment.output_dir.name} has finished already: skipped.", flush=True)
+            continue
         before(experiment)
-        status = run_in_process(experiment)
-        if status in (2, INTERRUPTED):
+        status = _run_with_retries(experiment, retries)
+        if status in (MISTAKEN, INTERRUPTED):
             raise SystemExit(status)
         if status != 0:
             rest = len(experiments) - number
@@ -62,21 +120,30 @@ def run_in_series(
         after(experiment)
 
 
+def _run_with_retries(experiment: Experiment, retries: int) -> int:
+    stamp, status = experiment.stamp(), run_in_process(experiment)
+    for retry in range(1, retries + 1):
+        if not is_crash(status):
+            break
+        print(f"Experiment {experiment.output_dir.name} failed ({_cause(status)}): retry {retry} of {retries}.")
+        status = run_in_process(experiment.again(stamp))
+    return status
+
+
+def is_crash(status: int) -> bool:
+    """Whether it makes sense to try again what ended with ``status``."""
+    return status not in (0, MISTAKEN, INTERRUPTED)
+
+
 def run_in_process(experiment: Experiment) -> int:
     """Run one experiment in a fresh Python process, so that no state leaks from one to the next.
 
-    The call travels in a temporary file (command lines are too short on some systems); output goes to our own
-    stdout and stderr. Returns the exit status of the process.
+    Output goes to our own stdout and stderr. Returns the exit status of the process.
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
-        payload = Path(folder) / "experiment.pkl"
-        with payload.open("wb") as file:
-            _Pickler(file).dump((experiment.thunk, experiment.kwargs))
-        command = [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
+        command = write_call(experiment, Path(folder))
         sys.stdout.flush()
-        # The same import path, so that modules beside the user's script are found there too.
-        python_path = os.pathsep.join(os.path.abspath(p) for p in sys.path)
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": python_path})
+        process = subprocess.Popen(command, env=environment())
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -87,6 +154,19 @@ def run_in_process(experiment: Experiment) -> int:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+
+
+def write_call(experiment: Experiment, folder: Path) -> list[str]:
+    """Write the call into ``folder``, as command lines may be too short for it; returns the command to make it."""
+    payload = folder / "experiment.pkl"
+    with payload.open("wb") as file:
+        _Pickler(file).dump((experiment.thunk, experiment.kwargs))
+    return [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
+
+
+def environment() -> dict[str, str]:
+    """Our own, with the same import path, so that modules beside the user's script are found there too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
 
 
 class _Pickler(cloudpickle.Pickler):

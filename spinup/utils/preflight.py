@@ -27,7 +27,7 @@ def check_experiments(experiments: Sequence[Experiment], num_cpu: int | str, ove
     check_directories([experiment.output_dir for experiment in experiments])
     if not overwrite:
         for experiment in experiments:
-            if not experiment.kwargs.get("resume"):
+            if not experiment.resumes:
                 refuse_existing_run(experiment.output_dir)
     check_environments(experiments)
 
@@ -61,6 +61,12 @@ def check_num_cpu(num_cpu: int | str) -> None:
         f"num_cpu={num_cpu} needs data-parallel training, which is not in this version yet{extra}: "
         f"use num_envs={wanted} to step several environments at once."
     )
+
+
+def check_retries(retries: int) -> None:
+    """``retries`` is an integer >= 0."""
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise UserError(f"retries={retries!r} will not do: expected an integer >= 0.")
 
 
 def _physical_cores() -> int:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import user_config
+from spinup.utils import parallel
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_series
 from spinup.utils.logx import colorize
-from spinup.utils.preflight import check_experiments
+from spinup.utils.preflight import check_experiments, check_retries
 
 # ---- names ----
 
@@ -82,6 +83,8 @@ def _check_name(exp_name: str) -> None:
 
 # ---- one experiment ----
 
+Launcher = Callable[[Sequence[Experiment]], None]
+
 
 def call_experiment(
     exp_name: str,
@@ -91,6 +94,7 @@ def call_experiment(
     data_dir: str | os.PathLike | None = None,
     datestamp: bool = False,
     overwrite: bool = False,
+    retries: int = 0,
     **kwargs: Any,
 ) -> None:
     """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own.
@@ -104,19 +108,39 @@ def call_experiment(
         num_cpu: number of MPI processes, or 'auto' for the number of physical cores.
         data_dir, datestamp: see :func:`setup_logger_kwargs`.
         overwrite: write over a run that is already in the directory, instead of refusing.
+        retries: how many times more to try after a crash (but not after a mistake of the user): from the last
+            checkpoint if ``thunk`` takes ``resume``, else from the beginning.
         **kwargs: hyperparameters for ``thunk``.
 
     Raises:
         UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
     """
-    launch([_experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)], num_cpu, overwrite)
+    experiment = _experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)
+    launch([experiment], num_cpu, overwrite, choose_launcher(retries=retries))
 
 
-def launch(experiments: Sequence[Experiment], num_cpu: int | str = 1, overwrite: bool = False) -> None:
-    """Check all ``experiments``, then run them; see :func:`call_experiment` for the arguments and what is raised."""
+def launch(
+    experiments: Sequence[Experiment],
+    num_cpu: int | str = 1,
+    overwrite: bool = False,
+    launcher: Launcher | None = None,
+    report: Callable[[], None] | None = None,
+) -> None:
+    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised."""
     check_experiments(experiments, num_cpu, overwrite)
-    run_in_series(experiments, _announce, _say_what_next)
+    if report:
+        report()
+    (launcher or choose_launcher())(experiments)
+
+
+def choose_launcher(jobs: int | str = 1, retries: int = 0) -> Launcher:
+    """What runs experiments in the way that the arguments of :meth:`ExperimentGrid.run` say."""
+    check_retries(retries)
+    places = parallel.count_jobs(jobs)
+    if places > 1:
+        return lambda experiments: parallel.run_in_parallel(experiments, places, retries)
+    return lambda experiments: run_in_series(experiments, _announce, _say_what_next, retries)
 
 
 def _experiment(
@@ -262,16 +286,23 @@ class ExperimentGrid:
         data_dir: str | os.PathLike | None = None,
         datestamp: bool = False,
         overwrite: bool = False,
+        jobs: int | str = 1,
+        retries: int = 0,
     ) -> None:
         """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
 
+        With ``jobs`` above 1, what an experiment prints goes to ``output.log`` in its directory, and a failure does not
+        keep the others from running. With ``resume=True`` among the parameters, those that have finished are skipped.
+
         Args:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
-            num_cpu, data_dir, datestamp, overwrite: see :func:`call_experiment`.
+            num_cpu, data_dir, datestamp, overwrite, retries: see :func:`call_experiment`.
+            jobs: how many experiments run side by side, or 'auto' for one on each physical core.
 
         Raises:
             UserError: before the first experiment starts; also when two would save to the same directory.
-            SystemExit: when an experiment fails or is interrupted; those after it do not run.
+            SystemExit: when an experiment fails or is interrupted; one after the other (``jobs=1``), those after it do
+                not run.
         """
         experiments = []
         for variant in self.variants():
@@ -280,10 +311,11 @@ class ExperimentGrid:
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite))
-        check_experiments(experiments, num_cpu, overwrite)
+        launch(experiments, num_cpu, overwrite, choose_launcher(jobs, retries), self._report)
+
+    def _report(self) -> None:
         self.print()
         time.sleep(user_config.WAIT_BEFORE_LAUNCH)
-        run_in_series(experiments, _announce, _say_what_next)
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:

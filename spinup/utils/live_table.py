@@ -1,0 +1,187 @@
+"""How a grid under way is shown: one live table on a terminal, elsewhere a plain line at each change of state."""
+
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from spinup.utils.curves import PERFORMANCE_COLUMNS
+
+# In the order in which a terminal that is too low for all experiments shows them.
+STYLES = {
+    "running": "cyan",
+    "retrying": "yellow",
+    "failed": "bold red",
+    "stopped": "yellow",
+    "waiting": "dim",
+    "done": "green",
+    "skipped": "green",
+}
+
+
+# ---- what is shown ----
+
+
+class Progress(NamedTuple):
+    """Where a run stands, in finished epochs; NaN is what its log does not tell (yet)."""
+
+    epochs: int = 0
+    performance: float = math.nan
+    steps_per_second: float = math.nan
+    seconds_per_epoch: float = math.nan
+
+
+def read_progress(run_dir: Path) -> Progress:
+    """What ``progress.txt`` says; the speeds are those of the last epoch."""
+    try:
+        text = (run_dir / "progress.txt").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Progress()
+    header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
+    if not rows:
+        return Progress()
+    zero = {"TotalEnvInteracts": "0", "Time": "0"}
+    before, last = [zero, *(dict(zip(header.split("\t"), row.split("\t"))) for row in rows[-2:])][-2:]
+    performance = next((_number(last, column) for column in PERFORMANCE_COLUMNS if column in last), math.nan)
+    steps, seconds = (_number(last, column) - _number(before, column) for column in zero)
+    return Progress(len(rows), performance, steps / seconds if seconds > 0 else math.nan, seconds)
+
+
+def _number(row: dict[str, str], column: str) -> float:
+    try:
+        return float(row.get(column, "nan"))
+    except ValueError:
+        return math.nan
+
+
+class Line(NamedTuple):
+    """One experiment as it is shown; ``epochs`` is how many it is to have, None if nobody knows."""
+
+    name: str
+    state: str
+    note: str
+    epochs: int | None
+    progress: Progress
+
+    def cells(self) -> list[str]:
+        """Epoch, performance, steps per second and time left, as text."""
+        progress, total = self.progress, self.epochs
+        if not progress.epochs:
+            return [f"0/{total}" if total else "", "", "", ""]
+        left = (total - progress.epochs) * progress.seconds_per_epoch if total else math.nan
+        return [
+            f"{progress.epochs}/{total}" if total else str(progress.epochs),
+            _unless_nan(f"{progress.performance:.1f}"),
+            _unless_nan(f"{progress.steps_per_second:.0f}"),
+            str(timedelta(seconds=round(left))) if self.state == "running" and left >= 0 else "",
+        ]
+
+
+def _unless_nan(text: str) -> str:
+    return "" if text == "nan" else text
+
+
+def printable(text: str) -> str:
+    """``text`` without what would move the cursor, change colours or not be in the alphabet of our output."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text).replace("\t", "    ")
+    kept = "".join(c for c in text if c.isprintable() or c == "\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    return kept.encode(encoding, "replace").decode(encoding)
+
+
+# ---- where it is shown ----
+
+
+class Board(AbstractContextManager, Protocol):
+    """Where the state of every experiment can be seen."""
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show where the experiments now stand."""
+
+    def say(self, text: str) -> None:
+        """Show ``text`` once."""
+
+
+def make_board() -> Board:
+    """A live table, if someone watches on a terminal that can draw it."""
+    console = Console(highlight=False, markup=False)
+    return LiveTable(console) if sys.stdout.isatty() and console.is_interactive else PlainLines()
+
+
+class PlainLines(AbstractContextManager):
+    """A line at each change of state; nothing that a file or a log could not hold."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, str]] = {}
+
+    def __exit__(self, *_) -> None: ...
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Print a line for each experiment whose state has changed."""
+        for line in lines:
+            state = (line.state, line.note)
+            if self._last.setdefault(line.name, ("waiting", "")) != state:
+                self._last[line.name] = state
+                self.say(_in_words(line))
+
+    def say(self, text: str) -> None:
+        """Print ``text``."""
+        print(text, flush=True)
+
+
+def _in_words(line: Line) -> str:
+    epoch, performance, speed, _ = line.cells()
+    facts = [f"epoch {epoch}", performance and f"performance {performance}", speed and f"{speed} steps/s"]
+    told = ", ".join(fact for fact in facts if fact) if line.progress.epochs else ""
+    return f"{line.name}: {line.state}{line.note and f' {line.note}'}{told and f' ({told})'}"
+
+
+class LiveTable(AbstractContextManager):
+    """A table that is drawn again in place; what is said goes above it."""
+
+    def __init__(self, console: Console):
+        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._live.stop()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Draw the table."""
+        self._live.update(_table(lines, self._live.console.height - 6), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print ``text`` above the table."""
+        self._live.console.print(Text(text))
+
+
+def _table(lines: Sequence[Line], height: int) -> Table:
+    counts = Counter(line.state for line in lines)
+    table = Table(caption=", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state]))
+    table.add_column("experiment", overflow="fold")
+    table.add_column("state")
+    for column in ("epoch", "performance", "steps/s", "time left"):
+        table.add_column(column, justify="right")
+    shown = list(lines)
+    if len(lines) > height:
+        urgent = sorted(lines, key=lambda line: list(STYLES).index(line.state))[: max(height - 1, 1)]
+        shown = [line for line in lines if line in urgent]
+    for line in shown:
+        state = Text(f"{line.state} {line.note}".rstrip(), STYLES[line.state])
+        table.add_row(Text(line.name), state, *line.cells())
+    if len(shown) < len(lines):
+        table.add_row(f"and {len(lines) - len(shown)} more")
+    return table

@@ -1,0 +1,76 @@
+"""Experiments side by side on this machine, each in a process of its own."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from spinup.utils.errors import UserError
+from spinup.utils.launchers import Experiment, environment, write_call
+from spinup.utils.run_entrypoint import LEASH
+from spinup.utils.supervisor import LOG, supervise
+
+# What OpenMP, MKL and the thread pool of XLA (JAX) take for the number of cores.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+
+
+def run_in_parallel(experiments: Sequence[Experiment], jobs: int, retries: int = 0) -> None:
+    """Run ``experiments``, ``jobs`` at a time; the cores are divided among them. See ``supervisor.supervise``."""
+    threads = max(1, physical_cores() // min(jobs, len(experiments)))
+    supervise(experiments, partial(ProcessAttempt, threads), jobs, retries)
+
+
+def count_jobs(jobs: int | str) -> int:
+    """``jobs``, an integer >= 1 or 'auto' for the number of physical cores, as a number."""
+    wanted = physical_cores() if jobs == "auto" else jobs
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
+        raise UserError(f"jobs={jobs!r} will not do: expected an integer >= 1, or 'auto'.")
+    return wanted
+
+
+def physical_cores() -> int:
+    """How many physical cores this process may use."""
+    cores = psutil.cpu_count(logical=False) or 1
+    return min(cores, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else cores
+
+
+class ProcessAttempt:
+    """A try in a process of this machine, which writes what it prints to ``output.log`` in the directory of the run."""
+
+    def __init__(self, threads: int, experiment: Experiment, is_retry: bool = False):
+        self._folder = tempfile.TemporaryDirectory(prefix="spinup-")
+        command = [*write_call(experiment, Path(self._folder.name)), LEASH]
+        experiment.output_dir.mkdir(parents=True, exist_ok=True)
+        with (experiment.output_dir / LOG).open("ab" if is_retry or experiment.resumes else "wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict.fromkeys(THREADS, str(threads)) | environment() | {"PYTHONIOENCODING": "utf-8"},
+                start_new_session=True,  # so that Ctrl-C at a terminal reaches the launcher alone, which passes it on
+            )
+
+    def has_begun(self) -> bool:
+        """Always: a process runs at once."""
+        return True
+
+    def status(self) -> int | None:
+        """The exit status of the process, negative for a signal."""
+        return self._process.poll()
+
+    def interrupt(self) -> None:
+        """Let go of the leash."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def close(self) -> None:
+        """Kill the process if it is still there."""
+        self.interrupt()
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()

@@ -1,0 +1,152 @@
+"""What every launcher of many experiments does: start them, watch them, try again what crashed, report.
+
+Where an experiment runs is the launcher's business: it gives a function that starts an :class:`Attempt`.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from spinup.utils.launchers import INTERRUPTED, Experiment, is_crash
+from spinup.utils.live_table import Board, Line, Progress, make_board, printable, read_progress
+
+LOG = "output.log"  # in the directory of a run: all that it printed
+TICK = 0.25  # seconds between two looks at the experiments
+GRACE = 30.0  # seconds that an experiment has to finish the write in hand when it is stopped
+TAIL = 20  # lines of the log that are shown of a failure
+
+
+class Attempt(Protocol):
+    """One try at an experiment, under way somewhere."""
+
+    def has_begun(self) -> bool:
+        """Whether it runs, rather than waits for a place to run."""
+
+    def status(self) -> int | None:
+        """Its exit status, None while it is under way. Asked again and again."""
+
+    def interrupt(self) -> None:
+        """Stop it as Ctrl-C would; does not wait."""
+
+    def close(self) -> None:
+        """End it at once, if it has not ended, and let go of what it holds."""
+
+
+Start = Callable[[Experiment, bool], Attempt]  # (what to run, whether this is a retry)
+
+
+def supervise(experiments: Sequence[Experiment], start: Start, places: int, retries: int) -> None:
+    """Run ``experiments`` in order, at most ``places`` at a time, and show how they do.
+
+    Args:
+        experiments: what to run; those that have finished are skipped.
+        start: starts an attempt.
+        places: how many may be under way at a time.
+        retries: how many times more each one is tried after a crash, from its last checkpoint.
+
+    Raises:
+        SystemExit: at the end if any failed (status 1), or after Ctrl-C (130), once all have ended.
+    """
+    jobs = [Job(experiment, start, retries) for experiment in experiments]
+    try:
+        with make_board() as board:
+            try:
+                _watch(jobs, places, board)
+            finally:
+                _stop([job for job in jobs if job.attempt])
+                board.show([job.line() for job in jobs])
+    except KeyboardInterrupt:
+        resumable = all(experiment.can_resume for experiment in experiments)
+        hint = " Go on with the same command and --resume." if resumable else ""
+        print(f"Interrupted: {_count(jobs)}.{hint}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    print(f"{len(jobs)} experiments: {_count(jobs)}.", flush=True)
+    if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
+        raise SystemExit(f"error: {len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
+
+
+def _watch(jobs: Sequence["Job"], places: int, board: Board) -> None:
+    while True:
+        for job in jobs:
+            if job.attempt:
+                job.look(board)
+            if job.is_due and sum(other.attempt is not None for other in jobs) < places:
+                job.start()
+        board.show([job.line() for job in jobs])
+        if not any(job.attempt or job.is_due for job in jobs):
+            return
+        time.sleep(TICK)
+
+
+def _stop(jobs: Sequence["Job"]) -> None:
+    """Let every attempt finish the write in hand; end what takes too long, or what a second Ctrl-C has no time for."""
+    attempts = [job.attempt for job in jobs if job.attempt]
+    for job in jobs:
+        job.state = "stopped"
+    try:
+        for attempt in attempts:
+            attempt.interrupt()
+        deadline = time.monotonic() + GRACE
+        while any(attempt.status() is None for attempt in attempts) and time.monotonic() < deadline:
+            time.sleep(TICK)
+    finally:
+        for attempt in attempts:
+            attempt.close()
+
+
+def _count(jobs: Sequence["Job"]) -> str:
+    states = [job.state for job in jobs]
+    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+
+
+class Job:
+    """One experiment on its way: waiting, running, retrying, done, failed, skipped or stopped."""
+
+    def __init__(self, experiment: Experiment, start: Start, retries: int):
+        self.experiment = experiment
+        self.state = "skipped" if experiment.is_finished else "waiting"
+        self.attempt: Attempt | None = None
+        self._start, self._retries, self._retry = start, retries, 0
+        self._stamp = experiment.stamp()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it waits for a place."""
+        return self.attempt is None and self.state in ("waiting", "retrying")
+
+    def start(self) -> None:
+        """Try it, for the first time or again."""
+        what = self.experiment.again(self._stamp) if self._retry else self.experiment
+        self.attempt = self._start(what, self._retry > 0)
+
+    def look(self, board: Board) -> None:
+        """See what has become of the attempt; tells ``board`` of a failure."""
+        assert self.attempt is not None
+        status = self.attempt.status()
+        if status is None:
+            self.state = "running" if self.attempt.has_begun() else self.state
+            return
+        self.attempt.close()
+        self.attempt = None
+        if status == 0:
+            self.state = "done"
+            return
+        board.say(self._report(status))
+        retry = is_crash(status) and self._retry < self._retries
+        self.state = "retrying" if retry else "failed"
+        self._retry += retry
+
+    def _report(self, status: int) -> str:
+        log = self.experiment.output_dir / LOG
+        lines = printable(log.read_text(encoding="utf-8", errors="replace")).rstrip().splitlines()[-TAIL:]
+        cause = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        heading = f"{self.experiment.output_dir.name} failed ({cause}); the end of {log}:"
+        return "\n".join([heading, *(f"    {line}" for line in lines)])
+
+    def line(self) -> Line:
+        """How it stands now."""
+        older = self.experiment.is_untouched(self._stamp) and not self.experiment.resumes
+        progress = Progress() if self.state == "waiting" or older else read_progress(self.experiment.output_dir)
+        note = f"({self._retry} of {self._retries})" if self._retry and self.state in ("running", "retrying") else ""
+        return Line(self.experiment.output_dir.name, self.state, note, self.experiment.epochs, progress)

@@ -1,0 +1,71 @@
+"""A training function that only pretends: it logs rows, keeps a checkpoint, and gets into any trouble asked for."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from spinup.utils.checkpoints import last_epoch
+from spinup.utils.errors import UserError
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+
+
+def train(seed=0, epochs=3, pause=0.0, trouble=None, late=False, logger_kwargs=None, resume=False):
+    """Write a row and a checkpoint each epoch; ``trouble`` maps a seed to what befalls it in the middle.
+
+    ``'crash'`` and ``'mistake'`` come each time, ``'kill'`` only where nothing was resumed. ``late`` takes a moment to
+    end when interrupted.
+    """
+    run = Path(logger_kwargs["output_dir"])
+    log, last = run / "progress.txt", last_epoch(run) if resume else None
+    first = 0 if last is None else last + 1
+    (run / "checkpoint").mkdir(parents=True, exist_ok=True)
+    rows = log.read_text().splitlines()[: first + 1] if first else ["Epoch\tAverageEpRet\tTotalEnvInteracts\tTime"]
+    log.write_text("\n".join(rows) + "\n")
+    (run / "config.json").write_text(json.dumps({"epochs": epochs, "first": first}))
+    print(f"seed {seed} from epoch {first}")
+    began = time.time()
+    try:
+        for epoch in range(first, epochs):
+            if epoch == 1:
+                _suffer((trouble or {}).get(seed), first)
+            time.sleep(pause)
+            with log.open("a") as file:
+                file.write(f"{epoch}\t{100.5 + epoch}\t{1000 * (epoch + 1)}\t{2.0 * (epoch + 1)}\n")
+            (run / "checkpoint" / f"epoch{epoch:06d}.npz").touch()
+    except KeyboardInterrupt:
+        time.sleep(0.5 if late else 0)
+        (run / "interrupted").touch()
+        raise
+    finally:
+        threads = {name: os.environ.get(name) for name in THREADS}
+        told = {"first": first, "began": began, "ended": time.time(), "pid": os.getpid(), **logger_kwargs, **threads}
+        with (run / "told.jsonl").open("a") as file:
+            file.write(json.dumps(told) + "\n")
+
+
+def train_anew(seed=0, epochs=3, trouble=None, logger_kwargs=None):
+    """The same, but it cannot resume; killed only once even so."""
+    again = bool(logger_kwargs.get("overwrite"))
+    train(seed, epochs, trouble=None if again else trouble, logger_kwargs=logger_kwargs)
+
+
+def _suffer(trouble, first):
+    if trouble == "crash":
+        raise RuntimeError("boom")
+    if trouble == "mistake":
+        raise UserError("you erred")
+    if trouble == "kill" and first == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def told(run):
+    """What each call that ended in its own time left behind in the directory ``run``."""
+    return [json.loads(line) for line in (run / "told.jsonl").read_text().splitlines()]
+
+
+def epochs_of(run):
+    """The epochs in ``progress.txt``."""
+    return [int(line.split("\t")[0]) for line in (run / "progress.txt").read_text().splitlines()[1:]]
