@@ -206,6 +206,10 @@ class _Tape(gym.Wrapper):
         return o
 
 
+def _itself(env: gym.Env) -> gym.Env:
+    return env
+
+
 class Step(NamedTuple):
     """What one step of ``N`` environments gave."""
 
@@ -234,7 +238,7 @@ class VectorEnv:
     def __init__(self, env_fn: Callable[..., gym.Env], num_envs: int, seed: int, max_ep_len: int | None = None):
         self._tapes = [_Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
         self._envs = SyncVectorEnv(
-            [lambda tape=tape: tape for tape in self._tapes],
+            [partial(_itself, tape) for tape in self._tapes],
             copy=False,  # step() makes the float32 copy
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
