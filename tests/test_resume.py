@@ -180,6 +180,10 @@ def test_what_cannot_be_replayed_is_cut_and_said(capsys):
 # ---- damage ----
 
 
+def contents():
+    return {file: file.read_bytes() for file in Path("run/checkpoint").iterdir()}
+
+
 def trained_twice(algo="dqn"):
     for folder in ("whole", "run"):
         train(algo, "pytorch", folder)
@@ -231,7 +235,7 @@ def test_nothing_but_damaged_checkpoints_is_an_error_that_loses_nothing():
 
 def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
     train("dqn", "pytorch", "run", epochs=2)
-    before = {file: file.read_bytes() for file in Path("run/checkpoint").iterdir()}
+    before = contents()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))  # no file may grow beyond this
@@ -241,7 +245,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert {file: file.read_bytes() for file in Path("run/checkpoint").iterdir()} == before
+    assert contents() == before
     train("dqn", "pytorch", "run", epochs=3, resume=True)
     train("dqn", "pytorch", "whole", epochs=3)
     assert_same_run("whole", "run", "pytorch")
@@ -287,6 +291,17 @@ def test_killed_while_it_writes_whatever_file(algo, backend):
         assert killed in (-signal.SIGKILL, 0)
     train(algo, backend, "run", resume=True)
     assert_same_run("whole", "run", backend)
+
+
+def test_a_run_that_is_in_training_is_not_resumed():
+    train("ppo", "pytorch", "run", epochs=2)
+    hold = "import filelock, sys; filelock.FileLock('run/checkpoint/.lock').acquire(); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(UserError, match="'run' is being trained by another process"):
+            train("ppo", "pytorch", "run", epochs=4, resume=True)
+        other.kill()
+    train("ppo", "pytorch", "run", epochs=4, resume=True)
 
 
 def test_half_written_files_of_the_dead_are_removed():

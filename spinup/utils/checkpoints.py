@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from spinup.utils.buffers import Batch, ReplayBuffer
@@ -28,6 +29,7 @@ from spinup.utils.logx import Logger
 from spinup.utils.saving import write_atomically
 
 FOLDER = "checkpoint"
+_LOCK = ".lock"
 _KEPT = 2
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
 
@@ -84,6 +86,7 @@ class Checkpoint:
         self._folder = logger.output_dir / FOLDER
         self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
         self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
+        self._lock = filelock.FileLock(self._folder / _LOCK, is_singleton=True)  # free once the process is gone
         self._start_time = time.time()
 
     def begin(self) -> tuple[int, np.ndarray, float]:
@@ -94,8 +97,14 @@ class Checkpoint:
             been interrupted.
 
         Raises:
-            UserError: if no checkpoint can be read, or if what is there is no checkpoint of this run.
+            UserError: if another process trains this run, or if no checkpoint can be read.
         """
+        self._folder.mkdir(exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            run = str(self._logger.output_dir)
+            raise UserError(f"{run!r} is being trained by another process: wait for it, or end it first.") from None
         found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
             try:
@@ -123,7 +132,7 @@ class Checkpoint:
             file, data = self._folder / f"epoch{epoch:06d}.npz", pack(self._state())
             write_atomically(file, lambda temporary: temporary.write_bytes(data))
             self._kept = [*self._kept, self._files(file)][-_KEPT:]
-            for old in {*self._folder.iterdir()}.difference(*self._kept):
+            for old in {*self._folder.iterdir()}.difference(*self._kept, [self._folder / _LOCK]):
                 old.unlink()
 
     def _arrays(self) -> list[np.ndarray]:
