@@ -295,7 +295,9 @@ def test_killed_while_it_writes_whatever_file(algo, backend):
 
 def test_a_run_that_is_in_training_is_not_resumed():
     train("ppo", "pytorch", "run", epochs=2)
-    hold = "import filelock, sys; filelock.FileLock('run/checkpoint/.lock').acquire(); print(flush=True); input()"
+    hold = (
+        "import filelock; lock = filelock.FileLock('run/checkpoint/.lock'); lock.acquire(); print(flush=True); input()"
+    )
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         with pytest.raises(UserError, match="'run' is being trained by another process"):
