@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from spinup.utils.arguments import ArgumentParser
-from spinup.utils.checkpoints import is_finished
 from spinup.utils.configs import read_call, read_config
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment
-from spinup.utils.run_utils import experiment_of, launch
+from spinup.utils.run_utils import choose_launcher, experiment_of, launch
+from spinup.utils.values import parse_value
 
 
 def main(argv: list[str]) -> None:
@@ -16,17 +16,15 @@ def main(argv: list[str]) -> None:
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of such")
     add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
+    add("--jobs", type=parse_value, default=1, help="runs that train side by side, or auto: one on each core")
+    add("--retries", type=parse_value, default=0, help="how often to try again what crashed (default: %(default)s)")
     add("--trust", action="store_true", help="allow code from outside the package (custom environments and networks)")
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
         raise UserError(f"--epochs {args.epochs} will not do: expected an integer >= 1.")
-    experiments = []
-    for run in (run for path in args.paths for run in runs_in(path)):
-        if is_finished(run, args.epochs):
-            print(f"{run} is finished; to train it for longer, add --epochs.")
-        else:
-            experiments.append(continuation_of(run, args.epochs, args.trust))
-    launch(experiments)
+    runs = [run for path in args.paths for run in runs_in(path)]
+    experiments = [continuation_of(run, args.epochs, args.trust) for run in runs]
+    launch(experiments, launcher=choose_launcher(args.jobs, args.retries))
 
 
 def runs_in(path: Path) -> list[Path]:
