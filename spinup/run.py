@@ -34,9 +34,10 @@ SYNONYMS = {
     "cpu": "num_cpu",
     "dt": "datestamp",
 }
-SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", "jobs", "retries")  # not of the algorithm
+PLACE = ("jobs", "retries", "launcher", "ray_address", "cpus_per_run", "gpus_per_run")
+SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", *PLACE)  # not of the algorithm
 SWITCHES = ("datestamp", "overwrite")
-AS_TYPED = ("exp_name", "data_dir", "env_name")  # never evaluated
+AS_TYPED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address")  # never evaluated
 MADE_HERE = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
 
 
@@ -258,7 +259,8 @@ Flags of every algorithm
   --overwrite           replace a run that is already there
   --resume              go on with it from its last checkpoint; experiments that are finished are skipped
   --jobs 4              experiments that run side by side, or auto: one on each core (default: 1)
-  --retries 2           how often to try again what crashed, from its last checkpoint (default: 0)
+  --retries 2           how often to try again what crashed, from its last checkpoint (default: 0; on Ray: 3)
+  --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
   --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)
 
 Examples

@@ -3,9 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
+import spinup
 from spinup.utils.checkpoints import last_epoch
 from spinup.utils.errors import UserError
 
@@ -24,7 +28,7 @@ def train(seed=0, epochs=3, pause=0.0, trouble=None, late=False, logger_kwargs=N
     (run / "checkpoint").mkdir(parents=True, exist_ok=True)
     rows = log.read_text().splitlines()[: first + 1] if first else ["Epoch\tAverageEpRet\tTotalEnvInteracts\tTime"]
     log.write_text("\n".join(rows) + "\n")
-    (run / "config.json").write_text(json.dumps({"epochs": epochs, "first": first}))
+    (run / "config.json").write_text(json.dumps({"epochs": epochs, **logger_kwargs}))
     print(f"seed {seed} from epoch {first}")
     began = time.time()
     try:
@@ -69,3 +73,36 @@ def told(run):
 def epochs_of(run):
     """The epochs in ``progress.txt``."""
     return [int(line.split("\t")[0]) for line in (run / "progress.txt").read_text().splitlines()[1:]]
+
+
+# ---- a grid of it in a process of its own, to be interrupted ----
+
+SCRIPT = """
+    import ast, signal, sys
+    from spinup.utils.run_utils import ExperimentGrid
+    from toy_runs import train
+
+    if __name__ == "__main__":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        parameters, how = map(ast.literal_eval, sys.argv[1:])
+        grid = ExperimentGrid("g")
+        for key, values in parameters.items():
+            grid.add(key, values)
+        grid.run(train, data_dir="d", **how)
+"""
+
+
+def start_grid(parameters, how, **streams):
+    """Start a script in the current directory that runs the grid of ``parameters``."""
+    Path("script.py").write_text(textwrap.dedent(SCRIPT))
+    path = os.pathsep.join([str(Path(spinup.__file__).parents[1]), str(Path(__file__).parent)])
+    command = [sys.executable, "script.py", repr(parameters), repr(how)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True, **streams)
+
+
+def wait_for_checkpoints(process, runs, seconds=60):
+    """Wait until every one of ``runs`` has its first checkpoint."""
+    deadline = time.monotonic() + seconds
+    while not all((run / "checkpoint" / "epoch000000.npz").exists() for run in runs):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)

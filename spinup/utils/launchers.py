@@ -1,4 +1,6 @@
-"""Where experiments run: here, one after the other, each in a process of its own (``parallel``: side by side).
+"""Where experiments run: here, one after the other, each in a process of its own.
+
+The module ``parallel`` runs them side by side, ``ray_launcher`` on a Ray cluster.
 
 A launcher takes a list of :class:`Experiment` and knows nothing of grids; what a grid is, and how experiments are
 named and checked, is the business of ``run_utils``.
@@ -6,6 +8,7 @@ named and checked, is the business of ``run_utils``.
 
 import contextlib
 import inspect
+import io
 import operator
 import os
 import subprocess
@@ -141,7 +144,7 @@ def run_in_process(experiment: Experiment) -> int:
     Output goes to our own stdout and stderr. Returns the exit status of the process.
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
-        command = write_call(experiment, Path(folder))
+        command = write_call(pickle_call(experiment), Path(folder))
         sys.stdout.flush()
         process = subprocess.Popen(command, env=environment())
         try:
@@ -156,11 +159,17 @@ def run_in_process(experiment: Experiment) -> int:
                 process.wait()
 
 
-def write_call(experiment: Experiment, folder: Path) -> list[str]:
-    """Write the call into ``folder``, as command lines may be too short for it; returns the command to make it."""
+def pickle_call(experiment: Experiment) -> bytes:
+    """The call of an experiment, for another process to make."""
+    data = io.BytesIO()
+    _Pickler(data).dump((experiment.thunk, experiment.kwargs))
+    return data.getvalue()
+
+
+def write_call(call: bytes, folder: Path) -> list[str]:
+    """Write a pickled call into ``folder``, as command lines may be too short; returns the command to make it."""
     payload = folder / "experiment.pkl"
-    with payload.open("wb") as file:
-        _Pickler(file).dump((experiment.thunk, experiment.kwargs))
+    payload.write_bytes(call)
     return [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
 
 

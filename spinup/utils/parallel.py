@@ -1,17 +1,16 @@
 """Experiments side by side on this machine, each in a process of its own."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import psutil
 
 from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, environment, write_call
-from spinup.utils.run_entrypoint import LEASH
+from spinup.utils.launchers import Experiment, environment, pickle_call, write_call
 from spinup.utils.supervisor import LOG, supervise
 
 # What OpenMP, MKL and the thread pool of XLA (JAX) take for the number of cores.
@@ -21,7 +20,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 def run_in_parallel(experiments: Sequence[Experiment], jobs: int, retries: int = 0) -> None:
     """Run ``experiments``, ``jobs`` at a time; the cores are divided among them. See ``supervisor.supervise``."""
     threads = max(1, physical_cores() // min(jobs, len(experiments)))
-    supervise(experiments, partial(ProcessAttempt, threads), jobs, retries)
+
+    def start(experiment: Experiment, is_retry: bool) -> ProcessAttempt:
+        append = is_retry or experiment.resumes
+        return ProcessAttempt(pickle_call(experiment), experiment.output_dir, threads, append)
+
+    supervise(experiments, start, jobs, retries)
 
 
 def count_jobs(jobs: int | str) -> int:
@@ -39,13 +43,20 @@ def physical_cores() -> int:
 
 
 class ProcessAttempt:
-    """A try in a process of this machine, which writes what it prints to ``output.log`` in the directory of the run."""
+    """A try in a process of this machine.
 
-    def __init__(self, threads: int, experiment: Experiment, is_retry: bool = False):
+    Args:
+        call: what ``pickle_call`` made of an experiment.
+        run_dir: where it saves, whatever the call says. What it prints goes to ``output.log`` there.
+        threads: how many threads it may compute with, unless the environment says so already.
+        append: keep what ``output.log`` holds.
+    """
+
+    def __init__(self, call: bytes, run_dir: Path, threads: int, append: bool = False):
         self._folder = tempfile.TemporaryDirectory(prefix="spinup-")
-        command = [*write_call(experiment, Path(self._folder.name)), LEASH]
-        experiment.output_dir.mkdir(parents=True, exist_ok=True)
-        with (experiment.output_dir / LOG).open("ab" if is_retry or experiment.resumes else "wb") as log:
+        command = [*write_call(call, Path(self._folder.name)), "--leash", "--output_dir", str(run_dir)]
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with (run_dir / LOG).open("ab" if append else "wb") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -62,6 +73,12 @@ class ProcessAttempt:
     def status(self) -> int | None:
         """The exit status of the process, negative for a signal."""
         return self._process.poll()
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit status, for which this waits so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.status()
 
     def interrupt(self) -> None:
         """Let go of the leash."""

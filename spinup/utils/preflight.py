@@ -5,6 +5,7 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
 from spinup.utils.envs import make_env
@@ -67,6 +68,17 @@ def check_retries(retries: int) -> None:
     """``retries`` is an integer >= 0."""
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise UserError(f"retries={retries!r} will not do: expected an integer >= 0.")
+
+
+def check_launcher(launcher: str, **options: Any) -> None:
+    """``launcher`` is one of ours, and none of ``options`` belongs to another one."""
+    if launcher not in ("local", "ray"):
+        raise UserError(f"launcher={launcher!r} will not do: expected 'local' or 'ray'.")
+    for name, value in options.items():
+        if launcher == "ray" and name == "jobs" and value != 1:
+            raise UserError(f"jobs={value!r} is for this machine: on a Ray cluster, use cpus_per_run and gpus_per_run.")
+        if launcher == "local" and name != "jobs" and value is not None:
+            raise UserError(f"{name}={value!r} is for a Ray cluster: add --launcher ray (launcher='ray').")
 
 
 def _physical_cores() -> int:

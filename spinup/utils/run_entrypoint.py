@@ -1,10 +1,7 @@
-"""The process of one experiment: ``python -m spinup.utils.run_entrypoint FILE`` runs the call pickled in FILE.
-
-With ``--leash`` after FILE, the process is interrupted, as by Ctrl-C, when its standard input ends. That is how a
-launcher of many stops them, on every system, and how none of them outlives a launcher that was killed.
-"""
+"""The process of one experiment: ``python -m spinup.utils.run_entrypoint FILE`` runs the call pickled in FILE."""
 
 import _thread
+import argparse
 import os
 import signal
 import sys
@@ -13,20 +10,32 @@ from pathlib import Path
 
 from spinup.utils.errors import exit_on_user_error
 
-LEASH = "--leash"
-
 
 def run(argv: list[str]) -> None:
-    """Unpickle ``(thunk, kwargs)`` from the file ``argv[0]`` and call it."""
+    """Unpickle ``(thunk, kwargs)`` and call it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--output_dir", help="where the run saves, in place of what the call says")
+    parser.add_argument("--leash", action="store_true", help="interrupt the process when its standard input ends")
+    args = parser.parse_args(argv)
+    if args.leash:
+        _put_on_leash()
+
     import cloudpickle
 
-    file, *flags = argv
-    if LEASH in flags:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with & would ignore it
-        watch = threading.Thread(target=_interrupt_at_end_of_input, args=[threading.get_ident()], daemon=True)
-        watch.start()
-    thunk, kwargs = cloudpickle.loads(Path(file).read_bytes())
+    thunk, kwargs = cloudpickle.loads(args.file.read_bytes())
+    if args.output_dir:
+        kwargs["logger_kwargs"]["output_dir"] = args.output_dir
     thunk(**kwargs)
+
+
+def _put_on_leash() -> None:
+    """A launcher of many stops them by closing their input: on every system, and even by dying itself."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with & would ignore it
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Ray's workers have it blocked
+    watch = threading.Thread(target=_interrupt_at_end_of_input, args=[threading.get_ident()], daemon=True)
+    watch.start()
 
 
 def _interrupt_at_end_of_input(main_thread: int) -> None:

@@ -19,7 +19,8 @@ from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_series
 from spinup.utils.logx import colorize
-from spinup.utils.preflight import check_experiments, check_retries
+from spinup.utils.preflight import check_experiments, check_launcher, check_retries
+from spinup.utils.ray_launcher import Cluster, run_on_ray
 
 # ---- names ----
 
@@ -109,7 +110,7 @@ def call_experiment(
         data_dir, datestamp: see :func:`setup_logger_kwargs`.
         overwrite: write over a run that is already in the directory, instead of refusing.
         retries: how many times more to try after a crash (but not after a mistake of the user): from the last
-            checkpoint if ``thunk`` takes ``resume``, else from the beginning.
+            checkpoint if ``thunk`` takes ``resume``, else from the beginning. Not at all by default.
         **kwargs: hyperparameters for ``thunk``.
 
     Raises:
@@ -134,9 +135,23 @@ def launch(
     (launcher or choose_launcher())(experiments)
 
 
-def choose_launcher(jobs: int | str = 1, retries: int = 0) -> Launcher:
+def choose_launcher(
+    jobs: int | str = 1,
+    retries: int | None = None,
+    launcher: str = "local",
+    ray_address: str | None = None,
+    cpus_per_run: float | None = None,
+    gpus_per_run: float | None = None,
+) -> Launcher:
     """What runs experiments in the way that the arguments of :meth:`ExperimentGrid.run` say."""
+    if retries is None:
+        retries = 3 if launcher == "ray" else 0
     check_retries(retries)
+    check_launcher(launcher, jobs=jobs, ray_address=ray_address, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
+    if launcher == "ray":
+        cluster = Cluster(ray_address, 1 if cpus_per_run is None else cpus_per_run, gpus_per_run or 0)
+        cluster.check()
+        return lambda experiments: run_on_ray(experiments, cluster, retries)
     places = parallel.count_jobs(jobs)
     if places > 1:
         return lambda experiments: parallel.run_in_parallel(experiments, places, retries)
@@ -287,23 +302,34 @@ class ExperimentGrid:
         datestamp: bool = False,
         overwrite: bool = False,
         jobs: int | str = 1,
-        retries: int = 0,
+        retries: int | None = None,
+        launcher: str = "local",
+        ray_address: str | None = None,
+        cpus_per_run: float | None = None,
+        gpus_per_run: float | None = None,
     ) -> None:
         """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
 
-        With ``jobs`` above 1, what an experiment prints goes to ``output.log`` in its directory, and a failure does not
-        keep the others from running. With ``resume=True`` among the parameters, those that have finished are skipped.
+        With ``jobs`` above 1, or on a Ray cluster, what an experiment prints goes to ``output.log`` in its directory,
+        and a failure does not keep the others from running. With ``resume=True`` among the parameters, those that have
+        finished are skipped.
 
         Args:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
-            num_cpu, data_dir, datestamp, overwrite, retries: see :func:`call_experiment`.
+            num_cpu, data_dir, datestamp, overwrite, retries: see :func:`call_experiment`; ``retries`` is 3 by default
+                on a Ray cluster, where machines come and go.
             jobs: how many experiments run side by side, or 'auto' for one on each physical core.
+            launcher: 'local', or 'ray' for a Ray cluster, which runs as many side by side as it has room for. The
+                results come back to this machine.
+            ray_address: of the cluster. None: the one that this machine belongs to, or else this machine alone.
+            cpus_per_run, gpus_per_run: what of the cluster each experiment gets; 1 and 0 by default.
 
         Raises:
             UserError: before the first experiment starts; also when two would save to the same directory.
             SystemExit: when an experiment fails or is interrupted; one after the other (``jobs=1``), those after it do
                 not run.
         """
+        where = choose_launcher(jobs, retries, launcher, ray_address, cpus_per_run, gpus_per_run)
         experiments = []
         for variant in self.variants():
             name = self.variant_name(variant)
@@ -311,7 +337,7 @@ class ExperimentGrid:
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite))
-        launch(experiments, num_cpu, overwrite, choose_launcher(jobs, retries), self._report)
+        launch(experiments, num_cpu, overwrite, where, self._report)
 
     def _report(self) -> None:
         self.print()

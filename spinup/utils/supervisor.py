@@ -108,7 +108,7 @@ class Job:
         self.state = "skipped" if experiment.is_finished else "waiting"
         self.attempt: Attempt | None = None
         self._start, self._retries, self._retry = start, retries, 0
-        self._stamp = experiment.stamp()
+        self._stamp, self._log_begins = experiment.stamp(), 0
 
     @property
     def is_due(self) -> bool:
@@ -118,6 +118,8 @@ class Job:
     def start(self) -> None:
         """Try it, for the first time or again."""
         what = self.experiment.again(self._stamp) if self._retry else self.experiment
+        log = self.experiment.output_dir / LOG
+        self._log_begins = log.stat().st_size if log.is_file() and (self._retry or self.experiment.resumes) else 0
         self.attempt = self._start(what, self._retry > 0)
 
     def look(self, board: Board) -> None:
@@ -139,7 +141,8 @@ class Job:
 
     def _report(self, status: int) -> str:
         log = self.experiment.output_dir / LOG
-        lines = printable(log.read_text(encoding="utf-8", errors="replace")).rstrip().splitlines()[-TAIL:]
+        text = log.read_bytes()[self._log_begins :].decode(errors="replace")
+        lines = printable(text).rstrip().splitlines()[-TAIL:]
         cause = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         heading = f"{self.experiment.output_dir.name} failed ({cause}); the end of {log}:"
         return "\n".join([heading, *(f"    {line}" for line in lines)])

@@ -1,0 +1,203 @@
+"""Experiments on a Ray cluster: Ray decides where and when each one gets the cores and GPUs that it asks for.
+
+The machines need to share nothing. A run saves on the machine where it trains; what it prints and saves is copied to
+the directory here as it comes, checkpoints included. When a worker or its machine is lost, another goes on from there.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import math
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spinup.utils.errors import UserError, first_line
+from spinup.utils.launchers import INTERRUPTED, Experiment, pickle_call
+from spinup.utils.mirror import Changes, Mirror, read_all, write_all
+from spinup.utils.parallel import ProcessAttempt
+from spinup.utils.saving import make_run_dir
+from spinup.utils.supervisor import LOG, supervise
+
+LOST = 255  # the exit status of a run whose worker has gone
+LOOK = 0.5  # seconds that a worker waits for something new before it answers
+
+
+class Cluster(NamedTuple):
+    """A Ray cluster, and what of it each experiment gets.
+
+    Args:
+        address: as ``ray.init`` takes it. None: the cluster that this machine belongs to, else one on this machine
+            alone that is started for the occasion.
+        cpus, gpus: fractions of one are allowed.
+    """
+
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+    def check(self) -> None:
+        """Raise UserError for a number that cannot be, or if Ray is missing."""
+        for name, number in (("cpus_per_run", self.cpus), ("gpus_per_run", self.gpus)):
+            if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= number < math.inf:
+                raise UserError(f"{name}={number!r} will not do: expected a finite number >= 0.")
+        if importlib.util.find_spec("ray") is None:
+            raise UserError("The launcher 'ray' needs Ray, not installed here: run pip install \"spinningup[ray]\".")
+
+
+def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int = 3) -> None:
+    """Run ``experiments`` on ``cluster``, each one again after a crash or a loss; see ``supervisor.supervise``."""
+    with _connected(cluster.address) as ray:
+        if not any(_has_room(node, cluster) for node in ray.nodes()):
+            wanted = f"{cluster.cpus} CPUs and {cluster.gpus} GPUs"
+            print(f"No machine of the cluster has {wanted}: the experiments wait until one joins.", flush=True)
+        worker = ray.remote(Worker).options(num_cpus=cluster.cpus, num_gpus=cluster.gpus)
+        threads, import_path = max(1, int(cluster.cpus)), [os.path.abspath(path) for path in sys.path]
+
+        def start(experiment: Experiment, is_retry: bool) -> RayAttempt:
+            return RayAttempt(ray, worker.remote(threads, import_path), experiment, is_retry)
+
+        supervise(experiments, start, len(experiments), retries)
+
+
+@contextlib.contextmanager
+def _connected(address: str | None) -> Iterator[Any]:
+    """The module ``ray``, connected to a cluster: the one that the caller is connected to, if he is."""
+    import ray
+
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(f"There is no Ray cluster at {address!r} that can be joined ({first_line(error)}).") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _has_room(node: dict[str, Any], cluster: Cluster) -> bool:
+    has = node["Resources"]
+    return node["Alive"] and has.get("CPU", 0) >= cluster.cpus and has.get("GPU", 0) >= cluster.gpus
+
+
+# ---- on the machine of the experiment ----
+
+
+class Look(NamedTuple):
+    """What is new of a run: its exit status once it has ended, what it printed, and its files."""
+
+    status: int | None
+    printed: bytes
+    changes: Changes
+
+
+class Worker:
+    """An actor of Ray that runs one experiment, in a process of its own and in a temporary folder."""
+
+    def __init__(self, threads: int, import_path: list[str]):
+        sys.path += [path for path in import_path if path not in sys.path]  # for modules of the user, on shared disks
+        self._threads = threads
+        self._folder = tempfile.TemporaryDirectory(prefix="spinup-ray-")
+        self._run_dir = Path(self._folder.name)
+
+    def where(self) -> tuple[str, str]:
+        """The name of this machine, and the folder that the run will save to."""
+        return socket.gethostname(), self._folder.name
+
+    def start(self, call: bytes, files: Changes) -> Look:
+        """Begin the run, which finds ``files`` in its folder."""
+        write_all(files, self._run_dir)
+        self._mirror = Mirror(self._run_dir, leave_out=LOG)
+        self._attempt = ProcessAttempt(call, self._run_dir, self._threads)
+        self._log = (self._run_dir / LOG).open("rb")
+        return self.look()
+
+    def look(self) -> Look:
+        """What is new since the last look."""
+        status = self._attempt.wait(LOOK)  # first, so that what a run does last is in the last look
+        look = Look(status, self._log.read(), self._mirror.changes())
+        if status is not None:
+            self._attempt.close()
+            self._log.close()
+            self._folder.cleanup()
+        return look
+
+    def interrupt(self) -> None:
+        """Stop the run as Ctrl-C would."""
+        self._attempt.interrupt()
+
+
+# ---- here ----
+
+
+class RayAttempt:
+    """A try on the cluster; its directory here follows the one there."""
+
+    def __init__(self, ray: Any, worker: Any, experiment: Experiment, is_retry: bool):
+        self._ray, self._worker, self._experiment = ray, worker, experiment
+        self._run_dir = experiment.output_dir
+        self._replaces = "overwrite" in experiment.kwargs["logger_kwargs"]
+        self._status: int | None = None
+        self._host, self._folder = "", ""
+        self._answer = worker.where.remote()
+        self._run_dir.mkdir(parents=True, exist_ok=True)
+        if not (is_retry or experiment.resumes):
+            (self._run_dir / LOG).write_bytes(b"")
+
+    def has_begun(self) -> bool:
+        """Whether Ray has found a place for it."""
+        return bool(self._host)
+
+    def status(self) -> int | None:
+        """The exit status; also takes over what is new."""
+        if self._status is None and self._ray.wait([self._answer], timeout=0)[0]:
+            try:
+                self._status = self._take(self._ray.get(self._answer))
+            except self._ray.exceptions.RayError as error:
+                self._print(f"The worker on {self._host or 'the cluster'} was lost. {error}\n".encode())
+                self._status = LOST
+        return self._status
+
+    def _take(self, answer: Any) -> int | None:
+        if not self._host:
+            self._host, self._folder = answer
+            files = read_all(self._run_dir, leave_out=LOG) if self._experiment.resumes else Changes({}, [])
+            self._answer = self._worker.start.remote(pickle_call(self._experiment), files)
+            return None
+        self._print(answer.printed)
+        self._save(answer.changes)
+        if answer.status is None:
+            self._answer = self._worker.look.remote()
+        return answer.status
+
+    def _print(self, printed: bytes) -> None:
+        with (self._run_dir / LOG).open("ab") as log:
+            log.write(printed)
+
+    def _save(self, changes: Changes) -> None:
+        files = changes.files
+        if files and self._replaces:  # the run has begun
+            make_run_dir(self._run_dir, overwrite=True)
+            self._replaces = False
+        if "config.json" in files:  # which says where the run is
+            files["config.json"] = files["config.json"].replace(self._folder.encode(), str(self._run_dir).encode())
+        write_all(changes, self._run_dir)
+
+    def interrupt(self) -> None:
+        """Stop the run as Ctrl-C would; if it has not begun, it never will."""
+        if self._host:
+            self._worker.interrupt.remote()
+        else:
+            self._status = INTERRUPTED
+
+    def close(self) -> None:
+        """Let the worker go, and with it the process of the run."""
+        self._ray.kill(self._worker)
