@@ -113,10 +113,11 @@ def rerun(argv: list[str]) -> None:
     check_flags(RERUN, function, flags)
     old = {key: Flag(f"--{key}", None, [value]) for key, value in settings_of(kwargs | env).items()}
     old = {key: flag for key, flag in old.items() if not any(_overlap(key, other) for other in flags)}
-    exp_name = read_config(run).get("exp_name") or run.name
+    config = read_config(run)
+    exp_name = config.get("exp_name") or run.name
     nested = run.resolve().parent.name == exp_name
     data_dir = {"data_dir": str(run.resolve().parent.parent)} if nested else {}
-    launch_grid(function, old | flags, {"exp_name": exp_name, **data_dir})
+    launch_grid(function, old | flags, {"exp_name": exp_name, "num_cpu": config.get("num_cpu", 1), **data_dir})
 
 
 def _overlap(key: str, other: str) -> bool:
@@ -255,6 +256,7 @@ Flags of every algorithm
   --seed 0 10 20        random seeds; several values of any flag run one experiment for each combination
   --exp_name NAME       name of the experiment                (default: cmd_ALGORITHM)
   --data_dir DIR        where to save                         (default: {user_config.DEFAULT_DATA_DIR})
+  --cpu N               train with N processes over MPI (VPG, TRPO and PPO in PyTorch), or auto: one for each core
   --dt                  date and time in directory names      (--datestamp)
   --overwrite           replace a run that is already there
   --resume              go on with it from its last checkpoint; experiments that are finished are skipped

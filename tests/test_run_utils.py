@@ -313,16 +313,17 @@ def test_num_cpu_is_a_count_or_auto(num_cpu):
         preflight.check_num_cpu(num_cpu)
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_several_processes_are_refused_in_plain_words(monkeypatch, installed):
-    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: installed or None)
-    monkeypatch.setattr(preflight, "_physical_cores", lambda: 4)
-    for num_cpu in (4, "auto"):
-        with pytest.raises(UserError, match="num_envs=4") as error:
-            preflight.check_num_cpu(num_cpu)
-        assert ("spinningup[mpi]" in str(error.value)) is not installed
-    monkeypatch.setattr(preflight, "_physical_cores", lambda: 1)
-    preflight.check_num_cpu("auto")
+def test_num_cpu_auto_is_the_number_of_physical_cores(monkeypatch):
+    monkeypatch.setattr(preflight, "_physical_cores", lambda: 3)
+    assert preflight.check_num_cpu("auto") == 3
+    assert preflight.check_num_cpu(1) == 1
+
+
+def test_experiments_know_the_number_of_their_processes(started):
+    grid_of(gamma=[0.5, 0.6]).run(train, num_cpu=2)
+    assert [e.num_cpu for e in started] == [2, 2]
+    call_experiment("x", train)
+    assert started[-1].num_cpu == 1
 
 
 # ---- processes ----

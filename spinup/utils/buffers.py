@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 from spinup.utils.envs import Step
 from spinup.utils.errors import UserError
+from spinup.utils.mpi_tools import mpi_statistics_scalar
 
 
 def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarray:
@@ -47,7 +48,7 @@ def gae(
 
 
 class Rollout(NamedTuple):
-    """One epoch of on-policy experience; ``B`` is ``steps_per_epoch``."""
+    """One epoch of on-policy experience; ``B`` is ``steps_per_epoch``, or the share of this process in it."""
 
     o: np.ndarray  # [B, obs_dim] float32
     a: np.ndarray  # [B, act_dim] float32, or [B] int64 for discrete actions
@@ -87,7 +88,8 @@ class RolloutBuffer:
         v, v2 = (value(x.reshape(-1, x.shape[-1])).reshape(r.shape) for x in (o, o2))
         adv = gae(r, v, v2, d, cut, self._gamma, self._lam)
         ret = discount_cumsum(r + self._gamma * (cut & ~d) * v2, self._gamma, cut)
-        adv = (adv - adv.mean()) / (adv.std() + 1e-8)  # equal advantages become 0, not a division by 0
+        mean, std = mpi_statistics_scalar(adv)
+        adv = (adv - mean) / (std + 1e-8)  # equal advantages become 0, not a division by 0
         flat = (x.reshape(r.size, *x.shape[2:]) for x in (o, a))
         return Rollout(*flat, *(x.ravel().astype(np.float32) for x in (ret, adv, v)))
 

@@ -26,6 +26,7 @@ from spinup.utils.buffers import Batch, ReplayBuffer
 from spinup.utils.envs import VectorEnv
 from spinup.utils.errors import UserError, first_line
 from spinup.utils.logx import Logger
+from spinup.utils.mpi_tools import broadcast, gather, mpi_sum, only_first, scatter
 from spinup.utils.saving import write_atomically
 
 FOLDER = "checkpoint"
@@ -64,6 +65,8 @@ def is_finished(run: str | Path, epochs: int | None = None) -> bool:
 class Checkpoint:
     """Saves and restores everything that changes while an algorithm trains.
 
+    Where several processes train together, the first one writes and reads the states of all.
+
     Each backend's ``core`` says in a subclass how the ``learner`` becomes NumPy arrays and gets them back.
 
     Args:
@@ -99,6 +102,19 @@ class Checkpoint:
         Raises:
             UserError: if another process trains this run, or if no checkpoint can be read.
         """
+        found = self._find()
+        epoch, file = broadcast(found[:2] if found else (None, None))
+        if epoch is None:
+            return 0, self._envs.reset(), self._start_time
+        states, transitions = found[2:] if found else (None, [])
+        o = self._restore(scatter(states), transitions)
+        self._kept = [self._files(file)]
+        self._logger.log(f"Resuming after epoch {epoch}, from {file}")
+        return epoch + 1, o, self._start_time
+
+    @only_first
+    def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:
+        """The last checkpoint that can be read: its epoch and file and what is in it; None for a new run."""
         self._folder.mkdir(exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
@@ -108,18 +124,13 @@ class Checkpoint:
         found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
             try:
-                state, transitions = self._read(file)
+                return epoch, file, *self._read(file)
             except _DAMAGE as error:
                 self._logger.log(f"The checkpoint {str(file)!r} is damaged ({first_line(error)}).", color="yellow")
-                continue
-            o = self._restore(state, transitions)
-            self._kept = [self._files(file)]
-            self._logger.log(f"Resuming after epoch {epoch}, from {file}")
-            return epoch + 1, o, self._start_time
         if found or self._logger.holds_rows():
             what = "No checkpoint can be read" if found else "There are results, but there is no checkpoint"
             raise UserError(f"{what} in {str(self._logger.output_dir)!r}: start again with --overwrite.")
-        return 0, self._envs.reset(), self._start_time
+        return None
 
     def save(self, epoch: int) -> None:
         """Write the checkpoint of ``epoch``, which is over; Ctrl-C waits until it is written.
@@ -129,11 +140,15 @@ class Checkpoint:
         """
         with _interrupts_deferred():
             self._save_transitions()
-            file, data = self._folder / f"epoch{epoch:06d}.npz", pack(self._state())
-            write_atomically(file, lambda temporary: temporary.write_bytes(data))
-            self._kept = [*self._kept, self._files(file)][-_KEPT:]
-            for old in {*self._folder.iterdir()}.difference(*self._kept, [self._folder / _LOCK]):
-                old.unlink()
+            self._write(self._folder / f"epoch{epoch:06d}.npz", gather(self._state()))
+
+    @only_first
+    def _write(self, file: Path, states: list[dict[str, Any]]) -> None:
+        data = pack(states)
+        write_atomically(file, lambda temporary: temporary.write_bytes(data))
+        self._kept = [*self._kept, self._files(file)][-_KEPT:]
+        for old in {*self._folder.iterdir()}.difference(*self._kept, [self._folder / _LOCK]):
+            old.unlink()
 
     def _arrays(self) -> list[np.ndarray]:
         raise NotImplementedError
@@ -162,6 +177,7 @@ class Checkpoint:
             self._buffer.extend(start, batch)
         o, cut = self._envs.restore(state["envs"])
         self._logger.restore(state["log"])
+        cut = mpi_sum(cut)
         if cut:
             self._logger.log(
                 f"{cut} episodes in progress could not be replayed to the same observations: they are cut here.",
@@ -173,13 +189,16 @@ class Checkpoint:
 
     # ---- files ----
 
-    def _read(self, file: Path) -> tuple[dict[str, Any], list[tuple[int, Batch]]]:
-        """The state in ``file`` and the transitions that go with it; raises one of ``_DAMAGE`` if any is damaged."""
-        state, transitions = unpack(file.read_bytes()), []
-        for start, stop in state["segments"]:
+    def _read(self, file: Path) -> tuple[list[dict[str, Any]], list[tuple[int, Batch]]]:
+        """The states of all processes in ``file`` and the transitions that go with them.
+
+        Raises one of ``_DAMAGE`` if any is damaged.
+        """
+        states, transitions = unpack(file.read_bytes()), []
+        for start, stop in states[0]["segments"]:
             batch = Batch(**unpack(self._segment(start, stop).read_bytes()))
             transitions.append((start, batch))
-        return state, transitions
+        return states, transitions
 
     def _segment(self, start: int, stop: int) -> Path:
         return self._folder / f"replay{start:09d}-{stop:09d}.npz"

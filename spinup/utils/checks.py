@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from spinup.utils.errors import UserError, did_you_mean
+from spinup.utils.mpi_tools import num_procs, refuse_processes
 
 
 class Rule(NamedTuple):
@@ -116,11 +117,18 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
             raise UserError(f"{name} has no parameter {key!r}.{hint}")
 
 
-def check_hyperparameters(config: Mapping[str, Any], algorithm: Callable | None = None) -> dict[str, Any]:
+def check_hyperparameters(
+    config: Mapping[str, Any], algorithm: Callable | None = None, processes: int | None = None
+) -> dict[str, Any]:
     """Refuse values of the wrong type or range; keys without a rule are passed over.
 
+    Args:
+        config: what a training function is called with.
+        algorithm: that function.
+        processes: how many will train together; as many as do now if None.
+
     Returns:
-        A copy of ``config``, with the ``algorithm`` that it belongs to, if that is given.
+        A copy of ``config``, with the algorithm and the number of processes if the algorithm is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -133,15 +141,24 @@ def check_hyperparameters(config: Mapping[str, Any], algorithm: Callable | None 
         check_keywords(actor_critic, ac_kwargs)
         for key in {"observation_space", "action_space"} & set(ac_kwargs):
             raise UserError(f"ac_kwargs:{key} is the environment's to give: leave it out.")
-    num_envs = config.get("num_envs")
+    processes = num_procs() if processes is None else processes
+    if "replay_size" in config:
+        refuse_processes("Algorithms that learn from a replay buffer are not data-parallel here", processes)
     for key in ("steps_per_epoch", "update_every"):
-        steps = config.get(key)
-        if steps is not None and num_envs is not None and steps % num_envs:
-            raise UserError(
-                f"{key}={steps} cannot be divided among num_envs={num_envs} environments: "
-                f"choose a multiple of {num_envs} such as {steps + num_envs - steps % num_envs}, or another num_envs."
-            )
-    return {**config, "algorithm": algorithm} if algorithm else dict(config)
+        if key in config and "num_envs" in config:
+            _check_shares(key, config[key], config["num_envs"], processes)
+    return {**config, "algorithm": algorithm, "num_cpu": processes} if algorithm else dict(config)
+
+
+def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:
+    """Every environment of every process takes the same number of steps."""
+    shares = num_envs * processes
+    if steps % shares:
+        each = f" in each of {processes} processes" if processes > 1 else ""
+        raise UserError(
+            f"{key}={steps} cannot be divided among num_envs={num_envs} environments{each}: "
+            f"choose a multiple of {shares} such as {steps + shares - steps % shares}, or another num_envs."
+        )
 
 
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:

@@ -20,6 +20,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from spinup.utils.errors import UserError, did_you_mean, first_line
+from spinup.utils.mpi_tools import own_seed
 
 _TOLD: set[str] = set()  # warnings of environments, which every copy would repeat
 
@@ -228,7 +229,7 @@ class VectorEnv:
     Args:
         env_fn: builds one environment.
         num_envs: how many; each gets a random stream of its own, derived from ``seed``.
-        seed: int >= 0.
+        seed: int >= 0; where several processes train together, each has a seed of its own, derived from this.
         max_ep_len: see :func:`make_env`.
 
     Raises:
@@ -245,7 +246,7 @@ class VectorEnv:
         assert self._envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.num_envs = num_envs
         self.observation_space, self.action_space = self._envs.single_observation_space, self._envs.single_action_space
-        self._seed = seed
+        self._seed = own_seed(seed)
         self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
         self._o = np.empty(0, np.float32)

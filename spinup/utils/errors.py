@@ -28,9 +28,19 @@ def first_line(error: Exception) -> str:
 
 
 def exit_on_user_error(main, argv: list[str] | None = None) -> None:
-    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2."""
+    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2.
+
+    Where several processes run it together, the end of one by any error is that of all.
+    """
+    from spinup.utils.mpi_tools import end_job, let_first_speak  # here, as it raises UserErrors itself
+
     try:
         main(argv)
     except UserError as error:
+        let_first_speak()
         print(f"error: {error}", file=sys.stderr)
+        end_job(2)
         raise SystemExit(2) from None
+    except (SystemExit, KeyboardInterrupt) as end:
+        end_job(end)
+        raise

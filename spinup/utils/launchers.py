@@ -1,4 +1,4 @@
-"""Where experiments run: here, one after the other, each in a process of its own.
+"""Where experiments run: here, one after the other, each in a process (or several, over MPI) of its own.
 
 The module ``parallel`` runs them side by side, ``ray_launcher`` on a Ray cluster.
 
@@ -21,6 +21,7 @@ from typing import Any
 
 import cloudpickle
 
+from spinup.utils import mpi_tools
 from spinup.utils.checkpoints import is_finished, last_epoch
 from spinup.utils.checks import with_defaults
 from spinup.utils.saving import holds_run
@@ -30,12 +31,16 @@ MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: of what the user has to mend, o
 
 @dataclass(frozen=True)
 class Experiment:
-    """One call ``thunk(**kwargs)``; ``config`` is how its settings are shown to the user before it starts."""
+    """One call ``thunk(**kwargs)``; ``config`` is how its settings are shown to the user before it starts.
+
+    ``num_cpu`` processes make it together, connected by MPI.
+    """
 
     name: str
     thunk: Callable
     kwargs: dict[str, Any]
     config: dict[str, Any]
+    num_cpu: int = 1
 
     @property
     def output_dir(self) -> Path:
@@ -124,12 +129,13 @@ def run_in_series(
 
 
 def _run_with_retries(experiment: Experiment, retries: int) -> int:
-    stamp, status = experiment.stamp(), run_in_process(experiment)
+    run = run_in_place if mpi_tools.num_procs() > 1 else run_in_process
+    stamp, status = experiment.stamp(), run(experiment)
     for retry in range(1, retries + 1):
         if not is_crash(status):
             break
         print(f"Experiment {experiment.output_dir.name} failed ({_cause(status)}): retry {retry} of {retries}.")
-        status = run_in_process(experiment.again(stamp))
+        status = run(experiment.again(stamp))
     return status
 
 
@@ -138,15 +144,24 @@ def is_crash(status: int) -> bool:
     return status not in (0, MISTAKEN, INTERRUPTED)
 
 
+def run_in_place(experiment: Experiment) -> int:
+    """Run one experiment in this process, which MPI has connected with the others that run it: no other could join."""
+    experiment.thunk(**experiment.kwargs)
+    return 0
+
+
 def run_in_process(experiment: Experiment) -> int:
     """Run one experiment in a fresh Python process, so that no state leaks from one to the next.
 
     Output goes to our own stdout and stderr. Returns the exit status of the process.
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
-        command = write_call(pickle_call(experiment), Path(folder))
+        command, variables = write_call(pickle_call(experiment), Path(folder)), dict(os.environ)
+        if experiment.num_cpu > 1:
+            command = [*mpi_tools.launch_command(experiment.num_cpu), *command]
+            variables = mpi_tools.launch_environment(experiment.num_cpu)
         sys.stdout.flush()
-        process = subprocess.Popen(command, env=environment())
+        process = subprocess.Popen(command, env=variables | import_path())
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -173,9 +188,9 @@ def write_call(call: bytes, folder: Path) -> list[str]:
     return [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
 
 
-def environment() -> dict[str, str]:
-    """Our own, with the same import path, so that modules beside the user's script are found there too."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
+def import_path() -> dict[str, str]:
+    """The variable that gives another process our import path, for modules beside the user's script."""
+    return {"PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
 
 
 class _Pickler(cloudpickle.Pickler):
@@ -188,4 +203,5 @@ class _Pickler(cloudpickle.Pickler):
 
 
 def _cause(status: int) -> str:
-    return f"killed by signal {-status}" if status < 0 else "its traceback is above"
+    signal = -status if status < 0 else status - 128  # mpirun tells it as shells do
+    return f"killed by signal {signal}" if signal > 0 else "its traceback is above"

@@ -1,4 +1,7 @@
-"""Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent)."""
+"""Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent).
+
+Where several processes train together, each has a logger and calls the same methods; the first one prints and writes.
+"""
 
 import json
 import re
@@ -12,15 +15,21 @@ import numpy as np
 
 from spinup.utils import saving
 from spinup.utils.errors import UserError
+from spinup.utils.mpi_tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first
 
 _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
 
 
 def colorize(text: str, color: str, bold: bool = False) -> str:
     """``text`` as a terminal shows it in ``color``, one of ``_COLORS``; unchanged where the output is no terminal."""
-    if not sys.stdout.isatty():
+    if not _on_a_terminal():
         return text
     return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
+
+
+def _on_a_terminal() -> bool:
+    """Whether a person watches; launchers of several processes make them believe so, and pass on what they print."""
+    return sys.stdout.isatty() and num_procs() == 1
 
 
 class Logger:
@@ -46,9 +55,11 @@ class Logger:
         overwrite: bool = False,
         resume: bool = False,
     ):
-        self.output_dir = Path(tempfile.mkdtemp(prefix="experiments-") if output_dir is None else output_dir)
+        if output_dir is None:
+            output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
+        self.output_dir = Path(output_dir)
         self.exp_name, self.resumes = exp_name, resume
-        saving.make_run_dir(self.output_dir, overwrite, resume, output_fname)
+        only_first(saving.make_run_dir)(self.output_dir, overwrite, resume, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}
@@ -61,6 +72,7 @@ class Logger:
         """Print ``msg`` in colour."""
         self._print(colorize(msg, color, bold=True))
 
+    @only_first
     def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
@@ -88,6 +100,7 @@ class Logger:
         self._print(_table(self._columns, cells))
         self._row.clear()
 
+    @only_first
     def _append(self, cells: list[str]) -> None:
         with saving.saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
             file.write("\t".join(cells) + "\n")
@@ -96,10 +109,12 @@ class Logger:
         """Whether anything has been logged, by this logger or by the run it resumes."""
         return self._file.is_file()
 
+    @only_first
     def state(self) -> str:
         """The rows so far, for :meth:`restore`."""
         return self._file.read_text(encoding="utf-8") if self.holds_rows() else ""
 
+    @only_first
     def restore(self, state: str) -> None:
         """Go back to the rows that :meth:`state` gave; later ones are dropped."""
         saving.write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
@@ -108,8 +123,10 @@ class Logger:
     def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
         """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
 
-        On a terminal, this draws a progress bar of the whole run.
+        Where several processes train together, the steps are those of all: each takes its share of them. On a
+        terminal, this draws a progress bar of the whole run.
         """
+        stride *= num_procs()
         if self._bar is None:
             self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
         try:
@@ -124,6 +141,7 @@ class Logger:
         if epoch + 1 == epochs:
             self._bar.close()
 
+    @only_first
     def save_config(self, config: Mapping[str, Any]) -> None:
         """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string.
 
@@ -136,6 +154,7 @@ class Logger:
             _refuse_changes(json.loads(file.read_text(encoding="utf-8")), json.loads(text), self.output_dir)
         saving.write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
 
+    @only_first
     def save_env(self, env_fn: Callable) -> None:
         """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
         if self.resumes and (self.output_dir / "env.json").is_file():
@@ -154,6 +173,7 @@ class Logger:
         """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
         self._model, self._save_model = what_to_save, saving.save_jax
 
+    @only_first
     def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
         """Save the model, and ``state_dict`` where it is not empty (pickled, as ``vars.pkl``).
 
@@ -209,10 +229,13 @@ class EpochLogger(Logger):
             super().log_tabular("Min" + key, low)
 
     def get_stats(self, key: str) -> tuple[Any, Any, Any, Any]:
-        """Mean, standard deviation (ddof 0), minimum and maximum of what ``key`` stores; None each if nothing is."""
+        """Mean, standard deviation (ddof 0), minimum and maximum of what ``key`` stores; None each if nothing is.
+
+        Where several processes train together, of what it stores in all of them.
+        """
         values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
         x = np.concatenate(values) if values else np.empty(0)
-        return (x.mean(), x.std(), x.min(), x.max()) if x.size else (None, None, None, None)
+        return mpi_statistics_scalar(x, with_min_and_max=True) if mpi_sum(x.size) else (None, None, None, None)
 
 
 def convert_json(obj: Any) -> Any:
@@ -265,7 +288,7 @@ def _progress_bar(done: int, total: int) -> Any:
         unit=" steps",
         smoothing=0,  # the mean rate, which counts the time of the updates between two rollouts
         leave=False,
-        disable=not sys.stdout.isatty(),
+        disable=not _on_a_terminal(),
         file=sys.stdout,
         bar_format="{desc}run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
     )

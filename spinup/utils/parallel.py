@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, environment, pickle_call, write_call
+from spinup.utils.launchers import Experiment, import_path, pickle_call, write_call
 from spinup.utils.supervisor import LOG, supervise
 
 # What OpenMP, MKL and the thread pool of XLA (JAX) take for the number of cores.
@@ -62,7 +62,7 @@ class ProcessAttempt:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict.fromkeys(THREADS, str(threads)) | environment() | {"PYTHONIOENCODING": "utf-8"},
+                env=dict.fromkeys(THREADS, str(threads)) | os.environ | import_path() | {"PYTHONIOENCODING": "utf-8"},
                 start_new_session=True,  # so that Ctrl-C at a terminal reaches the launcher alone, which passes it on
             )
 

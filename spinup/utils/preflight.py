@@ -1,6 +1,5 @@
 """What is checked before the first experiment starts: a mistake must not wait for its turn in a long grid."""
 
-import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -11,20 +10,22 @@ from spinup.utils.checks import check_hyperparameters, check_keywords, with_defa
 from spinup.utils.envs import make_env
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable
+from spinup.utils.mpi_tools import JAX, find_launcher, num_procs, refuse_processes
 from spinup.utils.saving import refuse_existing_run
 
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def check_experiments(experiments: Sequence[Experiment], num_cpu: int | str, overwrite: bool) -> None:
+def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> None:
     """Check processes, hyperparameters, directories and environments; nothing is written.
 
     Raises:
         UserError: the first mistake found.
     """
-    check_num_cpu(num_cpu)
     for experiment in experiments:
         check_call(experiment)
+    if any(experiment.num_cpu > num_procs() for experiment in experiments):
+        find_launcher()
     check_directories([experiment.output_dir for experiment in experiments])
     if not overwrite:
         for experiment in experiments:
@@ -43,25 +44,30 @@ def check_call(experiment: Experiment) -> None:
             what = "env_name" if parameter.name == "env_fn" else parameter.name
             raise UserError(f"{readable(thunk)} needs {what}, which this experiment does not give.")
     if _is_ours(thunk):
-        check_hyperparameters(with_defaults(thunk, kwargs))
+        if thunk.__module__.startswith("spinup.algos.jax"):
+            refuse_processes(JAX, experiment.num_cpu)
+        check_hyperparameters(with_defaults(thunk, kwargs), processes=experiment.num_cpu)
 
 
 def _is_ours(thunk: Callable) -> bool:
     return getattr(thunk, "__module__", "").startswith("spinup.algos.")
 
 
-def check_num_cpu(num_cpu: int | str) -> None:
-    """``num_cpu`` is an integer >= 1, or 'auto' for the number of physical cores; above 1 is for a later version."""
-    wanted = _physical_cores() if num_cpu == "auto" else num_cpu
+def check_num_cpu(num_cpu: int | str) -> int:
+    """How many processes ``num_cpu`` asks for: 'auto' is the number of physical cores, or of the processes there are.
+
+    Raises:
+        UserError: if it is no integer >= 1, or if MPI has already started another number.
+    """
+    started = num_procs()
+    wanted = num_cpu
+    if num_cpu == "auto":
+        wanted = started if started > 1 else _physical_cores()
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
         raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
-    if wanted == 1:
-        return
-    extra = "" if importlib.util.find_spec("mpi4py") else ' (it also takes pip install "spinningup[mpi]")'
-    raise UserError(
-        f"num_cpu={num_cpu} needs data-parallel training, which is not in this version yet{extra}: "
-        f"use num_envs={wanted} to step several environments at once."
-    )
+    if started > 1 and wanted not in (1, started):
+        raise UserError(f"num_cpu={num_cpu} does not fit the {started} processes that MPI has started: leave it out.")
+    return max(wanted, started)
 
 
 def check_retries(retries: int) -> None:

@@ -40,5 +40,7 @@ def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
     """The experiment that goes on with ``run``."""
     algorithm, kwargs, env = read_call(run, trust)
     kwargs |= env | {"resume": True} | ({} if epochs is None else {"epochs": epochs})
-    exp_name = read_config(run).get("exp_name") or run.name
-    return experiment_of(exp_name, algorithm, kwargs, {"output_dir": str(run), "exp_name": exp_name})
+    config = read_config(run)
+    exp_name = config.get("exp_name") or run.name
+    logger_kwargs = {"output_dir": str(run), "exp_name": exp_name}
+    return experiment_of(exp_name, algorithm, kwargs, logger_kwargs, config.get("num_cpu", 1))

@@ -19,7 +19,8 @@ from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_series
 from spinup.utils.logx import colorize
-from spinup.utils.preflight import check_experiments, check_launcher, check_retries
+from spinup.utils.mpi_tools import only_first
+from spinup.utils.preflight import check_experiments, check_launcher, check_num_cpu, check_retries
 from spinup.utils.ray_launcher import Cluster, run_on_ray
 
 # ---- names ----
@@ -98,7 +99,7 @@ def call_experiment(
     retries: int = 0,
     **kwargs: Any,
 ) -> None:
-    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own.
+    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own, or several.
 
     ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
 
@@ -106,7 +107,7 @@ def call_experiment(
         exp_name: name of the experiment, and of its directory.
         thunk: a training function; one defined in the running script works too.
         seed: int >= 0.
-        num_cpu: number of MPI processes, or 'auto' for the number of physical cores.
+        num_cpu: number of processes that train together over MPI, or 'auto' for the number of physical cores.
         data_dir, datestamp: see :func:`setup_logger_kwargs`.
         overwrite: write over a run that is already in the directory, instead of refusing.
         retries: how many times more to try after a crash (but not after a mistake of the user): from the last
@@ -117,19 +118,19 @@ def call_experiment(
         UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
     """
-    experiment = _experiment(exp_name, thunk, {"seed": seed, **kwargs}, data_dir, datestamp, overwrite)
-    launch([experiment], num_cpu, overwrite, choose_launcher(retries=retries))
+    variant = {"seed": seed, **kwargs}
+    experiment = _experiment(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu)
+    launch([experiment], overwrite, choose_launcher(retries=retries))
 
 
 def launch(
     experiments: Sequence[Experiment],
-    num_cpu: int | str = 1,
     overwrite: bool = False,
     launcher: Launcher | None = None,
     report: Callable[[], None] | None = None,
 ) -> None:
     """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised."""
-    check_experiments(experiments, num_cpu, overwrite)
+    check_experiments(experiments, overwrite)
     if report:
         report()
     (launcher or choose_launcher())(experiments)
@@ -165,32 +166,41 @@ def _experiment(
     data_dir: str | os.PathLike | None,
     datestamp: bool,
     overwrite: bool,
+    num_cpu: int | str,
 ) -> Experiment:
     kwargs = {"seed": 0, **variant}
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
     if overwrite:
         logger_kwargs["overwrite"] = True
-    return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}))
+    return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}), num_cpu)
 
 
 def experiment_of(
-    exp_name: str, thunk: Callable, settings: Mapping[str, Any], logger_kwargs: dict[str, Any]
+    exp_name: str,
+    thunk: Callable,
+    settings: Mapping[str, Any],
+    logger_kwargs: dict[str, Any],
+    num_cpu: int | str = 1,
 ) -> Experiment:
     """The call of ``thunk`` with ``settings``, among which ``env_name`` (and ``env_kwargs``) become ``env_fn``."""
     config = {key: value for key, value in settings.items() if key != "logger_kwargs"}
     kwargs = {**config, "logger_kwargs": logger_kwargs}
     if "env_name" in kwargs:
         kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
-    return Experiment(exp_name, thunk, kwargs, config)
+    return Experiment(exp_name, thunk, kwargs, config, check_num_cpu(num_cpu))
 
 
+@only_first
 def _announce(experiment: Experiment) -> None:
     print(colorize(f"\nRunning experiment {experiment.output_dir.name} with", "cyan", bold=True))
     for key, value in experiment.config.items():
         print(f"  {key}: {json.dumps(value, default=readable)}")
+    if experiment.num_cpu > 1:
+        print(f"in {experiment.num_cpu} processes")
     print(f"saving to {experiment.output_dir}\n", flush=True)
 
 
+@only_first
 def _say_what_next(experiment: Experiment) -> None:
     where = str(experiment.output_dir)
     where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
@@ -279,6 +289,7 @@ class ExperimentGrid:
         named = (p for p in self._parameters.values() if p.is_named())
         return (self.name + "".join(p.name_of(_look_up(variant, p.key)) for p in named)).lstrip("_")
 
+    @only_first
     def print(self) -> None:
         """Print each parameter with its shorthand and values, and the number of variants."""
         rows = [("parameter", "shorthand", "values")]
@@ -336,8 +347,8 @@ class ExperimentGrid:
             function = variant.pop(thunk, None) if isinstance(thunk, str) else thunk
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
-            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite))
-        launch(experiments, num_cpu, overwrite, where, self._report)
+            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu))
+        launch(experiments, overwrite, where, self._report)
 
     def _report(self) -> None:
         self.print()

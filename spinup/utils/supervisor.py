@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from spinup.utils.errors import UserError
 from spinup.utils.launchers import INTERRUPTED, Experiment, is_crash
 from spinup.utils.live_table import Board, Line, Progress, make_board, printable, read_progress
 
@@ -46,8 +47,14 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
         retries: how many times more each one is tried after a crash, from its last checkpoint.
 
     Raises:
+        UserError: for experiments of several processes each.
         SystemExit: at the end if any failed (status 1), or after Ctrl-C (130), once all have ended.
     """
+    if (processes := max(experiment.num_cpu for experiment in experiments)) > 1:
+        raise UserError(
+            f"num_cpu={processes} is for experiments that run one after the other: leave it out, and let every process "
+            "train a run of its own."
+        )
     jobs = [Job(experiment, start, retries) for experiment in experiments]
     try:
         with make_board() as board:

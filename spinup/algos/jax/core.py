@@ -23,6 +23,7 @@ from spinup.utils import checkpoints
 from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
+from spinup.utils.mpi_tools import JAX, num_procs, refuse_processes
 from spinup.utils.saving import ForeignAgent
 
 # ---- networks ----
@@ -499,8 +500,10 @@ def start(seed, device):
     """Seed NumPy, which all random numbers come from, and choose and return the device that arrays are made on.
 
     Raises:
-        UserError: for a device that JAX does not know or that this machine lacks.
+        UserError: for a device that JAX does not know or that this machine lacks, and where MPI has started several
+            processes.
     """
+    refuse_processes(JAX, num_procs())
     spare_imports_from_collection()
     np.random.seed(seed)
     try:

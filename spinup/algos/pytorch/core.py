@@ -19,6 +19,9 @@ from spinup.utils import checkpoints
 from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
+from spinup.utils.mpi_pytorch import average as average  # the algorithms use it, where a number decides something
+from spinup.utils.mpi_pytorch import average_all, sync_params
+from spinup.utils.mpi_tools import num_procs, own_seed
 
 
 class _NumpyTanh(torch.autograd.Function):
@@ -441,6 +444,7 @@ def build(actor_critic, envs, ac_kwargs, device):
     ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
     if hasattr(ac, "q1") and not hasattr(ac, "q"):
         ac.q = Twin(ac.q1, ac.q2)
+    sync_params(ac)
     return ac
 
 
@@ -450,15 +454,16 @@ MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS
 def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
 
-    One thread is the fastest for networks as small as 64x64; two are for 256x256.
+    One thread is the fastest for networks as small as 64x64; two are for 256x256. Where several processes train
+    together, each draws random numbers of its own.
 
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
     spare_imports_from_collection()
     torch.set_num_threads(min(threads, MAX_THREADS))
-    torch.manual_seed(seed)
-    np.random.seed(seed)
+    torch.manual_seed(own_seed(seed))
+    np.random.seed(own_seed(seed))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -507,7 +512,10 @@ def side_by_side(*tasks):
     """Call functions that share nothing at the same time, a thread each, and return their results.
 
     PyTorch lets go of Python's lock while it computes, so on two cores two networks are fitted in the time of one.
+    Where several processes train together they are called in order, so that no exchange of one meets that of another.
     """
+    if num_procs() > 1:
+        return [task() for task in tasks]
 
     def one_threaded(task):
         torch.set_num_threads(1)  # a setting of each thread
@@ -518,8 +526,11 @@ def side_by_side(*tasks):
 
 
 def minimize(optimizer, loss):
-    """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others."""
-    optimizer.step(torch.autograd.grad(loss, optimizer.params, materialize_grads=True))
+    """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others.
+
+    Where several processes train together, it is a step on the mean of their losses.
+    """
+    optimizer.step(average_all(torch.autograd.grad(loss, optimizer.params, materialize_grads=True)))
 
 
 class Checkpoint(checkpoints.Checkpoint):

@@ -47,7 +47,8 @@ def update(ac, pi_optimizer, v_optimizer, batch, *, clip_ratio, target_kl, train
     def fit_policy():
         for i in range(train_pi_iters):
             logp = ac.pi(batch.o, batch.a)[1]
-            if target_kl is not None and not approx_kl(logp, logp_old) <= 1.5 * target_kl:  # so that nan stops too
+            kl = core.average(approx_kl(logp, logp_old))
+            if target_kl is not None and not kl <= 1.5 * target_kl:  # so that nan stops too
                 return i
             core.minimize(pi_optimizer, policy_loss(logp, logp_old, batch.adv, clip_ratio))
         return train_pi_iters

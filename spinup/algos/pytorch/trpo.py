@@ -97,17 +97,17 @@ def update(
     with torch.no_grad():
         pi_old, logp_old = ac.pi(batch.o, batch.a)
     surrogate_old = surrogate(logp, logp_old, batch.adv)
-    g = _flat_grad(surrogate_old, params, retain_graph=True)
+    g = core.average(_flat_grad(surrogate_old, params, retain_graph=True))
     kl = mean_kl(pi, pi_old)
 
     def hvp(x):
-        return hessian_vector_product(kl, params, x, damping_coeff)
+        return core.average(hessian_vector_product(kl, params, x, damping_coeff))
 
     @torch.no_grad()
     def evaluate(theta):
         _assign(params, theta)
         pi, logp = ac.pi(batch.o, batch.a)
-        return surrogate(logp, logp_old, batch.adv), mean_kl(pi, pi_old)
+        return core.average(surrogate(logp, logp_old, batch.adv)), core.average(mean_kl(pi, pi_old))
 
     x = conjugate_gradient(hvp, g, cg_iters)
     step = torch.sqrt(2 * delta / (x @ hvp(x) + 1e-8)) * x
