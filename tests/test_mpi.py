@@ -163,7 +163,7 @@ def test_a_resumed_run_is_the_one_that_was_not_interrupted():
     together("train_and_resume()")
     assert len(rows("run")) == 4 and rows("run") == rows("whole")
     with pytest.raises(UserError, match="num_cpu=2 and cannot be resumed with 1"):
-        toy_mpi.ppo.ppo(toy_mpi.Counter, resume=True, logger_kwargs=dict(output_dir="run"))
+        toy_mpi.train("run", epochs=4, resume=True)
 
 
 @pytest.mark.slow

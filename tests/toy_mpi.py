@@ -13,7 +13,7 @@ from toy_envs import Counter
 from spinup.algos.pytorch import core, ppo, trpo, vpg
 from spinup.utils import mpi_pytorch, mpi_tools
 from spinup.utils.buffers import RolloutBuffer
-from spinup.utils.envs import Step
+from spinup.utils.envs import EnvFn, Step, VectorEnv
 from spinup.utils.errors import UserError
 from spinup.utils.mpi_tools import mpi_op, mpi_statistics_scalar, num_procs, proc_id
 
@@ -159,15 +159,14 @@ def train_all():
             assert all((theta == other).all() for other in mpi_tools.gather(theta) or [])
 
 
+def train(run, **settings):
+    """Train by PPO on CartPole; returns the parameters."""
+    settings = SETTINGS | dict(steps_per_epoch=80, save_freq=1, logger_kwargs=dict(output_dir=run)) | settings
+    return torch.nn.utils.parameters_to_vector(ppo.ppo(EnvFn("CartPole-v1"), **settings).parameters())
+
+
 def train_and_resume():
     """A run that is resumed ends as one that was never interrupted, with the same parameters in every process."""
-    from spinup.utils.envs import EnvFn
-
-    def train(run, **settings):
-        settings = SETTINGS | dict(steps_per_epoch=80, save_freq=1, logger_kwargs=dict(output_dir=run)) | settings
-        ac = ppo.ppo(EnvFn("CartPole-v1"), **settings)
-        return torch.nn.utils.parameters_to_vector(ac.parameters())
-
     whole = train("whole", epochs=4)
     train("run", epochs=2)
     assert torch.equal(train("run", epochs=4, resume=True), whole)
@@ -175,8 +174,6 @@ def train_and_resume():
 
 def train_apart():
     """Environments and actions differ between processes."""
-    from spinup.utils.envs import EnvFn, VectorEnv
-
     core.start(3, "cpu")
     starts = mpi_tools.gather((VectorEnv(EnvFn("CartPole-v1"), 1, 3).reset(), np.random.rand(), torch.rand(1)))
     if starts:
