@@ -35,9 +35,10 @@ SYNONYMS = {
     "dt": "datestamp",
 }
 PLACE = ("jobs", "retries", "launcher", "ray_address", "cpus_per_run", "gpus_per_run")
-SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", *PLACE)  # not of the algorithm
+SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", "track", *PLACE)  # not of the algorithm
 SWITCHES = ("datestamp", "overwrite")
-AS_TYPED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address")  # never evaluated
+LISTS = ("track",)
+AS_TYPED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address", "track")  # never evaluated
 MADE_HERE = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
 
 
@@ -126,7 +127,9 @@ def _overlap(key: str, other: str) -> bool:
 
 
 def read_setting(key: str, flag: "Flag") -> Any:
-    """The one value of a flag that sets up the experiment."""
+    """The one value of a flag that sets up the experiment, or all of them where it is a list."""
+    if key in LISTS:
+        return flag.values
     if len(flag.values) != 1:
         raise UserError(f"{flag.typed} takes one value, but was given {len(flag.values)}: {flag.values}.")
     if key in SWITCHES and not isinstance(flag.values[0], bool):
@@ -263,6 +266,7 @@ Flags of every algorithm
   --jobs 4              experiments that run side by side, or auto: one on each core (default: 1)
   --retries 2           how often to try again what crashed, from its last checkpoint (default: 0; on Ray: 3)
   --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
+  --track tensorboard   send the rows there, or to wandb, or to both (then watch: tensorboard --logdir data)
   --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)
 
 Examples

@@ -291,7 +291,16 @@ def test_a_run_is_not_written_over(name):
     assert Path("run", name).read_text() == "B\n2\n"
 
 
-RUN = ["progress.txt", "config.json", "env.json", "vars.pkl", "vars3.pkl", "pyt_save/model.pt", "checkpoint/x"]
+RUN = [
+    "progress.txt",
+    "config.json",
+    "env.json",
+    "vars.pkl",
+    "vars3.pkl",
+    "pyt_save/model.pt",
+    "checkpoint/x",
+    "tensorboard/x",
+]
 OTHERS = ["notes.txt", "vars_of_mine.pkl", "variables.pkl", "pyt_save.txt", "sub/progress.txt", "sub/config.json"]
 
 

@@ -7,7 +7,8 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from spinup.utils import saving
 from spinup.utils.errors import UserError
-from spinup.utils.mpi_tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first
+from spinup.utils.mpi_tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
+from spinup.utils.tracking import Tracking, check_trackers
 
 _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
 
@@ -42,9 +44,10 @@ class Logger:
         exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
         overwrite: replace the run that ``output_dir`` may hold.
         resume: go on with that run; what it has logged stays until :meth:`restore` says what to keep.
+        track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
 
     Raises:
-        UserError: if ``output_dir`` already holds a run and both are false.
+        UserError: if ``output_dir`` already holds a run and both are false, or for a service that cannot be used.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Logger:
         exp_name: str | None = None,
         overwrite: bool = False,
         resume: bool = False,
+        track: Sequence[str] = (),
     ):
+        check_trackers(track)
         if output_dir is None:
             output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
         self.output_dir = Path(output_dir)
@@ -66,6 +71,9 @@ class Logger:
         self._model: Any = None
         self._state: dict[str, Any] = {}
         self._bar: Any = None
+        self._tracking = Tracking(track if proc_id() == 0 else (), self.output_dir, exp_name)
+        weakref.finalize(self, self._tracking.finish).atexit = False  # a process that ends knows more, see Tracking
+        self._last_epoch = False
         self.log(f"Logging to {self._file}")
 
     def log(self, msg: str, color: str = "green") -> None:
@@ -98,6 +106,8 @@ class Logger:
         cells = [self._row.get(key) for key in self._columns]
         self._append(["" if val is None else str(val) for val in cells])
         self._print(_table(self._columns, cells))
+        self._tracking.row(self._row)
+        self._tracking.training &= not self._last_epoch
         self._row.clear()
 
     @only_first
@@ -119,6 +129,7 @@ class Logger:
         """Go back to the rows that :meth:`state` gave; later ones are dropped."""
         saving.write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
         self._columns = state.partition("\n")[0].split("\t") if state else []
+        self._tracking.rewind(state)
 
     def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
         """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
@@ -127,6 +138,7 @@ class Logger:
         terminal, this draws a progress bar of the whole run.
         """
         stride *= num_procs()
+        self._tracking.training, self._last_epoch = True, epoch + 1 == epochs
         if self._bar is None:
             self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
         try:
@@ -148,11 +160,12 @@ class Logger:
         Raises:
             UserError: if the logger resumes a run of another configuration.
         """
-        config = {"exp_name": self.exp_name, **config} if self.exp_name is not None else dict(config)
-        text, file = json.dumps(convert_json(config), indent=4, sort_keys=True), self.output_dir / "config.json"
+        config = convert_json({"exp_name": self.exp_name, **config} if self.exp_name is not None else config)
+        text, file = json.dumps(config, indent=4, sort_keys=True), self.output_dir / "config.json"
         if self.resumes and file.is_file():
             _refuse_changes(json.loads(file.read_text(encoding="utf-8")), json.loads(text), self.output_dir)
         saving.write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
+        self._tracking.configure(config)
 
     @only_first
     def save_env(self, env_fn: Callable) -> None:

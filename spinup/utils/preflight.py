@@ -12,6 +12,7 @@ from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable
 from spinup.utils.mpi_tools import JAX, find_launcher, num_procs, refuse_processes
 from spinup.utils.saving import refuse_existing_run
+from spinup.utils.tracking import check_trackers
 
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -23,6 +24,7 @@ def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> Non
         UserError: the first mistake found.
     """
     for experiment in experiments:
+        check_trackers(experiment.kwargs["logger_kwargs"].get("track", ()))
         check_call(experiment)
     if any(experiment.num_cpu > num_procs() for experiment in experiments):
         find_launcher()

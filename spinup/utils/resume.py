@@ -41,6 +41,9 @@ def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
     algorithm, kwargs, env = read_call(run, trust)
     kwargs |= env | {"resume": True} | ({} if epochs is None else {"epochs": epochs})
     config = read_config(run)
-    exp_name = config.get("exp_name") or run.name
-    logger_kwargs = {"output_dir": str(run), "exp_name": exp_name}
-    return experiment_of(exp_name, algorithm, kwargs, logger_kwargs, config.get("num_cpu", 1))
+    logged = config.get("logger_kwargs") or {}
+    logger_kwargs = {key: logged[key] for key in ("exp_name", "output_fname", "track") if key in logged}
+    exp_name = logger_kwargs.get("exp_name", run.name)
+    return experiment_of(
+        exp_name, algorithm, kwargs, logger_kwargs | {"output_dir": str(run)}, config.get("num_cpu", 1)
+    )

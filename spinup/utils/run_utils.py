@@ -97,6 +97,7 @@ def call_experiment(
     datestamp: bool = False,
     overwrite: bool = False,
     retries: int = 0,
+    track: Sequence[str] = (),
     **kwargs: Any,
 ) -> None:
     """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own, or several.
@@ -112,6 +113,7 @@ def call_experiment(
         overwrite: write over a run that is already in the directory, instead of refusing.
         retries: how many times more to try after a crash (but not after a mistake of the user): from the last
             checkpoint if ``thunk`` takes ``resume``, else from the beginning. Not at all by default.
+        track: services that show its rows too: ``['tensorboard', 'wandb']`` or one of them.
         **kwargs: hyperparameters for ``thunk``.
 
     Raises:
@@ -119,7 +121,7 @@ def call_experiment(
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
     """
     variant = {"seed": seed, **kwargs}
-    experiment = _experiment(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu)
+    experiment = _experiment(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
     launch([experiment], overwrite, choose_launcher(retries=retries))
 
 
@@ -167,11 +169,14 @@ def _experiment(
     datestamp: bool,
     overwrite: bool,
     num_cpu: int | str,
+    track: Sequence[str],
 ) -> Experiment:
     kwargs = {"seed": 0, **variant}
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
     if overwrite:
         logger_kwargs["overwrite"] = True
+    if track:
+        logger_kwargs["track"] = track
     return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}), num_cpu)
 
 
@@ -318,6 +323,7 @@ class ExperimentGrid:
         ray_address: str | None = None,
         cpus_per_run: float | None = None,
         gpus_per_run: float | None = None,
+        track: Sequence[str] = (),
     ) -> None:
         """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
 
@@ -327,8 +333,8 @@ class ExperimentGrid:
 
         Args:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
-            num_cpu, data_dir, datestamp, overwrite, retries: see :func:`call_experiment`; ``retries`` is 3 by default
-                on a Ray cluster, where machines come and go.
+            num_cpu, data_dir, datestamp, overwrite, retries, track: see :func:`call_experiment`; ``retries`` is 3 by
+                default on a Ray cluster, where machines come and go.
             jobs: how many experiments run side by side, or 'auto' for one on each physical core.
             launcher: 'local', or 'ray' for a Ray cluster, which runs as many side by side as it has room for. The
                 results come back to this machine.
@@ -347,7 +353,7 @@ class ExperimentGrid:
             function = variant.pop(thunk, None) if isinstance(thunk, str) else thunk
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
-            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu))
+            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
         launch(experiments, overwrite, where, self._report)
 
     def _report(self) -> None:

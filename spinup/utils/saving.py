@@ -5,6 +5,7 @@
     pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
     jax_save/model.safetensors     the same, of JAX
     checkpoint/                    what resuming needs: see checkpoints.py
+    tensorboard/  wandb/           what trackers leave
 
 Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
 """
@@ -31,6 +32,7 @@ from spinup.utils.errors import UserError, first_line
 
 _PROGRESS = "progress.txt"
 _CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
+_TRACKED = ("tensorboard", "wandb")
 
 
 # ---- the directory ----
@@ -71,7 +73,7 @@ def make_run_dir(path: Path, overwrite: bool = False, resume: bool = False, prog
         for half_written in path.rglob(".*.tmp"):
             half_written.unlink()
     if overwrite:
-        for old in (found for pattern in (progress, *_CONTENTS) for found in path.glob(pattern)):
+        for old in (found for pattern in (progress, *_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
