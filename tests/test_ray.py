@@ -60,7 +60,7 @@ def test_a_mirror_tells_what_is_new():
     mirror = Mirror(run, leave_out="output.log")
     assert mirror.changes() == Changes({}, [])
     (run / "checkpoint").mkdir()
-    for name in ("checkpoint/b", "checkpoint/a", "output.log", ".half.tmp"):
+    for name in ("checkpoint/b", "checkpoint/a", "output.log", ".half.tmp", "checkpoint/.lock"):
         (run / name).write_text(name)
     os.utime(run / "checkpoint/b", (1, 1))
     changes = mirror.changes()
@@ -72,6 +72,7 @@ def test_a_mirror_tells_what_is_new():
     assert changes == Changes({"old": b"2"}, ["checkpoint/a"])
     write_all(changes, copy)
     assert read_all(copy, "output.log") == read_all(run, "output.log")
+    assert not (copy / "checkpoint" / ".lock").exists()
     assert mirror.changes() == Changes({}, [])
 
 

@@ -17,7 +17,7 @@ class Changes(NamedTuple):
 
 
 def read_all(folder: Path, leave_out: str) -> Changes:
-    """Every file below ``folder``, but those named ``leave_out`` and temporary ones."""
+    """Every file below ``folder``, but those named ``leave_out`` and hidden ones (half-written files, a lock)."""
     return Changes({name: (folder / name).read_bytes() for name in _scan(folder, leave_out)}, [])
 
 
@@ -71,7 +71,7 @@ def _scan(folder: Path, leave_out: str) -> dict[str, tuple[int, int, int]]:
     """What tells one content of a file from the next (time, size, place on the disk), by its name."""
     found = {}
     for path in folder.rglob("*"):
-        if path.name == leave_out or path.name.endswith(".tmp") or not path.is_file():
+        if path.name == leave_out or path.name.startswith(".") or not path.is_file():
             continue
         try:
             stat = path.stat()
