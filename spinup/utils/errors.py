@@ -32,15 +32,15 @@ def exit_on_user_error(main, argv: list[str] | None = None) -> None:
 
     Where several processes run it together, the end of one by any error is that of all.
     """
-    from spinup.utils.mpi_tools import end_job, let_first_speak  # here, as it raises UserErrors itself
-
     try:
         main(argv)
-    except UserError as error:
+    except (UserError, SystemExit, KeyboardInterrupt) as end:
+        from spinup.utils.mpi_tools import end_job, let_first_speak  # here, as it raises UserErrors itself
+
+        if not isinstance(end, UserError):
+            end_job(end)
+            raise
         let_first_speak()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {end}", file=sys.stderr)
         end_job(2)
         raise SystemExit(2) from None
-    except (SystemExit, KeyboardInterrupt) as end:
-        end_job(end)
-        raise
