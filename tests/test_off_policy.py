@@ -118,7 +118,7 @@ def test_the_first_phase_waits_for_update_after(monkeypatch, algorithm, update_a
 @every_algorithm
 def test_phases_do_not_care_about_epochs(monkeypatch, algorithm):
     env_fn, made = spies(algorithm)
-    monkeypatch.setattr(MODULES[algorithm], "run_episodes", lambda *args, **kwargs: (np.zeros(1), np.zeros(1)))
+    monkeypatch.setattr(MODULES[algorithm], "test_agent", lambda *args, **kwargs: dict(TestEpRet=0.0, TestEpLen=0))
     phases = count_gradient_steps(monkeypatch, algorithm, made)
     train(algorithm, env_fn, epochs=6, steps_per_epoch=5, update_after=0, update_every=7)
     assert phases == [(7, 7), (14, 7), (21, 7), (28, 7)]
@@ -173,7 +173,7 @@ def test_the_agent_acts_on_the_reset_that_followed_an_episode(monkeypatch, algor
     seen = []
     own = AGENTS[algorithm].act
     monkeypatch.setattr(AGENTS[algorithm], "act", lambda self, o, *args: seen.append(o.item()) or own(self, o, *args))
-    monkeypatch.setattr(MODULES[algorithm], "run_episodes", lambda *args, **kwargs: (np.zeros(1), np.zeros(1)))
+    monkeypatch.setattr(MODULES[algorithm], "test_agent", lambda *args, **kwargs: dict(TestEpRet=0.0, TestEpLen=0))
     space = MANY if algorithm == "dqn" else BOX
     train(algorithm, lambda: Counter(length=3, action_space=space), epochs=1, steps_per_epoch=7)
     assert seen == [0, 1, 2, 0, 1, 2, 0]
