@@ -512,9 +512,10 @@ def side_by_side(*tasks):
     """Call functions that share nothing at the same time, a thread each, and return their results.
 
     PyTorch lets go of Python's lock while it computes, so on two cores two networks are fitted in the time of one.
-    Where several processes train together they are called in order, so that no exchange of one meets that of another.
+    Where there is but one core for this process they are called in order; so they are where several processes train
+    together, so that no exchange of one meets that of another.
     """
-    if num_procs() > 1:
+    if num_procs() > 1 or MAX_THREADS == 1:
         return [task() for task in tasks]
 
     def one_threaded(task):
