@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
+UNVARYING = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata left out
 SCIENTIFIC_ABOVE = 5000
 COUNTED_FROM_ZERO = ("TotalEnvInteracts", "Epoch", "Time")
 SIZE = (8.0, 5.0)  # inches
@@ -44,7 +45,8 @@ AXIS_LABELS = {
 BANDS = {"mean": "mean ± std", "median": "median, quartiles", "max": "maximum", "min": "minimum", "iqm": "IQM, 95 % CI"}
 
 
-def _style(font_scale: float) -> dict:
+def style(font_scale: float = 1.5) -> dict:
+    """The looks of our figures, as matplotlib's rc parameters."""
     return {
         "font.size": 10 * font_scale,
         "axes.titlesize": 11 * font_scale,
@@ -70,14 +72,13 @@ def _style(font_scale: float) -> dict:
     }
 
 
-def _draw_curve(axes: "Axes", index: int, curve: Curve) -> None:
-    colour = COLOURS[index % len(COLOURS)]
-    style = LINE_STYLES[index // len(COLOURS) % len(LINE_STYLES)]
+def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", strength: float = 1.0) -> None:
+    """Draw a line and its band; ``strength`` below 1 lets both stand back."""
     marker = "o" if len(curve.x) == 1 else None
     label = curve.label.replace("$", r"\$")  # a dollar, not a formula
-    axes.plot(curve.x, curve.y, style, color=colour, label=label, marker=marker, zorder=3)
+    axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
     if curve.low is not None and curve.high is not None:
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2 * strength, linewidth=0)
 
 
 def _legend_title(curves: Sequence[Curve], estimator: str) -> str | None:
@@ -113,15 +114,21 @@ def _make_curves(groups: dict[str, list[Run]], xaxis: str, value: str, smooth: i
     return curves
 
 
-def _draw(figure: "Figure", curves: Sequence[Curve], estimator: str, xaxis: str) -> "Axes":
-    axes = figure.add_subplot()
-    for index, curve in enumerate(curves):
-        _draw_curve(axes, index, curve)
+def fit_x_axis(axes: "Axes", curves: Sequence[Curve], xaxis: str) -> None:
+    """Leave hardly any room beside the curves, and count steps, epochs and seconds from 0."""
     axes.margins(x=0.01)
     if xaxis in COUNTED_FROM_ZERO:
         axes.set_xlim(left=0)
     if max(curve.x.max() for curve in curves) > SCIENTIFIC_ABOVE:
         axes.ticklabel_format(style="sci", axis="x", scilimits=(0, 0))
+
+
+def _draw(figure: "Figure", curves: Sequence[Curve], estimator: str, xaxis: str) -> "Axes":
+    axes = figure.add_subplot()
+    for index, curve in enumerate(curves):
+        dashes = LINE_STYLES[index // len(COLOURS) % len(LINE_STYLES)]
+        draw_curve(axes, curve, COLOURS[index % len(COLOURS)], dashes)
+    fit_x_axis(axes, curves, xaxis)
     _draw_legend(axes, curves, estimator)
     return axes
 
@@ -135,7 +142,7 @@ def _name_axes(axes: "Axes", runs: Sequence[Run], xaxis: str, value: str) -> Non
     axes.set(xlabel=AXIS_LABELS.get(xaxis, xaxis), ylabel=AXIS_LABELS.get(y, y), title=title or "")
 
 
-def _new_figure(on_screen: bool) -> "Figure":
+def new_figure(on_screen: bool = False) -> "Figure":
     """A figure known to pyplot, which can show it, or one that needs no display."""
     if on_screen:
         import matplotlib.pyplot as plt
@@ -156,10 +163,10 @@ def _save_paths(save: str | os.PathLike, values: Sequence[str]) -> list[Path]:
     return [path.with_stem(f"{path.stem}_{value}".replace("/", "-")) for value in values]
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save_figure(figure: "Figure", path: Path) -> None:
     """Write ``figure`` so that the same curves give the same bytes, and never half a file."""
     part = path.with_stem(path.stem + ".part")
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    metadata = UNVARYING.get(path.suffix.lower())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(part, dpi=150, metadata=metadata)
@@ -221,13 +228,13 @@ def make_plots(
     runs = [run for group in groups.values() for run in group]
     drawings = [_make_curves(groups, xaxis, value, smooth, estimator) for value in values]
     figures = []
-    with matplotlib.rc_context(_style(font_scale)):
+    with matplotlib.rc_context(style(font_scale)):
         for value, curves in zip(values, drawings):
-            figure = _new_figure(on_screen=not save)
+            figure = new_figure(on_screen=not save)
             _name_axes(_draw(figure, curves, estimator, xaxis), runs, xaxis, value)
             figures.append(figure)
         for figure, path in zip(figures, paths):
-            _save(figure, path)
+            save_figure(figure, path)
     return figures
 
 
