@@ -13,7 +13,6 @@ import importlib
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,12 +20,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import distributions
 from pathlib import Path
+
+from machine import describe_machine
 
 ON_POLICY_STEPS, NUM_ENVS, ITERATIONS, ON_POLICY_SIZES = 4000, 4, 80, [64, 64]
 OFF_POLICY_STEPS, UPDATE_EVERY, BATCH_SIZE, OFF_POLICY_SIZES = 2000, 50, 100, [256, 256]
-LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sbx-rl")
 NOTE = f"""\
 On-policy, alike everywhere: {NUM_ENVS} environments, {ON_POLICY_STEPS} steps an epoch, full batches, tanh networks
 {ON_POLICY_SIZES}, gamma 0.99, lambda 0.97.
@@ -216,23 +215,6 @@ def summarise(rows: list[Row], speeds: dict[tuple[str, int], list[float]]) -> li
 
 
 # ---- reporting ----
-
-
-def describe_machine() -> dict[str, str | int]:
-    """What the numbers depend on."""
-    import psutil
-
-    cpu_info = Path("/proc/cpuinfo")  # on Linux, where `platform` does not know the processor's name
-    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = {found.name.lower().replace("_", "-"): found.version for found in distributions()}
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": psutil.cpu_count(logical=False) or 0,
-        "logical cores": psutil.cpu_count() or 0,
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "libraries": ", ".join(f"{name} {versions[name]}" for name in LIBRARIES if name in versions),
-    }
 
 
 def report(args: argparse.Namespace, machine: dict, summaries: list[dict]) -> str:
