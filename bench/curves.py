@@ -1,0 +1,176 @@
+"""Learning curves beside those of the original: train, collect, draw.
+
+    python bench/curves.py run --algos ppo trpo vpg --steps 1e6 --seeds 0 1 2 3 4 --jobs auto
+    python bench/curves.py collect data/curves
+    python bench/curves.py draw
+
+`run` trains what is missing: start it again after a crash, with more --steps or with more --seeds, and it goes on.
+`collect` turns run directories into CSV files, and `draw` makes figures and tables from those alone.
+Each has a --help.
+"""
+
+import math
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from commits import describe_commit
+from curves_collect import add_made_by, collect
+from curves_draw import draw_figures
+from curves_files import EPOCH_STEPS, ON_POLICY, RESULTS, name_of, read_experiments, read_published
+from curves_tables import page
+from machine import describe_machine
+
+import spinup
+from spinup import ALGORITHMS, user_config
+from spinup.utils.arguments import ArgumentParser
+from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
+from spinup.utils.launchers import Experiment
+from spinup.utils.run_utils import choose_launcher, experiment_of, launch, setup_logger_kwargs
+from spinup.utils.saving import write_atomically
+from spinup.utils.values import parse_value
+
+ALGOS = ("vpg", "trpo", "ppo", "ddpg", "td3", "sac")
+ENVS = ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant")
+PROGRAM = "python bench/curves.py"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Do what ``argv`` asks for; raises :class:`UserError` for what cannot be done."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that experiments end with us
+    command, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if command in ("--help", "-h"):
+        print(__doc__)
+    elif command in COMMANDS:
+        COMMANDS[command](rest)
+    else:
+        hint = did_you_mean(command, COMMANDS)
+        raise UserError(f"{command!r} is not one of {', '.join(COMMANDS)}.{hint} See {PROGRAM} --help.")
+
+
+# ---- run ----
+
+
+def run_main(argv: list[str]) -> None:
+    """Train the chosen algorithms in the chosen environments, as far as that is not done yet."""
+    args = _run_parser().parse_args(argv)
+    _check("--algos", args.algos, ALGOS)
+    _check("--envs", args.envs, ENVS)
+    _check("--backend", [args.backend], ALGORITHMS)
+    if not isinstance(args.steps, int | float) or not 1 <= args.steps < math.inf:
+        raise UserError(f"--steps {args.steps!r} will not do: expected a number of environment steps, such as 1e6.")
+    where = (args.jobs, args.retries, args.launcher, args.ray_address, args.cpus_per_run, args.gpus_per_run)
+    launcher, commit = choose_launcher(*where), args.commit or describe_commit()
+    # Seed by seed, so that what is cut short is cut short alike for all.
+    experiments = [
+        make_experiment(algo, env, seed, args) for seed in args.seeds for algo in args.algos for env in args.envs
+    ]
+    launch(experiments, launcher=launcher, report=lambda: _report(experiments, args, commit))
+
+
+def make_experiment(algo: str, env: str, seed: int, args: Namespace) -> Experiment:
+    """One run with the published settings: where they are our defaults, they are left out."""
+    env_name = f"{env}-v5"
+    name = name_of(env_name, algo, args.backend)
+    kwargs = {
+        "env_name": env_name,
+        "seed": seed,
+        "ac_kwargs": {"hidden_sizes": [64, 32] if algo in ON_POLICY else [256, 256]},
+        "steps_per_epoch": EPOCH_STEPS[algo],
+        "epochs": math.ceil(args.steps / EPOCH_STEPS[algo]),
+        "device": args.device,
+        "resume": True,
+    }
+    thunk = getattr(spinup, f"{algo}_{args.backend}")
+    return experiment_of(name, thunk, kwargs, setup_logger_kwargs(name, seed, args.data_dir))
+
+
+def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> None:
+    """Say what there is to do, and note in the folder of each experiment what does it."""
+    unfinished = [experiment for experiment in experiments if not experiment.is_finished]
+    print(f"{len(unfinished)} of {len(experiments)} runs to train, in {args.data_dir}", flush=True)
+    for folder, (algo, env) in {e.output_dir.parent: _algo_and_env(e) for e in unfinished}.items():
+        entry = {"command": _command(algo, env, args), "commit": commit, "machine": describe_machine()}
+        add_made_by(folder, entry)
+
+
+def _algo_and_env(experiment: Experiment) -> tuple[str, str]:
+    return experiment.thunk.__name__, experiment.config["env_name"].removesuffix("-v5")
+
+
+def _command(algo: str, env: str, args: Namespace) -> str:
+    """What trains this experiment alone; where it is kept and how many run side by side make no difference."""
+    words = [PROGRAM, "run", "--algos", algo, "--backend", args.backend, "--envs", env, "--steps", f"{args.steps:.0f}"]
+    words += ["--seeds", *map(str, args.seeds)]
+    for flag, value, default in (("--device", args.device, "cpu"), ("--launcher", args.launcher, "local")):
+        words += [flag, value] if value != default else []
+    return " ".join(words)
+
+
+def _check(flag: str, given: Sequence[str], known: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UserError(f"{flag} {name!r} is not one of {', '.join(known)}.{did_you_mean(name, known)}")
+
+
+def _run_parser() -> ArgumentParser:
+    parser = ArgumentParser(prog=f"{PROGRAM} run", description=f"{run_main.__doc__}\n{SETTINGS}")
+    add = parser.add_argument
+    add("--algos", nargs="+", default=ALGOS, metavar="ALGO", help=f"default: {' '.join(ALGOS)}")
+    add("--backend", default="jax", help="jax or pytorch (default: %(default)s)")
+    add("--envs", nargs="+", default=ENVS, metavar="ENV", help=f"default: {' '.join(ENVS)}")
+    add("--steps", type=parse_value, default=1e6, help="environment steps, rounded up to whole epochs (default: 1e6)")
+    add("--seeds", type=int, nargs="+", default=range(5), metavar="SEED", help="default: 0 1 2 3 4")
+    data_dir = str(Path(user_config.DEFAULT_DATA_DIR) / "curves")
+    add("--data_dir", default=data_dir, help="where runs are kept (default: %(default)s)")
+    add("--device", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
+    add("--jobs", type=parse_value, default=1, help="runs that train side by side, or auto: one on each core")
+    add("--retries", type=parse_value, help="how often to try again what crashed (default: 0; on Ray: 3)")
+    add("--launcher", default="local", help="local, or ray for a Ray cluster (default: %(default)s)")
+    add("--ray_address", help="of the cluster (default: the one of this machine, or this machine alone)")
+    add("--cpus_per_run", type=parse_value, help="of the Ray cluster, for each run (default: 1)")
+    add("--gpus_per_run", type=parse_value, help="of the Ray cluster, for each run (default: 0)")
+    add("--commit", help="which commit trains (default: git knows)")
+    return parser
+
+
+SETTINGS = """
+The settings are those of the published benchmark: networks (64, 32) with tanh on-policy and (256, 256) with relu
+off-policy, epochs of 4000 steps on-policy and of 10,000, with ten test episodes at their ends, off-policy; all else at
+our defaults. What is finished is skipped. More --steps go on with the runs there are, more --seeds add to them."""
+
+
+# ---- collect, draw ----
+
+
+def collect_main(argv: list[str]) -> None:
+    """Write the learning curves of run directories as CSV files, and what made them as JSON."""
+    parser = ArgumentParser(prog=f"{PROGRAM} collect", description=collect_main.__doc__)
+    add = parser.add_argument
+    add("sources", nargs="+", type=Path, metavar="DIR", help="folders that hold runs, however deep")
+    add("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where to write (default: bench/results/curves)")
+    add("--overwrite", action="store_true", help="replace files even where they hold runs or rows that would be lost")
+    add("--unfinished", action="store_true", help="take runs too that have not got all their epochs yet")
+    args = parser.parse_args(argv)
+    collect(args.sources, args.to, args.overwrite, args.unfinished)
+
+
+def draw_main(argv: list[str]) -> None:
+    """Draw figures and tables from the files that collect wrote, and from nothing else."""
+    parser = ArgumentParser(prog=f"{PROGRAM} draw", description=draw_main.__doc__)
+    add = parser.add_argument
+    add("folder", nargs="?", type=Path, default=RESULTS, help="of the files (default: bench/results/curves)")
+    add("--to", type=Path, metavar="FOLDER", help="where to write (default: the same folder)")
+    args = parser.parse_args(argv)
+    experiments, originals, to = read_experiments(args.folder), read_published(), args.to or args.folder
+    text = page(experiments, originals, draw_figures(experiments, originals, to))
+    write_atomically(to / "README.md", lambda part: part.write_bytes(text.encode()))
+    print(f"Saved {to / 'README.md'}")
+
+
+COMMANDS = {"run": run_main, "collect": collect_main, "draw": draw_main}
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

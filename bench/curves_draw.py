@@ -1,0 +1,99 @@
+"""Figures of collected curves, beside the published ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curves_files import (
+    EPOCH_STEPS,
+    OFF_POLICY,
+    ON_POLICY,
+    PUBLISHED_RUNS,
+    STEPS,
+    Experiment,
+    Originals,
+    Published,
+    unversioned,
+)
+
+from spinup.utils.curves import PERFORMANCE, Curve, make_curve
+from spinup.utils.plot import AXIS_LABELS, COLOURS, draw_curve, fit_x_axis, new_figure, save_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WINDOW = 11  # epochs that a published curve is smoothed over
+BACKENDS = {"jax": "JAX", "pytorch": "PyTorch", "tf1": "TensorFlow"}
+CLASSES = {"on-policy": ON_POLICY, "off-policy": OFF_POLICY}
+
+
+def smoothing(experiment: Experiment, original: Published | None) -> int:
+    """How many rows to average: as many steps as in the published curve (an odd number of rows), if there is one."""
+    epoch = next(iter(experiment.runs.values())).columns[STEPS][0]
+    rows = WINDOW * EPOCH_STEPS[experiment.algo] / epoch
+    return 2 * round((rows - 1) / 2) + 1 if original else WINDOW
+
+
+def draw_figures(experiments: Sequence[Experiment], originals: Originals, folder: Path) -> dict[str, list[str]]:
+    """Write a figure for each environment, class of algorithms and backend; returns their names by environment."""
+    from matplotlib import style as styles
+
+    names: dict[str, list[str]] = {}
+    with styles.context(["default", style(font_scale=1.3)]):  # whatever the user's own settings are
+        for env in dict.fromkeys(experiment.env for experiment in experiments):
+            for title, algos in CLASSES.items():
+                for backend in BACKENDS:
+                    shown = {e.algo: e for e in experiments if (e.env, e.backend) == (env, backend)}
+                    drawn = {algo: _curve(shown[algo], originals) for algo in algos if algo in shown}
+                    curves = {algo: curve for algo, curve in drawn.items() if curve}
+                    if curves:
+                        name = f"{unversioned(env).lower()}_{title.replace('-', '_')}_{backend}.png"
+                        _draw(env, title, backend, curves, originals, folder / name)
+                        names.setdefault(env, []).append(name)
+    return names
+
+
+def _curve(experiment: Experiment, originals: Originals) -> Curve | None:
+    window = smoothing(experiment, originals.get((unversioned(experiment.env), experiment.algo)))
+    number = len(experiment.runs)
+    label = f"{experiment.algo.upper()}, {number} run{'s' * (number > 1)}"
+    return make_curve(label, list(experiment.runs.values()), STEPS, PERFORMANCE, window, "mean")
+
+
+def _draw(env: str, title: str, backend: str, curves: dict[str, Curve], originals: Originals, file: Path) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    figure = new_figure()
+    axes = figure.add_subplot()
+    colours = dict(zip(CLASSES[title], COLOURS))
+    beside = {algo: originals[key] for algo in curves if (key := (unversioned(env), algo)) in originals}
+    last = max(curve.x[-1] for curve in curves.values())
+    for algo, original in beside.items():
+        draw_curve(axes, original_curve(original, last), colours[algo], "--", strength=0.55)
+    for algo, curve in curves.items():
+        draw_curve(axes, curve, colours[algo])
+    fit_x_axis(axes, list(curves.values()), STEPS)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M
+    value = AXIS_LABELS["AverageEpRet" if title == "on-policy" else "AverageTestEpRet"]
+    axes.set(xlabel=AXIS_LABELS[STEPS], ylabel=f"{value}, mean ± std")
+    axes.set_title(f"{env}: {title}, {BACKENDS[backend]}")
+    _draw_legend(figure, axes, bool(beside))
+    save_figure(figure, file)
+
+
+def original_curve(original: Published, last: float) -> Curve:
+    """A published curve up to the step ``last``."""
+    upto = original.steps <= last
+    mean, std = original.mean[upto], original.std[upto]
+    return Curve("_original", PUBLISHED_RUNS, original.steps[upto], mean, mean - std, mean + std)
+
+
+def _draw_legend(figure: "Figure", axes: "Axes", with_original: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    if with_original:
+        label = f"the original, {PUBLISHED_RUNS} runs"
+        handles.append(Line2D([], [], color="#555555", linestyle="--", alpha=0.7, label=label))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, columnspacing=1.2)

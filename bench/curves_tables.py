@@ -1,0 +1,104 @@
+"""Tables of collected curves, beside the published ones, and the page that holds them."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from curves_draw import BACKENDS, smoothing
+from curves_files import OFF_POLICY, ON_POLICY, PUBLISHED_RUNS, STEPS, Experiment, Originals, Published, unversioned
+
+from spinup.utils.curves import ESTIMATORS, PERFORMANCE, series
+
+AT = (250_000, 500_000, 1_000_000, 2_000_000, 3_000_000)  # steps to tell the performance at, as far as trained
+LAST = 0.1  # share of a run that is its end
+ALGOS = (*ON_POLICY, *OFF_POLICY)
+HEADER = (
+    f"| | | steps | runs | mean ± std | IQM, 95 % interval | the original, {PUBLISHED_RUNS} runs | our mean is |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+INTRODUCTION = """\
+# Learning curves
+
+Drawn by `python bench/curves.py draw` from the CSV files here alone; the JSON files say what made them. The original's
+curves are those it published ([where they are from](../../published/README.md)).
+
+- **Performance** is the average return of the episodes of an epoch on-policy, while the agent learns and explores, and
+  of ten test episodes without exploration off-policy.
+- **Curves** are smoothed as the original's: by a centred average over 11 of its epochs, which are 4000 steps on-policy
+  and 10,000 off-policy. At the end of a run half of that is missing. Each table ends with the last 10 %: the average of
+  a run's rows over those steps, not smoothed, beside that of the published curve.
+- **± std** is one standard deviation over runs (ddof 0), and so is the band about a curve.
+- **IQM** is the interquartile mean over runs, which for fewer than four of them is the mean. Its 95 % interval is by
+  2000 bootstrap resamples of the runs of a row (each row is a stratum of its own). With as few runs as here, such an
+  interval is too narrow rather than too wide.
+- **Inside, above, below** compares our mean with the original's mean ± std at the same step.
+- **The environments are not quite the same**: the original's are v3, ours v5. HalfCheetah and Swimmer have the same
+  model and reward. Walker2d's right foot has more friction now. Hopper, Walker2d and Ant no longer reward the step they
+  fall in. Ant sees other numbers, and always pays for contact.
+- **TRPO** of the original was published for TensorFlow alone; the others are its PyTorch versions.
+"""
+
+
+def page(experiments: Sequence[Experiment], originals: Originals, figures: dict[str, list[str]]) -> str:
+    """Everything in Markdown: for each environment its figures and its table, then what made the curves."""
+    lines = [INTRODUCTION]
+    for env, names in figures.items():
+        lines += [f"## {env}", ""]
+        lines += [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in names]
+        lines += ["", HEADER]
+        for experiment in sorted(experiments, key=lambda e: (ALGOS.index(e.algo), e.backend)):
+            if experiment.env == env:
+                lines += rows(experiment, originals.get((unversioned(env), experiment.algo)))
+        lines.append("")
+    return "\n".join([*lines, *_made_by(experiments), ""])
+
+
+def rows(experiment: Experiment, original: Published | None) -> Iterator[str]:
+    """The rows of one experiment: at each of the steps ``AT`` that all its runs have reached, and over the end."""
+    smoothed, raw = (_points(experiment, window) for window in (smoothing(experiment, original), 1))
+    last = min((x[-1] for x, _ in raw), default=0)
+    for step in AT:
+        if step <= last:
+            values = [np.interp(step, x, y) for x, y in smoothed]
+            yield _row(experiment, f"{step / 1e6:g} M", values, original and original.over(np.array([step])))
+    if raw:
+        ends = [(x > (1 - LAST) * last) & (x <= last) for x, _ in raw]
+        values = [y[end].mean() for end, (_, y) in zip(ends, raw)]
+        steps = f"{(1 - LAST) * last / 1e6:.3g} to {last / 1e6:.3g} M"
+        yield _row(experiment, steps, values, original and original.over(raw[0][0][ends[0]]))
+
+
+def _points(experiment: Experiment, window: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    points = [series(run, STEPS, PERFORMANCE, window) for run in experiment.runs.values()]
+    return [(x, y) for x, y in points if len(x)]
+
+
+def _row(experiment: Experiment, steps: str, values: list, theirs: tuple[float, float] | None) -> str:
+    mean, std = np.mean(values), np.std(values)
+    iqm, low, high = ESTIMATORS["iqm"](np.reshape(values, (-1, 1)), [experiment.name] * len(values))
+    interval = "" if low is None or high is None else f" [{_text(low[0])}, {_text(high[0])}]"
+    cells = [experiment.algo.upper(), BACKENDS[experiment.backend], steps, str(len(values))]
+    cells += [f"{_text(mean)} ± {_text(std)}", f"{_text(iqm[0])}{interval}"]
+    cells += [f"{_text(theirs[0])} ± {_text(theirs[1])}", beside(mean, *theirs)] if theirs else ["", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def beside(ours: float, mean: float, std: float) -> str:
+    """Where ``ours`` lies in relation to the band ``mean`` ± ``std``."""
+    return "**below**" if ours < mean - std else "above" if ours > mean + std else "inside"
+
+
+def _text(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def _made_by(experiments: Sequence[Experiment]) -> Iterator[str]:
+    yield from ("## What made them", "", "| | commit | command | machine |", "|---|---|---|---|")
+    machines: list[str] = []
+    for experiment in experiments:
+        for entry in experiment.made_by["made_by"]:
+            machine = "; ".join(f"{key}: {value}" for key, value in entry["machine"].items())
+            if machine not in machines:
+                machines.append(machine)
+            cells = [f"`{experiment.name}`", entry["commit"], f"`{entry['command']}`", str(machines.index(machine) + 1)]
+            yield f"| {' | '.join(cells)} |"
+    yield from ("", "Machines:", "", *(f"{number}. {machine}" for number, machine in enumerate(machines, start=1)))

@@ -1,0 +1,303 @@
+"""bench/curves.py: what it trains, what it keeps of that, and that its figures and tables say what the files say."""
+
+import csv
+import importlib
+import json
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spinup
+from spinup.utils.curves import Run
+from spinup.utils.envs import EnvFn
+from spinup.utils.errors import UserError
+
+BENCH = Path(spinup.__file__).resolve().parents[1] / "bench"
+RESULTS = BENCH / "results" / "curves"
+sys.path.append(str(BENCH))  # the modules of a script stand beside it
+curves = importlib.import_module("curves")
+drawing = importlib.import_module("curves_draw")
+files = importlib.import_module("curves_files")
+
+
+def table(path, delimiter=","):
+    with open(path, newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines, delimiter=delimiter))
+
+
+# ---- the tables, worked out anew ----
+
+ROW = re.compile(r"\| (\w+) \| (JAX|PyTorch) \| ([\d.]+)(?: to ([\d.]+))? M \| (\d+) \|(.*)\|(.*)\|(.*)\|(.*)\|")
+LENGTHS = {"VPG": 4000, "TRPO": 4000, "PPO": 4000}  # steps between two published points; 10,000 off-policy
+
+
+def rows_of_the_page():
+    env = None
+    for line in (RESULTS / "README.md").read_text(encoding="utf-8").splitlines():
+        env = line[3:] if line.startswith("## ") else env
+        if match := ROW.fullmatch(line):
+            algo, backend, start, stop, runs, *cells = match.groups()
+            span = [1e6 * float(number) for number in (start, stop) if number]
+            yield pytest.param(env, algo, backend, span, int(runs), [c.strip() for c in cells], id=line[2:40])
+
+
+def numbers(cell):
+    return [float(number) for number in re.findall(r"-?[\d.]+", cell)]
+
+
+def is_about(shown, value):
+    """Whether ``value`` rounds to the number shown, give or take the last of its five digits in the file."""
+    return abs(shown - value) <= (0.52 if abs(shown) >= 100 else 0.052) + 5e-5 * abs(value)
+
+
+def average_around(y, i, half):
+    near = [v for v in y[max(i - half, 0) : i + half + 1] if not np.isnan(v)]
+    return sum(near) / len(near)
+
+
+def performance(env, algo, backend, span):
+    """Each run's: smoothed and interpolated at one step, or averaged between two."""
+    name = f"{env.split('-')[0].lower()}_{algo.lower()}_{backend.lower()}"
+    rows, found = table(RESULTS / f"{name}.csv"), []
+    for seed in dict.fromkeys(row["seed"] for row in rows):
+        mine = [row for row in rows if row["seed"] == seed]
+        x = [int(row["steps"]) for row in mine]
+        y = [float(row["performance"] or "nan") for row in mine]
+        if len(span) == 2:
+            found.append(np.nanmean([v for s, v in zip(x, y) if span[0] < s <= span[1]]))
+        else:
+            half = round((11 * LENGTHS.get(algo, 10_000) / x[0] - 1) / 2)
+            found.append(np.interp(span[0], x, [average_around(y, i, half) for i in range(len(y))]))
+    return x, np.array(found)
+
+
+def published(env, algo, steps):
+    rows = [
+        row
+        for row in table(BENCH / "published" / "curves.csv")
+        if (row["env"], row["algo"]) == (env.split("-")[0], algo.lower())
+    ]
+    x, mean, std = ([float(row[column]) for row in rows] for column in ("steps", "mean", "std"))
+    return np.interp(steps, x, mean).mean(), np.interp(steps, x, std).mean()
+
+
+@pytest.mark.parametrize(("env", "algo", "backend", "span", "runs", "cells"), list(rows_of_the_page()))
+def test_a_row_of_the_tables(env, algo, backend, span, runs, cells):
+    x, values = performance(env, algo, backend, span)
+    mean, std = numbers(cells[0])
+    assert len(values) == runs
+    assert is_about(mean, values.mean()) and is_about(std, values.std())
+    middle = sorted(values)[runs // 4 : runs - runs // 4]
+    iqm, *interval = numbers(cells[1].replace("[", " "))
+    assert is_about(iqm, sum(middle) / len(middle))
+    if runs in (2, 3):  # of so few, more than 2.5 % of all resamples are the best or the worst run alone
+        assert is_about(interval[0], values.min()) and is_about(interval[1], values.max())
+    elif runs > 3:
+        assert min(values) - 1 <= interval[0] <= iqm <= interval[1] <= max(values) + 1
+    steps = span if len(span) == 1 else [s for s in x if span[0] < s <= span[1]]
+    their_mean, their_std = published(env, algo, steps)
+    assert all(map(is_about, numbers(cells[2]), (their_mean, their_std)))
+    below, above = values.mean() < their_mean - their_std, values.mean() > their_mean + their_std
+    assert cells[3] == ("**below**" if below else "above" if above else "inside")
+
+
+def test_every_experiment_has_rows():
+    shown = {tuple(parameter.values[:3]) for parameter in rows_of_the_page()}
+    names = {f"{env.split('-')[0]}_{algo}_{backend}".lower() for env, algo, backend in shown}
+    assert names == {path.stem for path in RESULTS.glob("*.csv")}
+
+
+@pytest.mark.parametrize(
+    ("env", "algo", "step", "mean", "std"),
+    [
+        ("HalfCheetah", "ppo", 1_000_000, 1733.22, 520.61),
+        ("Ant", "td3", 999_999, 3807.51, 944.82),
+        ("Hopper", "trpo", 500_000, 636.12, 267.27),
+    ],
+)
+def test_published_numbers(env, algo, step, mean, std):
+    assert files.read_published()[env, algo].over(np.array([step])) == pytest.approx((mean, std), rel=1e-4)
+
+
+def test_nothing_is_published_beyond_the_curves():
+    original = files.read_published()["Swimmer", "sac"]
+    assert original.over(np.array([3_000_000])) is not None
+    assert original.over(np.array([10_000, 1_000_000])) is original.over(np.array([3_100_000])) is None
+
+
+# ---- drawing ----
+
+
+@pytest.mark.parametrize(
+    ("algo", "epoch", "rows"), [("ppo", 4000, 11), ("sac", 10_000, 11), ("sac", 4000, 27), ("ppo", 1000, 45)]
+)
+def test_smoothing_covers_the_steps_of_the_published_curves(algo, epoch, rows):
+    run = Run(Path("run"), "mine", "Hopper-v5", {files.STEPS: epoch * np.arange(1.0, 4)})
+    experiment = files.Experiment("Hopper-v5", algo, "jax", {0: run}, {})
+    assert drawing.smoothing(experiment, files.read_published()["Hopper", algo]) == rows
+    assert drawing.smoothing(experiment, None) == 11
+
+
+def test_the_committed_figures_and_tables_are_those_of_the_files(tmp_path):
+    for folder in ("a", "b"):
+        curves.main(["draw", "--to", folder])
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    assert drawn == {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()}
+    committed = {path.name for path in RESULTS.iterdir() if path.suffix in (".png", ".md")}
+    assert drawn.keys() == committed
+    assert drawn["README.md"] == (RESULTS / "README.md").read_bytes()
+    pinned = (BENCH.parent / "constraints.txt").read_text(encoding="utf-8")
+    if f"matplotlib=={version('matplotlib')}\n" in pinned:  # another one may draw other pixels
+        assert [name for name in committed if drawn[name] != (RESULTS / name).read_bytes()] == []
+
+
+# ---- collecting ----
+
+MADE_BY = [{"command": "spinup ppo", "commit": "abc", "machine": {"processor": "a loom"}}]
+
+
+def train(run, seed=0, **settings):
+    """Half a second of PPO on Swimmer, in this process."""
+    settings = dict(steps_per_epoch=100, epochs=3, max_ep_len=20, num_envs=1, train_v_iters=2) | settings
+    logger_kwargs = {"output_dir": run, "exp_name": "mine"}
+    spinup.ppo_pytorch(EnvFn("Swimmer-v5"), seed=seed, logger_kwargs=logger_kwargs, **settings)
+    Path(run).parent.joinpath("made_by.json").write_text(json.dumps(MADE_BY))
+
+
+def test_what_is_collected_is_what_was_logged():
+    for seed in (0, 10):
+        train(f"data/mine/s{seed}", seed)
+    curves.main(["collect", "data", "--to", "out/curves"])
+    rows = table("out/curves/swimmer_ppo_pytorch.csv")
+    assert {(row["env"], row["algo"], row["backend"]) for row in rows} == {("Swimmer-v5", "ppo", "pytorch")}
+    for seed in ("0", "10"):
+        logged, mine = table(f"data/mine/s{seed}/progress.txt", "\t"), [row for row in rows if row["seed"] == seed]
+        assert [(row["epoch"], row["steps"]) for row in mine] == [("0", "100"), ("1", "200"), ("2", "300")]
+        for kept, column in (("performance", "AverageEpRet"), ("ep_len", "EpLen"), ("seconds", "Time")):
+            shown, exact = ([float(row[name]) for row in table_] for name, table_ in ((kept, mine), (column, logged)))
+            np.testing.assert_allclose(shown, exact, rtol=5e-5)
+    about = json.loads(Path("out/curves/swimmer_ppo_pytorch.json").read_text())
+    assert about["seeds"] == [0, 10] and about["made_by"] == MADE_BY
+    assert (about["settings"]["max_ep_len"], about["settings"]["gamma"]) == (20, 0.99)
+    curves.main(["draw", "out/curves"])
+    assert (Path("out/curves") / "swimmer_on_policy_pytorch.png").read_bytes().startswith(b"\x89PNG")
+    assert "| PPO | PyTorch | 0.00027 to 0.0003 M | 2 |" in Path("out/curves/README.md").read_text(encoding="utf-8")
+
+
+def test_what_is_not_finished_is_left_out_unless_asked_for(capsys):
+    for seed in (0, 1):
+        train(f"data/mine/s{seed}", seed)
+    log = Path("data/mine/s1/progress.txt")
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    curves.main(["collect", "data", "--to", "out"])
+    assert "s1 is left out" in capsys.readouterr().out
+    assert [row["seed"] for row in table("out/swimmer_ppo_pytorch.csv")] == ["0"] * 3
+    curves.main(["collect", "data", "--to", "out", "--unfinished"])
+    assert [row["seed"] for row in table("out/swimmer_ppo_pytorch.csv")] == ["0"] * 3 + ["1"] * 2
+    with pytest.raises(UserError, match="none of these runs is finished"):
+        curves.main(["collect", "data/mine/s1", "--to", "out"])
+
+
+def test_collected_runs_are_not_lost_by_mistake():
+    for seed in (0, 1):
+        train(f"data/mine/s{seed}", seed)
+    curves.main(["collect", "data", "--to", "out"])
+    before = Path("out/swimmer_ppo_pytorch.csv").read_bytes()
+    with pytest.raises(UserError, match=r"rows that are not in these folders \(seeds 1\).*--overwrite"):
+        curves.main(["collect", "data/mine/s0", "--to", "out"])
+    assert Path("out/swimmer_ppo_pytorch.csv").read_bytes() == before
+    curves.main(["collect", "data/mine/s0", "--to", "out", "--overwrite"])
+    assert {row["seed"] for row in table("out/swimmer_ppo_pytorch.csv")} == {"0"}
+
+
+def test_only_runs_that_belong_together_are_collected_together():
+    train("a/mine/s0")
+    train("b/mine/s0")
+    train("c/mine/s1", seed=1, gamma=0.5)
+    with pytest.raises(UserError, match="have the same seed"):
+        curves.main(["collect", "a", "b", "--to", "out"])
+    with pytest.raises(UserError, match="differ in gamma"):
+        curves.main(["collect", "a", "c", "--to", "out"])
+    Path("a/mine/made_by.json").unlink()
+    with pytest.raises(UserError, match=r"made_by.json' is missing.*write a list"):
+        curves.main(["collect", "a", "--to", "out"])
+    assert not Path("out").exists()
+
+
+# ---- training ----
+
+
+def experiments_of(monkeypatch, *argv):
+    """What ``run`` would train."""
+    found = []
+    monkeypatch.setattr(curves, "launch", lambda experiments, **_: found.extend(experiments))
+    curves.main(["run", "--commit", "abc", *argv])
+    return found
+
+
+def test_the_settings_are_the_published_ones(monkeypatch):
+    found = experiments_of(monkeypatch, "--steps", "1e6", "--data_dir", "d")
+    assert len(found) == 6 * 5 * 5
+    by_name = {experiment.name: experiment.kwargs for experiment in found}
+    on, off = by_name["halfcheetah_ppo_jax"], by_name["ant_sac_jax"]
+    assert (on["ac_kwargs"], on["steps_per_epoch"], on["epochs"]) == ({"hidden_sizes": [64, 32]}, 4000, 250)
+    assert (off["ac_kwargs"], off["steps_per_epoch"], off["epochs"]) == ({"hidden_sizes": [256, 256]}, 10_000, 100)
+    assert repr(off["env_fn"]) == repr(EnvFn("Ant-v5")) and off["resume"]
+    given = {"env_fn", "ac_kwargs", "seed", "steps_per_epoch", "epochs", "device", "resume", "logger_kwargs"}
+    assert all(experiment.kwargs.keys() == given for experiment in found)  # all else is at our defaults
+    assert [experiment.kwargs["seed"] for experiment in found] == [seed for seed in range(5) for _ in range(30)]
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [("1", 1), ("4000", 1), ("4001", 2), ("3*10**6", 750)])
+def test_steps_are_rounded_up_to_epochs(monkeypatch, steps, epochs):
+    (found,) = experiments_of(
+        monkeypatch, "--algos", "vpg", "--envs", "Hopper", "--seeds", "7", "--backend", "pytorch", "--steps", steps
+    )
+    assert (found.name, found.kwargs["epochs"], found.kwargs["seed"]) == ("hopper_vpg_pytorch", epochs, 7)
+    assert found.output_dir.parts[-4:] == ("data", "curves", "hopper_vpg_pytorch", "hopper_vpg_pytorch_s7")
+
+
+@pytest.mark.slow
+def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
+    monkeypatch.setitem(curves.EPOCH_STEPS, "vpg", 400)
+    argv = ["run", "--algos", "vpg", "--backend", "pytorch", "--envs", "Swimmer", "--data_dir", "d", "--commit", "abc"]
+    curves.main([*argv, "--seeds", "0", "--steps", "800"])
+    log = Path("d/swimmer_vpg_pytorch/swimmer_vpg_pytorch_s0/progress.txt")
+    before = log.read_text()
+    capfd.readouterr()
+    curves.main([*argv, "--seeds", "0", "--steps", "800"])
+    assert "0 of 1 runs to train" in capfd.readouterr().out and log.read_text() == before
+    curves.main([*argv, "--seeds", "0", "1", "--steps", "1200", "--jobs", "2"])
+    assert log.read_text().startswith(before) and len(table(log, "\t")) == 3
+    entries = json.loads(Path("d/swimmer_vpg_pytorch/made_by.json").read_text())
+    command = "python bench/curves.py run --algos vpg --backend pytorch --envs Swimmer --steps"
+    assert [e["command"] for e in entries] == [f"{command} 800 --seeds 0", f"{command} 1200 --seeds 0 1"]
+    assert {e["commit"] for e in entries} == {"abc"} and "processor" in entries[0]["machine"]
+    curves.main(["collect", "d", "--to", "out"])
+    assert len(table("out/swimmer_vpg_pytorch.csv")) == 6
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["rum"], "'rum' is not one of run, collect, draw. Did you mean 'run'"),
+        (["run", "--algos", "ppoo"], "--algos 'ppoo' is not one of.*Did you mean 'ppo'"),
+        (["run", "--algos", "dqn"], "--algos 'dqn' is not one of"),
+        (["run", "--envs", "Hoper"], "--envs 'Hoper' is not one of.*Did you mean 'Hopper'"),
+        (["run", "--backend", "jaxx"], "--backend 'jaxx' is not one of.*Did you mean 'jax'"),
+        (["run", "--steps", "many"], "--steps 'many' will not do"),
+        (["run", "--steps", "0"], "--steps 0 will not do"),
+        (["run", "--seedz", "1"], "unknown argument '--seedz'. Did you mean '--seeds'"),
+        (["run", "--launcher", "rey"], "launcher='rey' will not do"),
+        (["collect", "nowhere"], "'nowhere' holds no run"),
+        (["collect", str(BENCH / "results" / "lunar_ppo")], "does not say in config.json"),
+        (["draw", "nowhere"], "'nowhere' holds no curves"),
+    ],
+)
+def test_mistakes(argv, message):
+    with pytest.raises(UserError, match=message):
+        curves.main(argv)
