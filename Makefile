@@ -23,8 +23,8 @@ check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-bench: .venv/installed-bench  ## Measure speed against Stable-Baselines3 (on a quiet machine, a quarter of an hour)
-	@$(BIN)/python bench/speed.py --only "PPO (PyTorch)" "VPG (PyTorch)"
+bench: .venv/installed-bench  ## Measure speed beside other libraries: tables and pictures in data/bench/ (ten minutes)
+	@$(BIN)/python bench/speed.py --quick --overwrite
 
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,249 @@
+"""How each library is trained for a measurement: ours, Stable-Baselines3, and SBX, which has the same interface.
+
+Every trainer returns environment steps a second of all that happens after the first epoch, gradient steps a second of
+the learning in it, and the steps of policy and value that an epoch took (0 off-policy).
+"""
+
+import csv
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from tasks import ON_POLICY, OURS, SB3, SBX, Settings
+
+from spinup.utils.buffers import Batch, ReplayBuffer
+from spinup.utils.envs import EnvFn
+from spinup.utils.parallel import THREADS
+
+MODULES = {SB3: "stable_baselines3", SBX: "sbx"}
+EPSILON = 0.05
+
+
+class Stopwatch:
+    """Gathers how long functions take; ``wait`` gets their results, as JAX computes in the background."""
+
+    def __init__(self, wait: Callable[[Any], Any] = lambda result: result):
+        self.seconds: list[float] = []
+        self._wait = wait
+
+    def around(self, function: Callable) -> Callable:
+        """``function``, timed."""
+
+        def timed(*args, **kwargs):
+            start = time.perf_counter()
+            result = self._wait(function(*args, **kwargs))
+            self.seconds.append(time.perf_counter() - start)
+            return result
+
+        return timed
+
+
+def train(env: str, library: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
+    """Measure one training."""
+    if library in OURS:
+        return train_ours(env, OURS[library], algorithm, settings, epochs)
+    return train_theirs(env, MODULES[library], algorithm, settings, epochs)
+
+
+def _speeds(settings: Settings, epochs: int, seconds: float, learning: float, steps: tuple[float, float]) -> dict:
+    """Speeds over the epochs after the first; ``steps`` of policy and value, an epoch."""
+    env_steps = settings.steps_per_epoch * (epochs - 1)
+    gradient_steps = sum(steps) * (epochs - 1) if any(steps) else env_steps
+    return {
+        "steps_per_second": env_steps / seconds,
+        "gradient_steps_per_second": gradient_steps / learning,
+        "policy_steps": steps[0],
+        "value_steps": steps[1],
+    }
+
+
+# ---- ours ----
+
+
+def train_ours(env: str, backend: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
+    """Train an algorithm of ours, without testing the agent after each epoch, as others do not either."""
+    module: Any = importlib.import_module(f"spinup.algos.{backend}.{algorithm}")
+    stopwatch = Stopwatch(importlib.import_module("jax").block_until_ready) if backend == "jax" else Stopwatch()
+    module.update = stopwatch.around(module.update)
+    on_policy = algorithm in ON_POLICY
+    if not on_policy:
+        buffer = FullReplayBuffer if settings.replay_is_full else ReplayBuffer
+        buffer.sample = stopwatch.around(buffer.sample)
+        module.ReplayBuffer = buffer
+        module.test_agent = lambda *_, **__: {"TestEpRet": 0.0, "TestEpLen": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        keywords = (on_policy_keywords if on_policy else off_policy_keywords)(algorithm, settings)
+        getattr(module, algorithm)(EnvFn(env), epochs=epochs, logger_kwargs={"output_dir": folder}, **keywords)
+        first, *rows = read_progress(Path(folder))
+    phases = epochs - 1 if on_policy else 2 * (epochs - 1) * settings.steps_per_epoch // settings.update_every
+    stopped = fmean(row["StopIter"] for row in rows) if "StopIter" in rows[0] else settings.policy_steps
+    learning = sum(stopwatch.seconds[-phases:])  # off-policy, each phase samples, then updates
+    return _speeds(settings, epochs, rows[-1]["Time"] - first["Time"], learning, (stopped, settings.value_steps))
+
+
+def on_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
+    """``settings`` in our words."""
+    keywords = {
+        "ac_kwargs": {"hidden_sizes": list(settings.hidden_sizes)},
+        "steps_per_epoch": settings.steps_per_epoch,
+        "num_envs": settings.num_envs,
+        "max_ep_len": settings.max_ep_len,
+        "train_v_iters": settings.value_steps,
+    }
+    if algorithm == "ppo":
+        keywords |= {"train_pi_iters": settings.policy_steps, "target_kl": settings.target_kl}
+    return keywords
+
+
+def off_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
+    """``settings`` in our words."""
+    keywords = {
+        "ac_kwargs": {"hidden_sizes": list(settings.hidden_sizes)},
+        "steps_per_epoch": settings.steps_per_epoch,
+        "num_envs": settings.num_envs,
+        "max_ep_len": settings.max_ep_len,
+        "batch_size": settings.batch_size,
+        "update_every": settings.update_every,
+        "update_after": settings.steps_per_epoch // 2,
+        "replay_size": settings.replay_size,
+    }
+    if algorithm == "dqn":
+        return keywords | {"double_q": False, "loss": "huber", "epsilon": EPSILON, "epsilon_start": EPSILON}
+    keywords["start_steps"] = settings.steps_per_epoch // 2
+    return keywords | ({"alpha": settings.alpha} if algorithm == "sac" else {})
+
+
+class FullReplayBuffer(ReplayBuffer):
+    """One that is full from the beginning, of random transitions, which checkpoints leave out."""
+
+    def __init__(self, observation_space, action_space, size):
+        super().__init__(observation_space, action_space, size)
+        rng = np.random.default_rng(0)
+        for column in self._data:
+            column[...] = rng.random(column.shape, np.float32)
+        self.stored = self._filling = size
+
+    def since(self, start: int) -> tuple[int, Batch]:
+        return super().since(max(start, self._filling))
+
+
+def read_progress(run: Path) -> list[dict[str, float]]:
+    """The rows that a run has logged; an empty cell is nan."""
+    with (run / "progress.txt").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return [{key: float(cell or "nan") for key, cell in row.items()} for row in rows]
+
+
+# ---- several processes of ours, started as a user starts them ----
+
+
+def launch(
+    env: str, library: str, algorithm: str, settings: Settings, epochs: int, launched: str, processes: int
+) -> dict[str, float]:
+    """Measure a grid of as many seeds with ``--jobs``, or one training with ``--cpu``: steps a second of all together.
+
+    The launcher divides the cores among them. Counted from the moment when the first has made its first epoch.
+    """
+    seeds = range(processes if launched == "jobs" else 1)
+    flags = on_policy_keywords(algorithm, settings) | {"env": env, "epochs": epochs, launched: processes}
+    flags["hid"] = flags.pop("ac_kwargs")["hidden_sizes"]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "spinup.run", f"{algorithm}_{OURS[library]}", f"--data_dir={folder}"]
+        command += [*(f"--{key}={value}" for key, value in flags.items()), "--seed", *map(str, seeds)]
+        environment = {key: value for key, value in os.environ.items() if key not in THREADS}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+        runs = [file.parent for file in Path(folder).rglob("progress.txt")]
+        speed = settings.steps_per_epoch * (epochs - 1) * len(runs) / time_together(runs)
+    return {"steps_per_second": speed, "policy_steps": settings.policy_steps, "value_steps": settings.value_steps}
+
+
+def time_together(runs: list[Path]) -> float:
+    """Seconds from the first end of a first epoch to the last end of all, by the clock of the file system."""
+    times = [[row["Time"] for row in read_progress(run)] for run in runs]
+    ends = [(run / "progress.txt").stat().st_mtime for run in runs]
+    return max(ends) - min(end - (rows[-1] - rows[0]) for end, rows in zip(ends, times, strict=True))
+
+
+# ---- Stable-Baselines3, and libraries of its interface ----
+
+
+def train_theirs(env: str, module: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
+    """Train an agent of Stable-Baselines3, or of a ``module`` with the same interface."""
+    from stable_baselines3.common.env_util import make_vec_env
+
+    envs = make_vec_env(env, n_envs=settings.num_envs, seed=0)
+    make = _on_policy_agent if algorithm in ON_POLICY else _off_policy_agent
+    agent = make(module, algorithm, settings)("MlpPolicy", envs, device="cpu", seed=0, gamma=0.99)
+    stopwatch = Stopwatch()
+    agent.train = stopwatch.around(agent.train)
+    agent.learn(settings.steps_per_epoch)
+    stopwatch.seconds.clear()
+    before = optimiser_steps(agent) if settings.target_kl else 0
+    start = time.perf_counter()
+    agent.learn(settings.steps_per_epoch * (epochs - 1), reset_num_timesteps=False)
+    seconds = time.perf_counter() - start
+    steps: tuple[float, float] = (settings.policy_steps, settings.value_steps)
+    if settings.target_kl:  # each moves policy and value
+        steps = ((optimiser_steps(agent) - before) / (epochs - 1),) * 2
+    return _speeds(settings, epochs, seconds, sum(stopwatch.seconds), steps)
+
+
+def optimiser_steps(agent) -> float:
+    """How many steps the optimiser of a PyTorch agent has taken."""
+    return float(next(iter(agent.policy.optimizer.state.values()))["step"])
+
+
+def _on_policy_agent(module: str, algorithm: str, settings: Settings) -> Callable:
+    keywords: dict[str, Any] = {
+        "n_steps": settings.steps_per_epoch // settings.num_envs,
+        "gae_lambda": 0.97,
+        "policy_kwargs": {"net_arch": {name: list(settings.hidden_sizes) for name in ("pi", "vf")}},  # tanh, by default
+    }
+    if algorithm == "vpg":
+        keywords |= {"use_rms_prop": False, "normalize_advantage": True}
+        return partial(importlib.import_module(module).A2C, **keywords)
+    keywords["batch_size"] = settings.steps_per_epoch
+    if algorithm == "trpo":
+        keywords |= {"n_critic_updates": settings.value_steps, "cg_max_steps": 10}
+        return partial(importlib.import_module("sb3_contrib").TRPO, **keywords)
+    keywords |= {"n_epochs": settings.policy_steps, "target_kl": settings.target_kl}
+    return partial(importlib.import_module(module).PPO, **keywords)
+
+
+def _off_policy_agent(module: str, algorithm: str, settings: Settings) -> Callable:
+    keywords: dict[str, Any] = {
+        "learning_rate": 1e-3,
+        "learning_starts": settings.steps_per_epoch // 2,
+        "train_freq": settings.update_every,
+        "gradient_steps": settings.update_every,
+        "batch_size": settings.batch_size,
+        "buffer_size": settings.replay_size,
+        "tau": 0.005,
+        "policy_kwargs": {"net_arch": list(settings.hidden_sizes)},
+    }
+    if algorithm == "dqn":
+        keywords |= {"target_update_interval": 1, "exploration_initial_eps": EPSILON, "exploration_final_eps": EPSILON}
+    elif algorithm == "sac":
+        keywords["ent_coef"] = settings.alpha
+    agent = partial(getattr(importlib.import_module(module), algorithm.upper()), **keywords)
+    return _with_noise(agent) if algorithm in ("ddpg", "td3") else agent
+
+
+def _with_noise(agent: Callable) -> Callable:
+    """``agent``, exploring with Gaussian noise of deviation 0.1."""
+    from stable_baselines3.common.noise import NormalActionNoise
+
+    def make(policy, envs, **keywords):
+        act_dim = envs.action_space.shape[0]
+        return agent(policy, envs, action_noise=NormalActionNoise(np.zeros(act_dim), np.full(act_dim, 0.1)), **keywords)
+
+    return make

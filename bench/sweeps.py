@@ -1,0 +1,64 @@
+"""How cost grows: what is varied, over which values, in which tasks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tasks import OFF_POLICY, OURS, Job, Settings, Task, installed
+
+PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC", "sac", OFF_POLICY)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is varied.
+
+    Args:
+        axis: its name.
+        values: what it takes.
+        tasks: which are measured.
+        change: maps settings and a value to settings.
+        launched: a flag of the command line that takes the value instead.
+    """
+
+    axis: str
+    values: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    change: Callable[[Settings, int], Settings] = lambda settings, _: settings
+    launched: str = ""
+    libraries: tuple[str, ...] = tuple(OURS)
+
+
+SWEEPS = {
+    "width": Sweep(
+        "Width of the two hidden layers",
+        (64, 128, 256, 512, 1024),
+        (PPO, SAC),
+        lambda settings, value: replace(settings, hidden_sizes=(value, value)),
+    ),
+    "envs": Sweep(
+        "Environments, in one process",
+        (1, 2, 4, 8, 16),
+        (PPO,),
+        lambda settings, value: replace(settings, num_envs=value),
+    ),
+    "seeds": Sweep("Seeds side by side (--jobs)", (1, 2, 4, 8), (PPO,), launched="jobs"),
+    "replay": Sweep(
+        "Transitions in a full replay buffer",
+        (10_000, 100_000, 1_000_000),
+        (DDPG,),
+        lambda settings, value: replace(settings, replay_size=value, replay_is_full=True),
+    ),
+    "ranks": Sweep("Processes over MPI (--cpu)", (1, 2), (PPO,), launched="cpu", libraries=("spinup PyTorch",)),
+}
+
+
+def sweep_jobs(name: str, env: str, values: int) -> list[Job]:
+    """The lines of a sweep, of which the first so many values are taken."""
+    sweep = SWEEPS[name]
+    return [
+        Job(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.launched)
+        for task in sweep.tasks
+        for library in sweep.libraries
+        if installed(library)
+        for value in sweep.values[:values]
+    ]

@@ -1,0 +1,149 @@
+"""What is measured: which algorithm, with which settings, in which library."""
+
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+
+from spinup.utils.envs import EnvFn, make_env
+from spinup.utils.errors import UserError
+
+OURS = {"spinup PyTorch": "pytorch", "spinup JAX": "jax"}  # libraries of ours, and their backends
+SB3, SBX = "Stable-Baselines3", "SBX"
+FRAMEWORKS = {"spinup PyTorch": "torch", "spinup JAX": "jax", SB3: "torch", SBX: "jax"}
+ON_POLICY = ("vpg", "trpo", "ppo")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyperparameters, by one name for all libraries; on-policy algorithms use the first seven, others the rest too.
+
+    ``policy_steps`` and ``value_steps`` are gradient steps an epoch, on all its steps at once.
+    """
+
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    steps_per_epoch: int = 4000
+    num_envs: int = 4
+    policy_steps: int = 80
+    value_steps: int = 80
+    target_kl: float | None = None
+    max_ep_len: int = 1000
+    batch_size: int = 100
+    update_every: int = 50
+    replay_size: int = 1_000_000
+    replay_is_full: bool = False  # from the beginning, with random transitions
+    alpha: float | str = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """An algorithm with its settings, and the libraries that can do exactly that."""
+
+    label: str
+    algorithm: str
+    settings: Settings = field(default_factory=Settings)
+    libraries: tuple[str, ...] = ("spinup PyTorch", "spinup JAX", SB3, SBX)
+
+    @property
+    def is_a_variant(self) -> bool:
+        """Whether it differs from the algorithm's main task, which its label then says after a comma."""
+        return "," in self.label
+
+
+OFF_POLICY = Settings(hidden_sizes=(256, 256), steps_per_epoch=1000, num_envs=1, policy_steps=0, value_steps=0)
+CLEANRL = replace(OFF_POLICY, batch_size=256, update_every=1)
+ONE_STEP = Settings(policy_steps=1)
+NO_SBX = ("spinup PyTorch", "spinup JAX", SB3)
+ON_POLICY_TASKS = (
+    Task("VPG", "vpg", ONE_STEP, tuple(OURS)),
+    Task("VPG, one value step", "vpg", replace(ONE_STEP, value_steps=1), NO_SBX),
+    Task("TRPO", "trpo", ONE_STEP, NO_SBX if find_spec("sb3_contrib") else tuple(OURS)),
+    Task("PPO", "ppo"),
+    Task("PPO, early stop", "ppo", Settings(target_kl=0.01), NO_SBX),
+)
+TASKS = {  # by the kind of action space
+    "Box": (
+        *ON_POLICY_TASKS,
+        *(Task(name.upper(), name, OFF_POLICY) for name in ("ddpg", "td3", "sac")),
+        Task("TD3, CleanRL's settings", "td3", CLEANRL),
+        Task("SAC, CleanRL's settings", "sac", replace(CLEANRL, alpha="auto")),
+    ),
+    "Discrete": (*ON_POLICY_TASKS, Task("DQN", "dqn", OFF_POLICY)),
+}
+LABELS = tuple(dict.fromkeys(task.label for tasks in TASKS.values() for task in tasks))
+ON, OFF = ON_POLICY_TASKS[0].settings, OFF_POLICY
+NOTE = f"""\
+A speed is that of whole training (acting, simulating, learning, logging, saving) after the first epoch, which warms up
+and compiles; no library tests its agent meanwhile. Gradient steps a second count only the time spent learning, with the
+sampling of minibatches: a step of one network, or off-policy one minibatch; a step of policy and value together counts
+as two. "Of bound" is the share of what this machine allows: the time of the bare simulator, and the least arithmetic
+that acting and learning take, at the speed of large float32 matrix products in the same framework with as many threads
+(bench/bounds.py). Threads are cores too: a process with one thread has one core.
+
+On-policy: tanh networks {list(ON.hidden_sizes)}, {ON.num_envs} environments, {ON.steps_per_epoch} steps an epoch,
+full batches, gamma 0.99, lambda 0.97.
+
+- PPO takes 80 policy and 80 value steps an epoch everywhere. With early stop (target_kl 0.01, exceeded 1.5 times)
+  Stable-Baselines3 ends both, spinup those of the policy; SBX has no early stop.
+- VPG takes 1 policy step and 80 value steps, which no other library does. With one value step it does what A2C of
+  Stable-Baselines3 does with Adam and normalised advantages.
+- TRPO takes 1 natural gradient step, with 10 iterations of conjugate gradients, and 80 value steps. Its peer is that of
+  sb3-contrib, where that is installed.
+- Stable-Baselines3 and SBX also clip gradients, and so does DQN in Stable-Baselines3.
+
+Off-policy: relu networks {list(OFF.hidden_sizes)}, one environment, {OFF.update_every} gradient steps after every
+{OFF.update_every} environment steps, batches of {OFF.batch_size}, gamma 0.99, polyak 0.995, SAC's alpha {OFF.alpha}, a
+replay buffer of {OFF.replay_size:,}; the first {OFF.steps_per_epoch // 2} actions are random. DQN is plain (no double
+Q) with Huber's loss, as in the other libraries, and epsilon 0.05.
+
+CleanRL is scripts, not a package: what pip finds under that name is 0.4.8, which needs the old gym and does not run with
+Gymnasium. Only its settings are compared: batches of {CLEANRL.batch_size}, a gradient step after
+every step, a learned alpha. Those of its PPO (32 minibatches) and DQN (a step for every ten) cannot be had in spinup,
+which takes full batches, and as many gradient steps as environment steps; its DDPG delays the policy."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of a table: a task in an environment and a library.
+
+    Args:
+        value: of what a sweep varies.
+        launched: a flag of the command line, ``jobs`` or ``cpu``, by which ``value`` processes do it.
+    """
+
+    env: str
+    task: Task
+    library: str
+    value: int | None = None
+    launched: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+        return f"{self.env}: {self.library}: {self.task.label}" + (f": {self.value}" if self.value else "")
+
+
+def installed(library: str) -> bool:
+    """Whether what a library needs is there."""
+    needs = {SB3: ("stable_baselines3",), SBX: ("sbx",), "spinup JAX": ("jax", "optax")}.get(library, ("torch",))
+    return all(find_spec(name) is not None for name in needs)
+
+
+def spaces_of(env: str) -> tuple[str, int, int]:
+    """The kind of action space of an environment, and the dimensions of observation and action (or their number)."""
+    made = make_env(EnvFn(env))
+    observations, actions = made.observation_space, made.action_space
+    made.close()
+    kind = type(actions).__name__
+    if kind not in TASKS:
+        raise UserError(f"{env} has actions of kind {kind}: choose an environment with {' or '.join(TASKS)} actions.")
+    return kind, observations.shape[0], int(actions.n) if kind == "Discrete" else actions.shape[0]
+
+
+def table_jobs(envs: list[str], labels: list[str], libraries: list[str]) -> list[Job]:
+    """Every line of the table."""
+    return [
+        Job(env, task, library)
+        for env in envs
+        for task in TASKS[spaces_of(env)[0]]
+        for library in task.libraries
+        if task.label in labels and library in libraries and installed(library)
+    ]

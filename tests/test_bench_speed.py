@@ -1,0 +1,251 @@
+"""The measurement of speed: its arithmetic by hand, its tables and pictures from made-up numbers, one real line."""
+
+import json
+import os
+from dataclasses import replace
+
+import bounds
+import measuring
+import numpy as np
+import peers
+import pytest
+import speed
+import speed_report
+from gymnasium import spaces
+from sweeps import SWEEPS, sweep_jobs
+from tasks import CLEANRL, OFF_POLICY, SB3, Job, Settings, Task, table_jobs
+
+TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
+
+
+# ---- FLOPs, by hand ----
+
+
+def test_a_forward_pass_multiplies_and_adds_once_for_each_weight():
+    assert bounds.forward([2, 3, 1]) == 2 * (2 * 3 + 3 * 1)
+    assert bounds.forward([4, 5, 6, 7]) == 2 * (20 + 30 + 42)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "policy_steps", "learning"),
+    [
+        ("vpg", 1, 3 * 18 + 5 * 3 * 18),  # 18: both networks, 2 (2 * 3 + 3 * 1)
+        ("ppo", 2, 2 * 3 * 18 + 5 * 3 * 18),
+        ("trpo", 1, (3 + 11 * 4 + 1) * 18 + 5 * 3 * 18),
+    ],
+)
+def test_flops_on_policy(algorithm, policy_steps, learning):
+    work = bounds.work_of(algorithm, 2, 1, TINY, policy_steps, value_steps=5)
+    assert work == bounds.Work(acting=18 + 18, learning=learning, gradient_steps=(policy_steps + 5) / 7)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "act_dim", "acting", "sample"),
+    [
+        ("dqn", 4, 36, 36 + 3 * 36),  # q: 2 (2 * 3 + 3 * 4)
+        ("ddpg", 1, 18, (18 + 24) + 3 * 24 + (3 * 18 + 2 * 24)),  # pi: 18, q: 2 (3 * 3 + 3 * 1)
+        ("td3", 1, 18, (18 + 2 * 24) + 6 * 24 + (3 * 18 + 2 * 24) / 2),
+        ("sac", 1, 24, (24 + 2 * 24) + 6 * 24 + (3 * 24 + 4 * 24)),  # pi has two outputs: 2 (2 * 3 + 3 * 2)
+    ],
+)
+def test_flops_off_policy(algorithm, act_dim, acting, sample):
+    work = bounds.work_of(algorithm, 2, act_dim, TINY, 0, 0)
+    assert work == bounds.Work(acting=acting, learning=10 * sample, gradient_steps=1)
+
+
+def test_flops_of_the_real_sizes_are_those_of_the_design():
+    sac = bounds.work_of("sac", 17, 6, OFF_POLICY, 0, 0)
+    assert sac.learning == pytest.approx(230e6, rel=0.01)
+    ppo = bounds.work_of("ppo", 17, 6, Settings(), 80, 80)
+    assert 4000 * ppo.learning == pytest.approx(21e9, rel=0.02)
+
+
+def test_the_bound_is_the_simulator_and_the_arithmetic():
+    work = bounds.Work(acting=1e6, learning=9e6, gradient_steps=2)
+    assert bounds.bounds(work, step_time=0.001, peak=1e10) == pytest.approx((1 / 0.002, 2e10 / 9e6))
+    assert bounds.bounds(work, step_time=0.001, peak=1e10, simulators=2)[0] == pytest.approx(1 / 0.0015)
+
+
+def test_the_yardsticks_measure_something():
+    assert 0 < bounds.measure_step_time("CartPole-v1", steps=300) < 1
+    assert bounds.measure_peak("torch", size=64, repeats=2) > 0
+
+
+# ---- medians and ratios, from a made-up table ----
+
+PPO = Task("PPO", "ppo")
+JOBS = [Job("CartPole-v1", PPO, "spinup PyTorch"), Job("CartPole-v1", PPO, SB3)]
+
+
+def made_up(job, *speeds):
+    results = [dict(zip(measuring.SPEEDS, pair, strict=True)) for pair in speeds]
+    return [result | {"policy_steps": 80, "value_steps": 80} for result in results]
+
+
+def made_up_results():
+    ours, theirs = (job.name for job in JOBS)
+    return {
+        ("step of CartPole-v1", 1): [1e-5, 3e-5, 2e-5],
+        ("matrix product of torch", 1): [1e11] * 3,
+        ("matrix product of torch", 2): [2e11] * 3,
+        (ours, 1): made_up(ours, (1000, 100), (3000, 300), (2000, 200)),
+        (ours, 2): made_up(ours, (100, 10), (300, 30), (200, 20)),
+        (theirs, 1): made_up(theirs, (10, 1), (10, 1), (10, 1)),
+        (theirs, 2): made_up(theirs, (1000, 50), (1000, 50), (500, 25)),
+    }
+
+
+def made_up_data(sweep="", rows=None):
+    rows = rows or measuring.summarise(JOBS, [1, 2], made_up_results())
+    machine = {"processor": "a made-up processor", "cores": 2}
+    return {"command": "make it up", "sweep": sweep, "epochs": 5, "rounds": 3, "machine": machine, "rows": rows}
+
+
+def test_a_line_counts_with_its_best_number_of_threads():
+    ours, theirs = measuring.summarise(JOBS, [1, 2], made_up_results())
+    assert (ours["threads"], theirs["threads"]) == (1, 2)
+    assert ours["medians_by_threads"] == {"1": 2000, "2": 200}
+    assert ours["steps_per_second"]["each"] == [1000, 3000, 2000]
+    assert (ours["peak"], theirs["peak"]) == (1e11, 2e11)
+
+
+def test_a_ratio_is_the_median_over_rounds():
+    ours, theirs = measuring.summarise(JOBS, [1, 2], made_up_results())
+    assert ours["steps_per_second"]["ratios"] == {SB3: 3}  # of 1, 3 and 4: not 2000 / 1000
+    assert ours["gradient_steps_per_second"]["ratios"] == {SB3: 6}
+    assert "ratios" not in theirs["steps_per_second"]
+
+
+def test_every_line_has_its_bound():
+    ours, _ = measuring.summarise(JOBS, [1, 2], made_up_results())
+    work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
+    most = bounds.bounds(work, 2e-5, 1e11)
+    assert [ours[name]["bound"] for name in measuring.SPEEDS] == pytest.approx(most)
+    assert ours["steps_per_second"]["of_bound"] == pytest.approx(2000 / most[0])
+
+
+def test_every_second_round_runs_backwards(monkeypatch):
+    seen = []
+    monkeypatch.setattr(measuring, "measure", lambda call, threads: seen.append((call, threads)) or 1.0)
+    rounds = measuring.measure_rounds({("a", 1): "A", ("b", 2): "B"}, rounds=3)
+    assert [dict(results) for results in rounds][-1] == {("a", 1): [1.0] * 3, ("b", 2): [1.0] * 3}
+    assert seen == [("A", 1), ("B", 2), ("B", 2), ("A", 1), ("A", 1), ("B", 2)]
+
+
+# ---- tables and pictures, from JSON alone ----
+
+
+@pytest.mark.parametrize("sweep", ["", "envs", "seeds"])
+def test_a_picture_and_a_table_are_made_of_the_file(tmp_path, sweep):
+    rows = made_up_data()["rows"]
+    if sweep:
+        rows = [row | {"value": value} for row in rows for value in (1, 2, 4)]
+    if sweep == "seeds":  # where learning cannot be timed from outside
+        rows = [{key: value for key, value in row.items() if key != "gradient_steps_per_second"} for row in rows]
+    file = tmp_path / "made_up.json"
+    file.write_text(json.dumps(made_up_data(sweep, rows)))
+    speed.main(["--draw", str(file)])
+    assert (tmp_path / "made_up.png").read_bytes().startswith(b"\x89PNG")
+    lines = (tmp_path / "made_up.md").read_text(encoding="utf-8").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert len(table) == 2 + len(rows)
+
+
+def test_the_table_says_what_was_measured():
+    text = speed_report.table(made_up_data())
+    ours = next(line for line in text.splitlines() if line.startswith("| PPO | spinup PyTorch"))
+    cells = [cell.strip() for cell in ours.split("|")[1:-1]]
+    assert cells[:6] == ["PPO", "spinup PyTorch", "1 of 1, 2", "2000", "1000 3000 2000", f"**3.00** {SB3}"]
+    assert "100 GFLOP/s (torch, threads 1), 200 GFLOP/s (torch, threads 2)" in text
+    assert "20 µs a step" in text
+
+
+def test_bars_are_as_long_as_the_speeds():
+    figure = speed_report.draw_bars(made_up_data())
+    lengths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]
+    assert lengths == [[2000, 1000], [200, 50]]
+    assert len({bar.get_facecolor() for bar in figure.axes[0].patches}) == 2
+
+
+def test_lines_go_through_the_speeds_and_the_bounds():
+    row = made_up_data()["rows"][0]
+    figure = speed_report.draw_sweep(made_up_data("envs", [row | {"value": value} for value in (1, 2)]))
+    line, bound, _ = figure.axes[0].lines
+    assert (*line.get_xdata(), *line.get_ydata()) == (1, 2, 2000, 2000)
+    assert set(bound.get_ydata()) == {row["steps_per_second"]["bound"]}
+
+
+# ---- what is compared ----
+
+
+def test_only_what_suits_the_environment_is_compared():
+    labels = {job.task.label for job in table_jobs(["CartPole-v1"], speed.MAIN_LABELS, ["spinup PyTorch"])}
+    assert labels == {"VPG", "TRPO", "PPO", "DQN"}
+    labels = {job.task.label for job in table_jobs(["HalfCheetah-v5"], speed.MAIN_LABELS, ["spinup PyTorch"])}
+    assert labels == {"VPG", "TRPO", "PPO", "DDPG", "TD3", "SAC"}
+
+
+def test_settings_reach_our_algorithms():
+    keywords = peers.off_policy_keywords("sac", replace(CLEANRL, alpha="auto"))
+    assert (keywords["batch_size"], keywords["update_every"], keywords["alpha"]) == (256, 1, "auto")
+    keywords = peers.on_policy_keywords("ppo", Settings(policy_steps=7, value_steps=9, target_kl=0.5))
+    assert (keywords["train_pi_iters"], keywords["train_v_iters"], keywords["target_kl"]) == (7, 9, 0.5)
+
+
+def test_sweeps_change_what_they_say():
+    widths = [job.task.settings.hidden_sizes for job in sweep_jobs("width", "HalfCheetah-v5", 5)]
+    assert set(widths) == {(n, n) for n in SWEEPS["width"].values}
+    assert [job.task.settings.num_envs for job in sweep_jobs("envs", "CartPole-v1", 2)][:2] == [1, 2]
+    call = measuring.call_of(sweep_jobs("ranks", "CartPole-v1", 2)[-1], epochs=3)
+    assert (call["call"], call["launched"], call["processes"]) == ("launch", "cpu", 2)
+
+
+def test_a_full_replay_buffer_keeps_its_filling_out_of_checkpoints():
+    box = spaces.Box(-1, 1, (2,), np.float32)
+    buffer = peers.FullReplayBuffer(box, box, 5)
+    assert len(buffer) == 5
+    start, transitions = buffer.since(0)
+    assert (start, len(transitions.o)) == (5, 0)
+
+
+def test_runs_side_by_side_count_from_the_first_end_of_a_first_epoch(tmp_path):
+    for name, (times, end) in {"a": ((5, 15), 1000), "b": ((4, 34), 1010)}.items():
+        run = tmp_path / name
+        run.mkdir()
+        (run / "progress.txt").write_text("Time\tEpLen\n" + "".join(f"{time}\t\n" for time in times))
+        os.utime(run / "progress.txt", (end, end))
+    assert peers.time_together([tmp_path / "a", tmp_path / "b"]) == 30  # from 980 to 1010
+
+
+def test_one_line_is_measured_in_a_process_of_its_own():
+    settings = replace(PPO.settings, steps_per_epoch=80, policy_steps=2, value_steps=3, hidden_sizes=(8,))
+    job = Job("CartPole-v1", replace(PPO, settings=settings), "spinup PyTorch")
+    result = measuring.measure(measuring.call_of(job, epochs=2), threads=1)
+    assert (result["policy_steps"], result["value_steps"]) == (2, 3)
+    assert result["gradient_steps_per_second"] > 5 / 80 * result["steps_per_second"] > 0  # learning is a part of it
+
+
+# ---- the command line ----
+
+
+def test_results_are_not_replaced_unless_told(tmp_path, monkeypatch):
+    (tmp_path / "speed.json").write_text("{}")
+    monkeypatch.setattr(speed, "run", lambda *_: pytest.fail("measured"))
+    with pytest.raises(speed.UserError, match="--overwrite"):
+        speed.main(["--out", str(tmp_path)])
+
+
+def test_a_quick_run_measures_a_little_of_everything(tmp_path, monkeypatch):
+    runs = []
+    monkeypatch.setattr(speed, "run", lambda args, jobs, threads, epochs, sweep="": runs.append((sweep, len(jobs))))
+    speed.main(["--quick", "--out", str(tmp_path), "--libraries", "spinup PyTorch"])
+    assert [sweep for sweep, _ in runs] == ["", *SWEEPS]
+    assert runs[0] == ("", 6 + 4)
+
+
+@pytest.mark.parametrize("flags", [["--epochs", "1"], ["--pairs", "0"], ["--tasks", "A3C"], ["--sweep", "depth"]])
+def test_bad_flags_get_a_sentence(flags, capsys):
+    with pytest.raises(SystemExit):
+        speed.main(flags)
+    assert "error: " in capsys.readouterr().err
