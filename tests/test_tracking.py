@@ -267,7 +267,22 @@ def test_a_run_that_replaces_another_is_a_new_one():
     assert ids[0] != ids[1]
 
 
-# ---- runs that end badly ----
+# ---- runs that end, well or badly ----
+
+
+@pytest.mark.parametrize(("epochs", "failed"), [(0, False), (1, True), (2, False)])
+def test_a_run_is_over_when_its_logger_is_and_failed_if_epochs_were_to_come(epochs, failed, monkeypatch):
+    ends = []
+    monkeypatch.setattr(TRACKERS["tensorboard"], "finish", lambda self, failed: ends.append(failed))
+    logger = Logger("run", track=["tensorboard"])
+    write_row(logger, X=0)
+    for epoch in range(epochs):
+        assert len([*logger.progress(epoch, 2, 10)]) == 10
+        write_row(logger, X=1)
+    assert not ends
+    del logger
+    assert ends == [failed]
+
 
 DIE = {
     "a crash": "raise ZeroDivisionError",
