@@ -1,13 +1,21 @@
 """What every test shares: no display, no stray threads, no hurry, and a home for files that is not the checkout."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
 
+from spinup.utils import backends
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What JAX compiles, which takes most of the time of its tests, is kept for the next test, process and call of pytest.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Each of the hundreds of runs here would look for garbage among all that all tests have imported.
+backends.spare_imports_from_collection = lambda: None
 
 hypothesis.settings.register_profile("spinup", deadline=None)  # a busy machine is no mistake of the code
 hypothesis.settings.load_profile("spinup")

@@ -37,13 +37,18 @@ NAMES_DIGITS["dqn"] = partial(dqn, **LEARN | FAST_DQN)
 HITS_TARGETS = {name: partial(f, steps_per_epoch=100, epochs=40) for name, f in ON_POLICY.items()} | OFF_POLICY
 
 
-@pytest.mark.parametrize("algorithm", NAMES_DIGITS)
+def quick(names, *chosen):
+    """``names``; those not ``chosen`` count as slow, as elsewhere each learns in PyTorch and is the same in JAX."""
+    return [name if name in chosen else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("algorithm", quick(NAMES_DIGITS, "trpo", "dqn"))
 def test_discrete_actions_are_learned(algorithm):
     agent = NAMES_DIGITS[algorithm](lambda: Identity(4))
     np.testing.assert_array_equal(agent.act(np.eye(4), deterministic=True), np.arange(4))
 
 
-@pytest.mark.parametrize("algorithm", HITS_TARGETS)
+@pytest.mark.parametrize("algorithm", quick(HITS_TARGETS, "ppo", "sac"))
 def test_continuous_actions_are_learned(algorithm):
     # between -1 and 3, and off-policy between 0 and 0.5 too; untrained, they are about half a half range away
     dimensions = 2 if algorithm in OFF_POLICY else 1
@@ -80,7 +85,7 @@ def values_learned(algorithm, end, max_ep_len):
     return ac.v(o) if algorithm in ON_POLICY else ac.q(o) if algorithm == "dqn" else ac.q(o, a)
 
 
-@pytest.mark.parametrize("algorithm", EVALUATES)
+@pytest.mark.parametrize("algorithm", quick(EVALUATES, "vpg", "td3"))
 def test_value_is_bootstrapped_if_and_only_if_the_episode_did_not_terminate(algorithm):
     for case, expected in ENDS.items():
         np.testing.assert_allclose(values_learned(algorithm, *case), expected, rtol=0, atol=0.1, err_msg=str(case))
@@ -106,12 +111,11 @@ def train_briefly(algorithm, folder, seed):
 
 @pytest.fixture(scope="module", params=BRIEF)
 def runs(request, tmp_path_factory):
-    """Three runs of an algorithm, of seeds 3, 3 and 4, and how often the first compiled ``update``."""
+    """Three runs of an algorithm, of seeds 3, 3 and 4, and how often they compiled ``update`` between them."""
     folder, update = tmp_path_factory.mktemp("runs"), update_of(request.param)
     update.clear_cache()
-    first = train_briefly(request.param, folder / "first", 3)
-    compilations = update._cache_size()
-    return first, *(train_briefly(request.param, folder / f"seed{seed}", seed) for seed in (3, 4)), compilations
+    tables = [train_briefly(request.param, folder / f"run{n}", seed) for n, seed in enumerate((3, 3, 4))]
+    return *tables, update._cache_size()
 
 
 def update_of(algorithm):

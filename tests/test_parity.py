@@ -111,6 +111,7 @@ def test_updates_lead_to_the_same_parameters(algorithm, settings):
     assert_same([jax_log[key] for key in log], log.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "settings"),
     [
