@@ -98,7 +98,7 @@ def summarise(jobs: Sequence[Job], threads: Sequence[int], results: Results) -> 
     for row in rows:
         if row["library"] in OURS:
             peers = [peer for peer in rows if _is_peer(peer, row)]
-            for speed in SPEEDS:
+            for speed in row.keys() & set(SPEEDS):
                 row[speed]["ratios"] = {peer["library"]: _ratio(row, peer, speed) for peer in peers}
     return rows
 

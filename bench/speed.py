@@ -24,7 +24,7 @@ from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
 from tasks import FRAMEWORKS, LABELS, TASKS, Job, table_jobs
 
-from spinup.utils.errors import UserError, exit_on_user_error
+from spinup.utils.errors import UserError, exit_on_user_error, first_line
 
 MAIN_LABELS = [task.label for tasks in TASKS.values() for task in tasks if not task.is_a_variant]
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, or draw what was measured."""
     args = parse(argv)
     for file in args.draw:
-        write(file, json.loads(file.read_text(encoding="utf-8")))
+        write(file, read(file))
         print(f"Drew {file.with_suffix('.png')}")
     if args.draw:
         return
@@ -48,6 +48,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in sweeps:
         jobs = sweep_jobs(name, args.env[0], 2 if args.quick else len(SWEEPS[name].values))
         run(args, jobs, [max(args.threads)], min(3, args.epochs), name)
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What an earlier run wrote."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read ({first_line(error)}): name a JSON file that --out holds.") from None
+    if "sweep" not in data:
+        raise UserError(f"{file} is not of this version of bench/speed.py: measure again.")
+    return data
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -71,7 +82,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.epochs < 2 or args.pairs < 1:
         parser.error("--epochs must be 2 or more (the first is not counted), and --pairs 1 or more")
     if args.quick:
-        args.epochs, args.pairs, args.threads, args.tasks = 2, 1, [max(args.threads)], MAIN_LABELS
+        args.epochs, args.pairs, args.threads = 2, 1, [max(args.threads)]
+        args.tasks = [label for label in args.tasks if label in MAIN_LABELS]
     return args
 
 

@@ -131,7 +131,13 @@ def draw_sweep(data: dict[str, Any]) -> Figure:
             values = [row["value"] for row in rows]
             axes.plot(values, [row[speed]["median"] for row in rows], "o-", color=colour, label=", ".join(line))
             axes.plot(values, [row[speed]["bound"] for row in rows], "--", color=colour, lw=1)
-        axes.set(xscale="log", yscale="log", xlabel=SWEEPS[data["sweep"]].axis, ylabel=AXES[speed])
+        axes.set(xscale="log", xlabel=SWEEPS[data["sweep"]].axis, ylabel=AXES[speed])
+        shown = [row[speed][key] for row in data["rows"] for key in ("median", "bound")]
+        if max(shown) > 30 * min(shown):
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(0, 1.05 * max(shown))
+            axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_xticks(values, [f"{value:,}" for value in values])
         axes.minorticks_off()
         axes.grid(color="#E3E3E3")

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tasks import OFF_POLICY, OURS, Job, Settings, Task, installed
+from tasks import OFF_POLICY, OURS, TASKS, Job, Settings, Task, installed, spaces_of
+
+from spinup.utils.errors import UserError
 
 PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC", "sac", OFF_POLICY)
 
@@ -55,6 +57,12 @@ SWEEPS = {
 def sweep_jobs(name: str, env: str, values: int) -> list[Job]:
     """The lines of a sweep, of which the first so many values are taken."""
     sweep = SWEEPS[name]
+    suited = {task.algorithm for task in TASKS[spaces_of(env)[0]]}
+    for task in sweep.tasks:
+        if task.algorithm not in suited:
+            raise UserError(
+                f"{env} does not suit {task.label}, which the sweep {name} trains: name another --env first."
+            )
     return [
         Job(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.launched)
         for task in sweep.tasks

@@ -94,10 +94,10 @@ Off-policy: relu networks {list(OFF.hidden_sizes)}, one environment, {OFF.update
 replay buffer of {OFF.replay_size:,}; the first {OFF.steps_per_epoch // 2} actions are random. DQN is plain (no double
 Q) with Huber's loss, as in the other libraries, and epsilon 0.05.
 
-CleanRL is scripts, not a package: what pip finds under that name is 0.4.8, which needs the old gym and does not run
-with Gymnasium. Only its settings are compared: batches of {CLEANRL.batch_size}, a gradient step after
-every step, a learned alpha. Those of its PPO (32 minibatches) and DQN (a step for every ten) cannot be had in spinup,
-which takes full batches, and as many gradient steps as environment steps; its DDPG delays the policy."""
+CleanRL is scripts, not a package: what pip finds under that name is 0.4.8, which needs the old gym and runs with no
+Gymnasium. Only its settings are compared: batches of {CLEANRL.batch_size}, a gradient step after every step, a learned
+alpha. Those of its PPO (32 minibatches) and DQN (a step for every ten) cannot be had in spinup, which takes full
+batches and as many gradient steps as environment steps; its DDPG delays the policy."""
 
 
 @dataclass(frozen=True)

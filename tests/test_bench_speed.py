@@ -124,6 +124,18 @@ def test_every_line_has_its_bound():
     assert ours["steps_per_second"]["of_bound"] == pytest.approx(2000 / most[0])
 
 
+def test_processes_side_by_side_have_a_core_each_and_no_time_of_learning():
+    jobs = sweep_jobs("ranks", "CartPole-v1", 2)
+    results = made_up_results() | {(job.name, 2): [{"steps_per_second": 100.0}] for job in jobs}
+    for job in jobs:
+        results[job.name, 2][0] |= {"policy_steps": 80, "value_steps": 80}
+    rows = measuring.summarise(jobs, [2], results)
+    work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
+    most = [bounds.bounds(work, 2e-5, 2e11, simulators)[0] for simulators in (1, 2)]
+    assert [row["steps_per_second"]["bound"] for row in rows] == pytest.approx(most)
+    assert "gradient_steps_per_second" not in rows[0]
+
+
 def test_every_second_round_runs_backwards(monkeypatch):
     seen = []
     monkeypatch.setattr(measuring, "measure", lambda call, threads: seen.append((call, threads)) or 1.0)
@@ -201,6 +213,11 @@ def test_sweeps_change_what_they_say():
     assert (call["call"], call["launched"], call["processes"]) == ("launch", "cpu", 2)
 
 
+def test_a_sweep_refuses_an_environment_that_its_tasks_do_not_suit():
+    with pytest.raises(speed.UserError, match="CartPole-v1 does not suit SAC"):
+        sweep_jobs("width", "CartPole-v1", 2)
+
+
 def test_a_full_replay_buffer_keeps_its_filling_out_of_checkpoints():
     box = spaces.Box(-1, 1, (2,), np.float32)
     buffer = peers.FullReplayBuffer(box, box, 5)
@@ -234,6 +251,15 @@ def test_results_are_not_replaced_unless_told(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "run", lambda *_: pytest.fail("measured"))
     with pytest.raises(speed.UserError, match="--overwrite"):
         speed.main(["--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"rows": []}'])
+def test_what_cannot_be_drawn_gets_a_sentence(tmp_path, text):
+    file = tmp_path / "old.json"
+    if text:
+        file.write_text(text)
+    with pytest.raises(speed.UserError, match=r"old\.json"):
+        speed.main(["--draw", str(file)])
 
 
 def test_a_quick_run_measures_a_little_of_everything(tmp_path, monkeypatch):
