@@ -1,6 +1,7 @@
 """What every test shares: no display, no stray threads, no hurry, and a home for files that is not the checkout."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,7 @@ from spinup.utils import backends
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with & would ignore Ctrl-C
 # What JAX compiles, which takes most of the time of its tests, is kept for the next test, process and call of pytest.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

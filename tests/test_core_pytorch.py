@@ -301,6 +301,12 @@ def test_adam_takes_the_steps_of_pytorchs():
 # ---- side_by_side ----
 
 
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(core, "MAX_THREADS", 2)
+
+
+@pytest.mark.usefixtures("two_cores")
 def test_side_by_side_keeps_the_order_of_its_tasks():
     def slow():
         time.sleep(0.05)
@@ -309,11 +315,18 @@ def test_side_by_side_keeps_the_order_of_its_tasks():
     assert core.side_by_side(slow, lambda: "quick") == ["slow", "quick"]
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_side_by_side_runs_its_tasks_at_the_same_time():
     meeting = threading.Barrier(2, timeout=10)  # breaks unless both arrive
     core.side_by_side(meeting.wait, meeting.wait)
 
 
+def test_side_by_side_starts_no_threads_where_there_is_one_core(monkeypatch):
+    monkeypatch.setattr(core, "MAX_THREADS", 1)
+    assert core.side_by_side(threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
+
+
+@pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("order", [1, -1])
 def test_side_by_side_raises_what_a_task_raises(order):
     def fail():
@@ -323,6 +336,7 @@ def test_side_by_side_raises_what_a_task_raises(order):
         core.side_by_side(*[fail, lambda: None][::order])
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
     core.start(0, "cpu")
 
