@@ -59,10 +59,9 @@ def explore(a, act_noise, rng, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
 
 
-def _improve_policy(batch, polyak, ac, targ, pi_optimizer, _):
-    pi, pi_optimizer, loss_pi = core.minimize(pi_optimizer, pi_loss, ac.pi, ac.q, batch)
-    ac = ac.replace(pi=pi)
-    return ac, core.polyak_update(targ, ac, polyak), pi_optimizer, loss_pi
+def _improve_policy(batch, polyak, ac, pi, targ, pi_optimizer, _):
+    pi, pi_optimizer, loss_pi = core.minimize(pi_optimizer, pi_loss, pi, ac.q, batch)
+    return pi, core.polyak_update(targ, ac.replace(pi=pi), polyak), pi_optimizer, loss_pi
 
 
 @partial(jax.jit, donate_argnums=(0, 1))
@@ -79,11 +78,11 @@ def update(ac, state, batches, noise, first, *, gamma, polyak, noise_clip, polic
         q, q_optimizer, (loss_q, (q1_val, q2_val)) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, has_aux=True)
         ac = ac.replace(q=q)
 
-        old = ac, targ, pi_optimizer, loss_pi
-        improve = partial(_improve_policy, batch, polyak)
-        ac, targ, pi_optimizer, loss_pi = jax.lax.cond(k % policy_delay == 0, improve, lambda *same: same, *old)
+        old = ac.pi, targ, pi_optimizer, loss_pi  # what may change, and no more: a cond copies all it returns
+        improve = partial(_improve_policy, batch, polyak, ac)
+        pi, targ, pi_optimizer, loss_pi = jax.lax.cond(k % policy_delay == 0, improve, lambda *same: same, *old)
         log = dict(Q1Vals=q1_val, Q2Vals=q2_val, LossPi=loss_pi, LossQ=loss_q)
-        return (ac, (targ, pi_optimizer, q_optimizer, loss_pi)), log
+        return (ac.replace(pi=pi), (targ, pi_optimizer, q_optimizer, loss_pi)), log
 
     return jax.lax.scan(step, (ac, state), (first + jnp.arange(len(noise)), batches, noise))
 
