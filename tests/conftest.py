@@ -26,3 +26,11 @@ hypothesis.settings.load_profile("spinup")
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Collects the experiments that would run, instead of running them."""
+    experiments = []
+    monkeypatch.setattr("spinup.utils.run_utils.run_in_series", lambda es, *_: experiments.extend(es))
+    return experiments

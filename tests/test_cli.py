@@ -14,19 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup import run, user_config
-from spinup.utils import run_utils
 from spinup.utils.errors import UserError
 from spinup.utils.values import parse_value
 
 TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """Collects the experiments that would run, instead of running them."""
-    experiments = []
-    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
-    return experiments
 
 
 def spinup(command):

@@ -10,7 +10,6 @@ import torch
 
 import spinup
 from spinup import run
-from spinup.utils import run_utils
 from spinup.utils.checkpoints import is_finished
 from spinup.utils.configs import read_call
 from spinup.utils.envs import EnvFn
@@ -33,14 +32,6 @@ class Mine(MLPActorCritic):
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """Collects the experiments that would run, instead of running them."""
-    experiments = []
-    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
-    return experiments
 
 
 def type_(command):

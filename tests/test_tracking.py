@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from spinup import ppo_pytorch, run
-from spinup.utils import run_utils
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 from spinup.utils.logx import Logger
@@ -323,14 +322,6 @@ except KeyboardInterrupt:
 
 
 PPO = ["ppo", "--env", "CartPole-v1", "--data_dir", "d"]
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """Collects the experiments that would run, instead of running them."""
-    experiments = []
-    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
-    return experiments
 
 
 def test_trackers_are_a_setting_of_the_experiment(started):
