@@ -295,6 +295,7 @@ def test_killed_while_it_writes_whatever_file(algo, backend):
 
 def test_a_run_that_is_in_training_is_not_resumed():
     train("ppo", "pytorch", "run", epochs=2)
+    Path("run/checkpoint/.epoch000002.npz.123.tmp").touch()
     hold = (
         "import filelock; lock = filelock.FileLock('run/checkpoint/.lock'); lock.acquire(); print(flush=True); input()"
     )
@@ -302,6 +303,7 @@ def test_a_run_that_is_in_training_is_not_resumed():
         other.stdout.readline()
         with pytest.raises(UserError, match="'run' is being trained by another process"):
             train("ppo", "pytorch", "run", epochs=4, resume=True)
+        assert Path("run/checkpoint/.epoch000002.npz.123.tmp").exists(), "what the other process writes is its own"
         other.kill()
     train("ppo", "pytorch", "run", epochs=4, resume=True)
 

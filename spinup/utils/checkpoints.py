@@ -121,6 +121,8 @@ class Checkpoint:
         except filelock.Timeout:
             run = str(self._logger.output_dir)
             raise UserError(f"{run!r} is being trained by another process: wait for it, or end it first.") from None
+        for half_written in self._logger.output_dir.rglob(".*.tmp"):  # whoever wrote it is gone, as the lock is ours
+            half_written.unlink()
         found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
             try:

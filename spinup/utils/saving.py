@@ -69,9 +69,6 @@ def make_run_dir(path: Path, overwrite: bool = False, resume: bool = False, prog
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
-    if resume:
-        for half_written in path.rglob(".*.tmp"):
-            half_written.unlink()
     if overwrite:
         for old in (found for pattern in (progress, *_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
