@@ -26,7 +26,7 @@ TOOLS = {
     "resume": "go on with runs that were interrupted",
 }
 RERUN = "rerun"
-RERUN_HELP = {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
+COMMANDS = TOOLS | {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
 SYNONYMS = {
     "env": "env_name",
     "hid": "ac_kwargs:hidden_sizes",
@@ -108,22 +108,18 @@ def rerun(argv: list[str]) -> None:
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
 
     from spinup.utils.configs import read_call, read_config, settings_of
+    from spinup.utils.run_utils import set_the_same
 
     run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])
     function, kwargs, env = read_call(run, trust, with_env="env_name" not in flags)
     check_flags(RERUN, function, flags)
     old = {key: Flag(f"--{key}", None, [value]) for key, value in settings_of(kwargs | env).items()}
-    old = {key: flag for key, flag in old.items() if not any(_overlap(key, other) for other in flags)}
+    old = {key: flag for key, flag in old.items() if not any(set_the_same(key, other) for other in flags)}
     config = read_config(run)
     exp_name = config.get("exp_name") or run.name
     nested = run.resolve().parent.name == exp_name
     data_dir = {"data_dir": str(run.resolve().parent.parent)} if nested else {}
     launch_grid(function, old | flags, {"exp_name": exp_name, "num_cpu": config.get("num_cpu", 1), **data_dir})
-
-
-def _overlap(key: str, other: str) -> bool:
-    """Whether two keys set the same thing, as ``a`` and ``a:b`` do."""
-    return f"{key}:".startswith(f"{other}:") or f"{other}:".startswith(f"{key}:")
 
 
 def read_setting(key: str, flag: "Flag") -> Any:
@@ -213,11 +209,11 @@ def find_algorithm(command: str) -> Callable:
     short = {algo: f"{algo}_{backend}" for algo, backend in user_config.DEFAULT_BACKEND.items()}
     name = short.get(command, command)
     if name not in names:
-        near = did_you_mean(command, [*short, *names, *TOOLS, RERUN])
+        near = did_you_mean(command, [*short, *names, *COMMANDS])
         raise UserError(
             f"There is no algorithm or command {command!r}.{near} "
             f"Algorithms: {', '.join(short)} (or with a suffix: {', '.join('_' + b for b in ALGORITHMS)}); "
-            f"commands: {', '.join([*TOOLS, RERUN])}."
+            f"commands: {', '.join(COMMANDS)}."
         )
     return getattr(spinup, name)
 
@@ -240,7 +236,7 @@ def _as_flag(parameter: inspect.Parameter) -> str:
 def help_text() -> str:
     """What the command line offers."""
     backends = "\n".join(f"  {backend:<12} {', '.join(algos)}" for backend, algos in ALGORITHMS.items())
-    tools = "\n".join(f"  {name:<12} {what}" for name, what in (TOOLS | RERUN_HELP).items())
+    tools = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
     return f"""Spinning Up in Deep RL {__version__}
 
 usage:  python -m spinup.run ALGORITHM --env ENV [--key value ...]

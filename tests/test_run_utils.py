@@ -314,7 +314,7 @@ def test_num_cpu_is_a_count_or_auto(num_cpu):
 
 
 def test_num_cpu_auto_is_the_number_of_physical_cores(monkeypatch):
-    monkeypatch.setattr(preflight, "_physical_cores", lambda: 3)
+    monkeypatch.setattr(preflight, "physical_cores", lambda: 3)
     assert preflight.check_num_cpu("auto") == 3
     assert preflight.check_num_cpu(1) == 1
 

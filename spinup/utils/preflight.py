@@ -11,6 +11,7 @@ from spinup.utils.envs import make_env
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable
 from spinup.utils.mpi_tools import JAX, find_launcher, num_procs, refuse_processes
+from spinup.utils.parallel import physical_cores
 from spinup.utils.saving import refuse_existing_run
 from spinup.utils.tracking import check_trackers
 
@@ -64,7 +65,7 @@ def check_num_cpu(num_cpu: int | str) -> int:
     started = num_procs()
     wanted = num_cpu
     if num_cpu == "auto":
-        wanted = started if started > 1 else _physical_cores()
+        wanted = started if started > 1 else physical_cores()
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
         raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
     if started > 1 and wanted not in (1, started):
@@ -87,12 +88,6 @@ def check_launcher(launcher: str, **options: Any) -> None:
             raise UserError(f"jobs={value!r} is for this machine: on a Ray cluster, use cpus_per_run and gpus_per_run.")
         if launcher == "local" and name != "jobs" and value is not None:
             raise UserError(f"{name}={value!r} is for a Ray cluster: add --launcher ray (launcher='ray').")
-
-
-def _physical_cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
 
 
 def check_directories(output_dirs: Sequence[Path]) -> None:

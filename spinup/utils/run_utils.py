@@ -240,6 +240,11 @@ class _Parameter(NamedTuple):
         return f"_{self.label}{path_safe(value)}"
 
 
+def set_the_same(key: str, other: str) -> bool:
+    """Whether two parameters set the same thing, as ``a`` and ``a:b`` do."""
+    return f"{key}:".startswith(f"{other}:") or f"{other}:".startswith(f"{key}:")
+
+
 class ExperimentGrid:
     """Run a training function over every combination of hyperparameter values.
 
@@ -277,7 +282,7 @@ class ExperimentGrid:
         if not values:
             raise UserError(f"The parameter {key!r} has no values: give at least one.")
         for other in self._parameters:
-            if f"{key}:".startswith(f"{other}:") or f"{other}:".startswith(f"{key}:"):
+            if set_the_same(key, other):
                 raise UserError(f"The parameters {other!r} and {key!r} set the same thing: leave one out.")
         if shorthand is None and user_config.DEFAULT_SHORTHAND:
             shorthand = shorten(key)
