@@ -298,6 +298,26 @@ def test_an_agent_of_ones_own_is_loaded_if_trusted(tmp_path, monkeypatch):
         spinup.load("run", trust=True)
 
 
+AGENT_OF_A_SCRIPT = """
+from spinup import ppo_pytorch
+from spinup.utils.run_utils import call_experiment
+from spinup.algos.pytorch.core import MLPActorCritic
+class Mine(MLPActorCritic): pass
+if __name__ == "__main__":
+    settings = dict(steps_per_epoch=8, epochs=1, num_envs=1, actor_critic=Mine)
+    call_experiment("mine", ppo_pytorch, env_name="CartPole-v1", data_dir=".", **settings)
+"""
+
+
+def test_an_agent_of_a_script_needs_the_script_no_more():
+    Path("script.py").write_text(AGENT_OF_A_SCRIPT)
+    subprocess.run([sys.executable, "script.py"], check=True, capture_output=True)
+    Path("script.py").unlink()
+    with pytest.raises(UserError, match="add --trust"):
+        spinup.load("mine/mine_s0")
+    assert spinup.load("mine/mine_s0", trust=True).act(np.zeros(4)) in (0, 1)
+
+
 def test_a_damaged_agent_is_told_in_one_sentence():
     torch.manual_seed(0)
     logger_of(MLPActorCritic(OBS, BOX, hidden_sizes=[2]))

@@ -115,7 +115,14 @@ def _world() -> Any:
             f"{library}, which mpi4py has found here, or on Slurm with srun --mpi=pmix."
         )
     sys.excepthook = functools.partial(_tell_and_end, sys.excepthook)
+    MPI.COMM_WORLD.Barrier()  # Open MPI's launcher crashes, or hangs, where one process ends while another connects
     return MPI.COMM_WORLD
+
+
+def connect() -> None:
+    """Wait for the other processes, before anything can go wrong in one of them alone; alone, do nothing."""
+    if num_procs() > 1:
+        _world()
 
 
 def mpi_op(x: Any, op: Any) -> Any:

@@ -271,12 +271,13 @@ class ForeignAgent(UserError):
 
 def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains."""
+    import cloudpickle  # it keeps the code of classes that a user's script defines, which nothing could import later
     import torch
 
     if isinstance(model, torch.nn.Module) and any(p.device.type != "cpu" for p in model.parameters()):
         model = copy.deepcopy(model).cpu()
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
-    torch.save(model, data)
+    torch.save(model, data, pickle_module=cloudpickle)
     _write_model(path, "pytorch", data.getbuffer(), itr)
 
 

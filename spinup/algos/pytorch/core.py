@@ -21,7 +21,7 @@ from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
 from spinup.utils.mpi_pytorch import average as average  # the algorithms use it, where a number decides something
 from spinup.utils.mpi_pytorch import average_all, sync_params
-from spinup.utils.mpi_tools import num_procs, own_seed
+from spinup.utils.mpi_tools import connect, num_procs, own_seed
 
 
 class _NumpyTanh(torch.autograd.Function):
@@ -460,6 +460,7 @@ def start(seed, device, threads=1):
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
+    connect()
     spare_imports_from_collection()
     torch.set_num_threads(min(threads, MAX_THREADS))
     torch.manual_seed(own_seed(seed))

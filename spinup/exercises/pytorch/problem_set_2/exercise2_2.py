@@ -1,0 +1,57 @@
+"""Exercise 2.2: a silent bug in DDPG.
+
+    python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 [--jobs auto]
+
+trains DDPG six times: three seeds with the package's own networks and three with the bugged ones below, on
+HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn.
+
+Nothing crashes and nothing warns. Without looking into core.py: what is wrong with the bugged networks, and how does
+it spoil the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
+"""
+
+import argparse
+import sys
+
+from spinup.algos.pytorch import core
+from spinup.algos.pytorch.ddpg import ddpg
+from spinup.utils.errors import exit_on_user_error
+from spinup.utils.run_utils import ExperimentGrid
+from spinup.utils.values import parse_value
+
+
+class BuggedMLPQFunction(core.MLPQFunction):
+    """Q(o, a), with a bug."""
+
+    def forward(self, obs, act):
+        """Values for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
+        return self.q(self.join(obs, act))
+
+
+class BuggedDDPGActorCritic(core.DDPGActorCritic):
+    """DDPG's policy and action-value function, with that bug."""
+
+    def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=core.nn.ReLU):
+        super().__init__(observation_space, action_space, hidden_sizes, activation)
+        self.q = BuggedMLPQFunction(observation_space.shape[0], action_space, hidden_sizes, activation)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train with and without the bug."""
+    parser = argparse.ArgumentParser(prog="python -m spinup.exercises.pytorch.problem_set_2.exercise2_2")
+    parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of 4000 steps (default: %(default)s)")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="default: 0 10 20")
+    parser.add_argument("--jobs", type=parse_value, default=1, help="runs side by side, or auto (default: %(default)s)")
+    parser.add_argument("--data_dir", help="where to save (default: data)")
+    args = parser.parse_args(argv)
+
+    grid = ExperimentGrid("ex2-2")
+    grid.add("actor_critic", [core.DDPGActorCritic, BuggedDDPGActorCritic], "", True)
+    grid.add("seed", args.seed)
+    grid.add("env_name", args.env)
+    grid.add("epochs", args.epochs)
+    grid.run(ddpg, data_dir=args.data_dir, jobs=args.jobs)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main, sys.argv[1:])

@@ -1,0 +1,37 @@
+"""The exercises: what they are about is there to be found."""
+
+import torch
+from gymnasium import spaces
+
+import spinup
+from spinup.algos.pytorch import ddpg
+from spinup.exercises.pytorch.problem_set_2 import exercise2_2
+from spinup.utils.buffers import Batch
+from spinup.utils.run_utils import ExperimentGrid
+
+OBS, ACT, GAMMA = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 2, (2,)), 0.9
+
+
+def batch_of(n):
+    torch.manual_seed(0)
+    return Batch(torch.randn(n, 3), torch.randn(n, 2), torch.randn(n), torch.randn(n, 3), (torch.rand(n) < 0.5).float())
+
+
+def test_the_bug_of_2_2_compares_every_value_with_every_target():
+    ac, batch = exercise2_2.BuggedDDPGActorCritic(OBS, ACT, hidden_sizes=[8]), batch_of(5)
+    y = ddpg.td_target(ac.pi, ac.q, batch, GAMMA)
+    loss, _ = ddpg.q_loss(ac.q, batch, y)
+
+    q, q2 = (ac.q(o, a).squeeze(-1) for o, a in ((batch.o, batch.a), (batch.o2, ac.pi(batch.o2))))
+    wrong = [(q[i] - (r + GAMMA * (1 - d) * q2[i])) ** 2 for i in range(5) for r, d in zip(batch.r, batch.d)]
+    torch.testing.assert_close(loss, torch.stack(wrong).mean())
+
+
+def test_2_2_trains_with_and_without_the_bug(monkeypatch):
+    ran = []
+    monkeypatch.setattr(ExperimentGrid, "run", lambda grid, thunk, **how: ran.append((grid.variants(), thunk, how)))
+    exercise2_2.main(["--epochs", "2", "--jobs", "auto"])
+    [(variants, thunk, how)] = ran
+    nets = [(v["actor_critic"].__name__, v["seed"]) for v in variants]
+    assert nets == [(f"{bug}DDPGActorCritic", seed) for bug in ("", "Bugged") for seed in (0, 10, 20)]
+    assert thunk is spinup.ddpg_pytorch and how["jobs"] == "auto"
