@@ -19,7 +19,8 @@ from pathlib import Path
 from commits import describe_commit
 from curves_collect import add_made_by, collect
 from curves_draw import draw_figures
-from curves_files import EPOCH_STEPS, ON_POLICY, RESULTS, name_of, read_experiments, read_published
+from curves_files import RESULTS, name_of, read_experiments, read_published, unversioned
+from curves_settings import ALGOS, ENVS, PUBLISHED_ENVS, settings_of, suits, versioned
 from curves_tables import page
 from machine import describe_machine
 
@@ -32,8 +33,6 @@ from spinup.utils.run_utils import choose_launcher, experiment_of, launch, setup
 from spinup.utils.saving import write_atomically
 from spinup.utils.values import parse_value
 
-ALGOS = ("vpg", "trpo", "ppo", "ddpg", "td3", "sac")
-ENVS = ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant")
 PROGRAM = "python bench/curves.py"
 
 
@@ -63,26 +62,20 @@ def run_main(argv: list[str]) -> None:
         raise UserError(f"--steps {args.steps!r} will not do: expected a number of environment steps, such as 1e6.")
     where = (args.jobs, args.retries, args.launcher, args.ray_address, args.cpus_per_run, args.gpus_per_run)
     launcher, commit = choose_launcher(*where), args.commit or describe_commit()
+    chosen = [(algo, env) for algo in args.algos for env in args.envs if suits(algo, env)]
+    if not chosen:
+        raise UserError(f"{', '.join(args.algos)} cannot act in {', '.join(args.envs)}: dqn needs discrete actions.")
     # Seed by seed, so that what is cut short is cut short alike for all.
-    experiments = [
-        make_experiment(algo, env, seed, args) for seed in args.seeds for algo in args.algos for env in args.envs
-    ]
+    experiments = [make_experiment(algo, env, seed, args) for seed in args.seeds for algo, env in chosen]
     launch(experiments, launcher=launcher, report=lambda: _report(experiments, args, commit))
 
 
 def make_experiment(algo: str, env: str, seed: int, args: Namespace) -> Experiment:
-    """One run with the published settings: where they are our defaults, they are left out."""
-    env_name = f"{env}-v5"
+    """One run of ``args.steps``, rounded up to whole epochs."""
+    env_name, settings = versioned(env), settings_of(algo, env)
     name = name_of(env_name, algo, args.backend)
-    kwargs = {
-        "env_name": env_name,
-        "seed": seed,
-        "ac_kwargs": {"hidden_sizes": [64, 32] if algo in ON_POLICY else [256, 256]},
-        "steps_per_epoch": EPOCH_STEPS[algo],
-        "epochs": math.ceil(args.steps / EPOCH_STEPS[algo]),
-        "device": args.device,
-        "resume": True,
-    }
+    epochs = math.ceil(args.steps / settings["steps_per_epoch"])
+    kwargs = {"env_name": env_name, "seed": seed, "epochs": epochs, "device": args.device, "resume": True, **settings}
     thunk = getattr(spinup, f"{algo}_{args.backend}")
     return experiment_of(name, thunk, kwargs, setup_logger_kwargs(name, seed, args.data_dir))
 
@@ -97,7 +90,7 @@ def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> 
 
 
 def _algo_and_env(experiment: Experiment) -> tuple[str, str]:
-    return experiment.thunk.__name__, experiment.config["env_name"].removesuffix("-v5")
+    return experiment.thunk.__name__, unversioned(experiment.config["env_name"])
 
 
 def _command(algo: str, env: str, args: Namespace) -> str:
@@ -118,9 +111,17 @@ def _check(flag: str, given: Sequence[str], known: Iterable[str]) -> None:
 def _run_parser() -> ArgumentParser:
     parser = ArgumentParser(prog=f"{PROGRAM} run", description=f"{run_main.__doc__}\n{SETTINGS}")
     add = parser.add_argument
-    add("--algos", nargs="+", default=ALGOS, metavar="ALGO", help=f"default: {' '.join(ALGOS)}")
+    add(
+        "--algos", nargs="+", default=ALGOS, metavar="ALGO", help=f"some of: {' '.join(ALGOS)} (default: all that suit)"
+    )
     add("--backend", default="jax", help="jax or pytorch (default: %(default)s)")
-    add("--envs", nargs="+", default=ENVS, metavar="ENV", help=f"default: {' '.join(ENVS)}")
+    add(
+        "--envs",
+        nargs="+",
+        default=PUBLISHED_ENVS,
+        metavar="ENV",
+        help=f"some of: {' '.join(ENVS)} (default: the first five)",
+    )
     add("--steps", type=parse_value, default=1e6, help="environment steps, rounded up to whole epochs (default: 1e6)")
     add("--seeds", type=int, nargs="+", default=range(5), metavar="SEED", help="default: 0 1 2 3 4")
     data_dir = str(Path(user_config.DEFAULT_DATA_DIR) / "curves")
@@ -139,7 +140,9 @@ def _run_parser() -> ArgumentParser:
 SETTINGS = """
 The settings are those of the published benchmark: networks (64, 32) with tanh on-policy and (256, 256) with relu
 off-policy, epochs of 4000 steps on-policy and of 10,000, with ten test episodes at their ends, off-policy; all else at
-our defaults. What is finished is skipped. More --steps go on with the runs there are, more --seeds add to them."""
+our defaults. Classic control has our networks, epochs of 2000 steps off-policy, and the few settings that
+curves_settings.py lists. What is finished is skipped. More --steps go on with the runs there are, more --seeds add to
+them."""
 
 
 # ---- collect, draw ----

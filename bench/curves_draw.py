@@ -29,10 +29,10 @@ CLASSES = {"on-policy": ON_POLICY, "off-policy": OFF_POLICY}
 
 
 def smoothing(experiment: Experiment, original: Published | None) -> int:
-    """How many rows to average: as many steps as in the published curve (an odd number of rows), if there is one."""
+    """How many rows to average: as many steps as in the published curve (an odd number of rows); 1 if there is none."""
     epoch = next(iter(experiment.runs.values())).columns[STEPS][0]
     rows = WINDOW * EPOCH_STEPS[experiment.algo] / epoch
-    return 2 * round((rows - 1) / 2) + 1 if original else WINDOW
+    return 2 * round((rows - 1) / 2) + 1 if original else 1
 
 
 def draw_figures(experiments: Sequence[Experiment], originals: Originals, folder: Path) -> dict[str, list[str]]:

@@ -24,7 +24,8 @@ curves are those it published ([where they are from](../../published/README.md))
 - **Performance** is the average return of the episodes of an epoch on-policy, while the agent learns and explores, and
   of ten test episodes without exploration off-policy.
 - **Curves** are smoothed as the original's: by a centred average over 11 of its epochs, which are 4000 steps on-policy
-  and 10,000 off-policy. At the end of a run half of that is missing. Each table ends with the last 10 %: the average of
+  and 10,000 off-policy; those of environments that it did not publish are not. At the end of a run half of that is
+  missing. Each table ends with the last 10 %: the average of
   a run's rows over those steps, not smoothed, beside that of the published curve.
 - **± std** is one standard deviation over runs (ddof 0), and so is the band about a curve.
 - **IQM** is the interquartile mean over runs, which for fewer than four of them is the mean. Its 95 % interval is by

@@ -22,6 +22,7 @@ sys.path.append(str(BENCH))  # the modules of a script stand beside it
 curves = importlib.import_module("curves")
 drawing = importlib.import_module("curves_draw")
 files = importlib.import_module("curves_files")
+settings = importlib.import_module("curves_settings")
 
 
 def table(path, delimiter=","):
@@ -139,7 +140,7 @@ def test_smoothing_covers_the_steps_of_the_published_curves(algo, epoch, rows):
     run = Run(Path("run"), "mine", "Hopper-v5", {files.STEPS: epoch * np.arange(1.0, 4)})
     experiment = files.Experiment("Hopper-v5", algo, "jax", {0: run}, {})
     assert drawing.smoothing(experiment, files.read_published()["Hopper", algo]) == rows
-    assert drawing.smoothing(experiment, None) == 11
+    assert drawing.smoothing(experiment, None) == 1
 
 
 def test_the_committed_figures_and_tables_are_those_of_the_files(tmp_path):
@@ -252,6 +253,19 @@ def test_the_settings_are_the_published_ones(monkeypatch):
     assert [experiment.kwargs["seed"] for experiment in found] == [seed for seed in range(5) for _ in range(30)]
 
 
+def test_classic_control_is_trained_by_what_suits_it(monkeypatch):
+    found = experiments_of(monkeypatch, "--envs", "CartPole", "Pendulum", "LunarLander", "--seeds", "0")
+    on_policy = ["vpg", "trpo", "ppo"]
+    trained = {"CartPole-v1": [*on_policy, "dqn"], "Pendulum-v1": [*on_policy, "ddpg", "td3", "sac"]}
+    trained["LunarLander-v3"] = trained["CartPole-v1"]
+    for env_name, algos in trained.items():
+        mine = [e for e in found if e.config["env_name"] == env_name]
+        assert [e.thunk.__name__ for e in mine] == algos
+        for e in mine:
+            assert e.kwargs["steps_per_epoch"] == (4000 if e.thunk.__name__ in on_policy else 2000)
+            assert "ac_kwargs" not in e.kwargs
+
+
 @pytest.mark.parametrize(("steps", "epochs"), [("1", 1), ("4000", 1), ("4001", 2), ("3*10**6", 750)])
 def test_steps_are_rounded_up_to_epochs(monkeypatch, steps, epochs):
     (found,) = experiments_of(
@@ -263,7 +277,7 @@ def test_steps_are_rounded_up_to_epochs(monkeypatch, steps, epochs):
 
 @pytest.mark.slow
 def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
-    monkeypatch.setitem(curves.EPOCH_STEPS, "vpg", 400)
+    monkeypatch.setitem(settings.EPOCH_STEPS, "vpg", 400)
     argv = ["run", "--algos", "vpg", "--backend", "pytorch", "--envs", "Swimmer", "--data_dir", "d", "--commit", "abc"]
     curves.main([*argv, "--seeds", "0", "--steps", "800"])
     log = Path("d/swimmer_vpg_pytorch/swimmer_vpg_pytorch_s0/progress.txt")
@@ -286,7 +300,8 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     [
         (["rum"], "'rum' is not one of run, collect, draw. Did you mean 'run'"),
         (["run", "--algos", "ppoo"], "--algos 'ppoo' is not one of.*Did you mean 'ppo'"),
-        (["run", "--algos", "dqn"], "--algos 'dqn' is not one of"),
+        (["run", "--algos", "dqn"], "dqn cannot act in HalfCheetah, .*: dqn needs discrete actions"),
+        (["run", "--algos", "sac", "td3", "--envs", "CartPole"], "sac, td3 cannot act in CartPole"),
         (["run", "--envs", "Hoper"], "--envs 'Hoper' is not one of.*Did you mean 'Hopper'"),
         (["run", "--backend", "jaxx"], "--backend 'jaxx' is not one of.*Did you mean 'jax'"),
         (["run", "--steps", "many"], "--steps 'many' will not do"),

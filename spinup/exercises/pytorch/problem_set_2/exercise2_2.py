@@ -3,7 +3,7 @@
     python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 [--jobs auto]
 
 trains DDPG six times: three seeds with the package's own networks and three with the bugged ones below, on
-HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn.
+HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn. Started again, it goes on where it was stopped.
 
 Nothing crashes and nothing warns. Without looking into core.py: what is wrong with the bugged networks, and how does
 it spoil the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     grid.add("seed", args.seed)
     grid.add("env_name", args.env)
     grid.add("epochs", args.epochs)
+    grid.add("resume", True)
     grid.run(ddpg, data_dir=args.data_dir, jobs=args.jobs)
 
 

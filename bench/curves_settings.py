@@ -1,0 +1,41 @@
+"""What is trained where, and with which settings."""
+
+from typing import Any
+
+from curves_files import EPOCH_STEPS, OFF_POLICY, ON_POLICY
+
+PUBLISHED_ENVS = ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant")
+DISCRETE_ENVS, CLASSIC_ENVS = ("CartPole", "Acrobot", "LunarLander"), ("CartPole", "Acrobot", "LunarLander", "Pendulum")
+ENVS = (*PUBLISHED_ENVS, *CLASSIC_ENVS)
+ALGOS = ("vpg", "trpo", "ppo", "ddpg", "td3", "sac", "dqn")
+CLASSIC_EPOCH_STEPS = EPOCH_STEPS | dict.fromkeys(OFF_POLICY, 2000)
+
+# Where our defaults learn slowly, or look far beyond the short episodes of Pendulum.
+TUNED: dict[tuple[str, str], dict[str, Any]] = {
+    ("CartPole", "vpg"): {"pi_lr": 0.01},
+    ("Acrobot", "vpg"): {"pi_lr": 0.01},
+    ("LunarLander", "vpg"): {"pi_lr": 0.01, "gamma": 0.999},
+    ("LunarLander", "trpo"): {"gamma": 0.999},
+    ("LunarLander", "ppo"): {"gamma": 0.999},
+    ("Pendulum", "vpg"): {"pi_lr": 0.01, "gamma": 0.9},
+    ("Pendulum", "trpo"): {"gamma": 0.9},
+    ("Pendulum", "ppo"): {"gamma": 0.9},
+}
+
+
+def suits(algo: str, env: str) -> bool:
+    """Whether the algorithm is made for the actions of that environment."""
+    return algo in ON_POLICY or (algo == "dqn") == (env in DISCRETE_ENVS)
+
+
+def versioned(env: str) -> str:
+    """``HalfCheetah-v5`` for ``HalfCheetah``: the version that is trained."""
+    return f"{env}-{'v5' if env in PUBLISHED_ENVS else 'v3' if env == 'LunarLander' else 'v1'}"
+
+
+def settings_of(algo: str, env: str) -> dict[str, Any]:
+    """The hyperparameters; all others are at our defaults."""
+    if env in CLASSIC_ENVS:
+        return {"steps_per_epoch": CLASSIC_EPOCH_STEPS[algo]} | TUNED.get((env, algo), {})
+    hidden_sizes = [64, 32] if algo in ON_POLICY else [256, 256]
+    return {"steps_per_epoch": EPOCH_STEPS[algo], "ac_kwargs": {"hidden_sizes": hidden_sizes}}
