@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -272,7 +273,7 @@ def test_without_a_directory_there_is_a_new_temporary_one():
     for logger in (first, second):
         assert logger.output_dir.is_dir()
         assert Path(tempfile.gettempdir()) in logger.output_dir.parents
-        logger.output_dir.rmdir()
+        shutil.rmtree(logger.output_dir)
 
 
 def test_directories_are_made_as_needed():

@@ -42,7 +42,8 @@ def train(algo, backend, folder, epochs=6, **kwargs):
         settings |= dict(alpha="auto")
     env_fn = EnvFn("Pendulum-v1" if algo in ("ddpg", "td3", "sac", "ppo") else "CartPole-v1")
     function = getattr(importlib.import_module(f"spinup.algos.{backend}.{algo}"), algo)
-    return function(env_fn, epochs=epochs, logger_kwargs=dict(output_dir=folder), **settings | kwargs)
+    settings |= dict(epochs=epochs, logger_kwargs=dict(output_dir=folder))
+    return function(env_fn, **settings | kwargs)
 
 
 def rows(folder):
@@ -293,17 +294,17 @@ def test_killed_while_it_writes_whatever_file(algo, backend):
     assert_same_run("whole", "run", backend)
 
 
-def test_a_run_that_is_in_training_is_not_resumed():
+def test_a_run_that_is_in_training_is_left_alone():
     train("ppo", "pytorch", "run", epochs=2)
-    Path("run/checkpoint/.epoch000002.npz.123.tmp").touch()
-    hold = (
-        "import filelock; lock = filelock.FileLock('run/checkpoint/.lock'); lock.acquire(); print(flush=True); input()"
-    )
+    Path("run/checkpoint/.epoch000002.npz.123.tmp").touch()  # what the other process writes
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    hold = "import filelock; lock = filelock.FileLock('run/.lock'); lock.acquire(); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(UserError, match="'run' is being trained by another process"):
-            train("ppo", "pytorch", "run", epochs=4, resume=True)
-        assert Path("run/checkpoint/.epoch000002.npz.123.tmp").exists(), "what the other process writes is its own"
+        for how in ({"resume": True}, {"logger_kwargs": {"output_dir": "run", "overwrite": True}}):
+            with pytest.raises(UserError, match="'run' is being trained by another process"):
+                train("ppo", "pytorch", "run", epochs=4, **how)
+            assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
         other.kill()
     train("ppo", "pytorch", "run", epochs=4, resume=True)
 
@@ -331,7 +332,8 @@ arrays = st.sampled_from([np.float32, np.float64, np.int64, np.uint8, bool]).fla
     lambda kind: st.lists(st.integers(0, 1), max_size=3).map(lambda x: np.array(x, kind))
 )
 trees = st.recursive(
-    leaves | arrays, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    leaves | arrays,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("array"), inner, max_size=3),
 )
 
 

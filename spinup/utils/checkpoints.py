@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from spinup.utils.buffers import Batch, ReplayBuffer
@@ -30,7 +29,6 @@ from spinup.utils.mpi_tools import broadcast, gather, mpi_sum, only_first, scatt
 from spinup.utils.saving import write_atomically
 
 FOLDER = "checkpoint"
-_LOCK = ".lock"
 _KEPT = 2
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
 
@@ -89,7 +87,6 @@ class Checkpoint:
         self._folder = logger.output_dir / FOLDER
         self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
         self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
-        self._lock = filelock.FileLock(self._folder / _LOCK, is_singleton=True)  # free once the process is gone
         self._start_time = time.time()
 
     def begin(self) -> tuple[int, np.ndarray, float]:
@@ -100,7 +97,7 @@ class Checkpoint:
             been interrupted.
 
         Raises:
-            UserError: if another process trains this run, or if no checkpoint can be read.
+            UserError: if no checkpoint can be read.
         """
         found = self._find()
         epoch, file = broadcast(found[:2] if found else (None, None))
@@ -115,13 +112,7 @@ class Checkpoint:
     @only_first
     def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:
         """The last checkpoint that can be read: its epoch and file and what is in it; None for a new run."""
-        self._folder.mkdir(exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout:
-            run = str(self._logger.output_dir)
-            raise UserError(f"{run!r} is being trained by another process: wait for it, or end it first.") from None
-        for half_written in self._logger.output_dir.rglob(".*.tmp"):  # whoever wrote it is gone, as the lock is ours
+        for half_written in self._logger.output_dir.rglob(".*.tmp"):  # whoever wrote it is gone, as this run is locked
             half_written.unlink()
         found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
@@ -149,7 +140,7 @@ class Checkpoint:
         data = pack(states)
         write_atomically(file, lambda temporary: temporary.write_bytes(data))
         self._kept = [*self._kept, self._files(file)][-_KEPT:]
-        for old in {*self._folder.iterdir()}.difference(*self._kept, [self._folder / _LOCK]):
+        for old in {*self._folder.iterdir()}.difference(*self._kept):
             old.unlink()
 
     def _arrays(self) -> list[np.ndarray]:
@@ -249,7 +240,8 @@ def pack(tree: Any) -> bytes:
 
 def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(x, dict):
-        return {key: _take_arrays(value, arrays) for key, value in x.items()}
+        taken = {key: _take_arrays(value, arrays) for key, value in x.items()}
+        return {"array": taken} if "array" in x else taken  # so that it is not taken for an array itself
     if isinstance(x, list | tuple):
         return [_take_arrays(item, arrays) for item in x]
     if isinstance(x, np.ndarray):
@@ -266,7 +258,9 @@ def unpack(data: bytes) -> Any:
             if isinstance(x, list):
                 return [put_arrays(item) for item in x]
             if isinstance(x, dict):
-                return arrays[f"arr_{x['array']}"] if "array" in x else {key: put_arrays(x[key]) for key in x}
+                if isinstance(number := x.get("array"), int):
+                    return arrays[f"arr_{number}"]
+                return {key: put_arrays(value) for key, value in x.get("array", x).items()}
             return x
 
         return put_arrays(json.loads(arrays["arr_0"].tobytes()))

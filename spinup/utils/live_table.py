@@ -1,5 +1,6 @@
 """How a grid under way is shown: one live table on a terminal, elsewhere a plain line at each change of state."""
 
+import functools
 import math
 import re
 import sys
@@ -43,10 +44,17 @@ class Progress(NamedTuple):
 
 def read_progress(run_dir: Path) -> Progress:
     """What ``progress.txt`` says; the speeds are those of the last epoch."""
+    file = run_dir / "progress.txt"
     try:
-        text = (run_dir / "progress.txt").read_text(encoding="utf-8")
+        stat = file.stat()
     except FileNotFoundError:
         return Progress()
+    return _progress_in(file, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=10_000)  # what has not changed is not read again, several times a second
+def _progress_in(file: Path, *_stamp: int) -> Progress:
+    text = file.read_text(encoding="utf-8")
     header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
     if not rows:
         return Progress()

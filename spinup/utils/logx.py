@@ -47,7 +47,8 @@ class Logger:
         track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
 
     Raises:
-        UserError: if ``output_dir`` already holds a run and both are false, or for a service that cannot be used.
+        UserError: if ``output_dir`` already holds a run and both are false, if another process trains that run, or for
+            a service that cannot be used.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Logger:
             output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
         self.output_dir = Path(output_dir)
         self.exp_name, self.resumes = exp_name, resume
-        only_first(saving.make_run_dir)(self.output_dir, overwrite, resume, output_fname)
+        self._lock = only_first(saving.make_run_dir)(self.output_dir, overwrite, resume, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}

@@ -18,8 +18,9 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
 
 def run_in_parallel(experiments: Sequence[Experiment], jobs: int, retries: int = 0) -> None:
-    """Run ``experiments``, ``jobs`` at a time; the cores are divided among them. See ``supervisor.supervise``."""
-    threads = max(1, physical_cores() // min(jobs, len(experiments)))
+    """Run ``experiments``, ``jobs`` at a time; the cores are divided among those. See ``supervisor.supervise``."""
+    side_by_side = min(jobs, sum(not experiment.is_finished for experiment in experiments))
+    threads = max(1, physical_cores() // max(1, side_by_side))
 
     def start(experiment: Experiment, is_retry: bool) -> ProcessAttempt:
         append = is_retry or experiment.resumes

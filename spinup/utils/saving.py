@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
@@ -54,14 +55,20 @@ def refuse_existing_run(path: str | Path, progress: str = _PROGRESS) -> None:
         raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
 
 
-def make_run_dir(path: Path, overwrite: bool = False, resume: bool = False, progress: str = _PROGRESS) -> None:
+def make_run_dir(
+    path: Path, overwrite: bool = False, resume: bool = False, progress: str = _PROGRESS
+) -> filelock.BaseFileLock:
     """Make the output directory of a run, which writes its diagnostics to the file ``progress`` in it.
 
     ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it for the run to go on
     with.
 
+    Returns:
+        A lock, which is free once nobody in this process refers to it, or the process is gone.
+
     Raises:
-        UserError: if it already holds a run and both are false, or if it cannot be made.
+        UserError: if it already holds a run and both are false, if another process trains that run, or if it cannot be
+            made.
     """
     if not overwrite and not resume:
         refuse_existing_run(path, progress)
@@ -69,9 +76,15 @@ def make_run_dir(path: Path, overwrite: bool = False, resume: bool = False, prog
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
+    lock = filelock.FileLock(path / ".lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(f"{str(path)!r} is being trained by another process: wait for it, or end it first.") from None
     if overwrite:
         for old in (found for pattern in (progress, *_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return lock
 
 
 def find_run(path: str | Path) -> Path:
@@ -94,7 +107,7 @@ def find_run(path: str | Path) -> Path:
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file, then rename it to ``path``: readers see the old file or the new one.
 
-    Its folder is made if it is missing. What was written survives a loss of power too.
+    Its folder is made if it is missing. Even a loss of power leaves one of the two.
 
     Raises:
         UserError: if it cannot be written, because the disk is full for instance; the old file is still there.
@@ -104,7 +117,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         path.parent.mkdir(exist_ok=True)
         try:
             write(temporary)
-            with temporary.open("rb") as file:
+            with temporary.open("rb+") as file:  # "rb" would be enough, but not on Windows
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:

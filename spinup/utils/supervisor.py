@@ -113,6 +113,7 @@ class Job:
     def __init__(self, experiment: Experiment, start: Start, retries: int):
         self.experiment = experiment
         self.state = "skipped" if experiment.is_finished else "waiting"
+        self._epochs = experiment.epochs
         self.attempt: Attempt | None = None
         self._start, self._retries, self._retry = start, retries, 0
         self._stamp, self._log_begins = experiment.stamp(), 0
@@ -159,4 +160,4 @@ class Job:
         older = self.experiment.is_untouched(self._stamp) and not self.experiment.resumes
         progress = Progress() if self.state == "waiting" or older else read_progress(self.experiment.output_dir)
         note = f"({self._retry} of {self._retries})" if self._retry and self.state in ("running", "retrying") else ""
-        return Line(self.experiment.output_dir.name, self.state, note, self.experiment.epochs, progress)
+        return Line(self.experiment.output_dir.name, self.state, note, self._epochs, progress)
