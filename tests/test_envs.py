@@ -104,6 +104,36 @@ def test_the_last_step_keeps_its_true_successor(end, d):
     assert of_first(steps, "r") == [1, 2, 3, 1, 2]
 
 
+class OneBuffer(Counter):
+    """Writes every observation, a sample of ``space``, into the same memory."""
+
+    def __init__(self, space):
+        super().__init__("truncate", length=3)
+        self.observation_space, self._seen = space, space.sample()
+
+    def _observation(self):
+        parts = self._seen.values() if isinstance(self._seen, dict) else self._seen
+        for part in [self._seen] if isinstance(self._seen, np.ndarray) else parts:
+            part[...] = self._t
+        return self._seen
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-9, 9, (2,)),
+        spaces.Box(-9, 9, (2, 2)),
+        spaces.Dict(x=spaces.Box(-9, 9, (2,))),
+        spaces.Tuple((spaces.Box(-9, 9, (2,)), spaces.Box(-9, 9, (1,)))),
+    ],
+    ids=str,
+)
+def test_an_environment_may_write_its_observations_into_the_same_memory(space):
+    _, steps = run(lambda: OneBuffer(space), 4)
+    assert [set(o2) for o2 in of_first(steps, "o2")] == [{1}, {2}, {3}, {1}]
+    assert [set(o) for o in of_first(steps, "o")] == [{1}, {2}, {0}, {1}]
+
+
 def test_shapes_and_types():
     lengths = iter([1, 2, 3])
     o, (step,) = run(lambda: Counter(length=next(lengths)), 1, num_envs=3)

@@ -186,7 +186,7 @@ class _Tape(gym.Wrapper):
     def step(self, action):
         self._actions.append(np.array(action))
         o2, r, terminated, truncated, _ = self.env.step(action)
-        return o2, r, terminated, truncated, {}
+        return np.array(o2), r, terminated, truncated, {}  # a copy: the reset may write into the same memory
 
     def record(self) -> dict[str, Any]:
         """The episode so far."""
