@@ -13,6 +13,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from spinup.algos.jax import core
 from spinup.algos.pytorch import core as torch_core
+from spinup.utils.envs import EnvFn, make_env
 from spinup.utils.errors import UserError
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (3,), np.float32)
@@ -233,9 +234,24 @@ def test_density_over_the_actions_integrates_to_1(mu, log_std):
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_act_answers_one_observation_or_a_batch_with_actions_of_the_space(name, space, batch, deterministic):
     a = agent(name, space).act(observations(*batch), deterministic)
-    assert isinstance(a, np.ndarray)
+    assert type(a) is (np.ndarray if a.shape else np.int64)  # one discrete action is a number of NumPy
     assert a.shape == (*batch, *space.shape)
     assert a.dtype == space.dtype
+
+
+@pytest.mark.parametrize("name", ["MLPActorCritic", "DQNAgent"])
+@pytest.mark.parametrize("backend", [core, torch_core])
+def test_environments_take_one_discrete_action(name, backend):
+    env = make_env(EnvFn("FrozenLake-v1"))  # whose dictionaries take no array, not even one without dimensions
+    o, _ = env.reset(seed=0)
+    cls = getattr(backend, name)
+    ac = getattr(cls, "create", cls)(env.observation_space, env.action_space)
+    actions = [ac.act(o), ac.act(o, deterministic=True)]
+    if name == "MLPActorCritic":
+        actions.append(ac.step(o)[0])
+    for a in actions:
+        env.reset()
+        env.step(a)
 
 
 @pytest.mark.parametrize("name", ["TD3ActorCritic", "SACActorCritic"])
@@ -256,7 +272,7 @@ def test_agents_are_judged_as_in_pytorch(name, space):
 def test_step_gives_actions_with_their_values_and_log_probabilities(space, batch):
     ac, o = agent("MLPActorCritic", space), observations(*batch)
     a, v, logp = ac.step(o)
-    assert all(isinstance(x, np.ndarray) for x in (a, v, logp))
+    assert all(isinstance(x, np.ndarray | np.generic) for x in (a, v, logp))
     assert (a.shape, v.shape, logp.shape) == ((*batch, *space.shape), batch, batch)
     assert (a.dtype, v.dtype, logp.dtype) == (space.dtype, np.float32, np.float32)
     rows = o.reshape(-1, 3)

@@ -275,11 +275,12 @@ class MLPActorCritic(_ActorCritic):
         rows = obs.reshape(-1, obs.shape[-1])
         a = self.act(rows)
         v, (_, logp) = evaluate(self.v, rows), _call(self.pi, rows, a)
-        return tuple(x.reshape(obs.shape[:-1] + x.shape[1:]) for x in (a, v, np.asarray(logp)))
+        # [()]: environments take a number of NumPy for one discrete action, but not an array without dimensions
+        return tuple(x.reshape(obs.shape[:-1] + x.shape[1:])[()] for x in (a, v, np.asarray(logp)))
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
-        return np.asarray(self.pi.choose(np.asarray(obs, np.float32), deterministic))
+        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
 
 
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
@@ -490,7 +491,7 @@ class DQNAgent(_ActorCritic):
 
     def act(self, obs, deterministic=True):
         """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
-        return np.asarray(self.q.few(np.asarray(obs, np.float32)).argmax(-1))
+        return self.q.few(np.asarray(obs, np.float32)).argmax(-1)
 
 
 # ---- training ----

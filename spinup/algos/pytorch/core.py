@@ -194,11 +194,12 @@ class MLPActorCritic(nn.Module):
         obs = as_tensor(obs, self)
         pi, _ = self.pi(obs)
         a = pi.sample()
-        return to_numpy(a), to_numpy(self.v(obs)), to_numpy(pi.log_prob(a))
+        # [()]: environments take a number of NumPy for one discrete action, but not an array without dimensions
+        return tuple(to_numpy(x)[()] for x in (a, self.v(obs), pi.log_prob(a)))
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
-        return np.asarray(self.pi.choose(np.asarray(obs, np.float32), deterministic))
+        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
 
 
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
@@ -398,7 +399,7 @@ class DQNAgent(nn.Module):
 
     def act(self, obs, deterministic=True):
         """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
-        return np.asarray(evaluate_few(self.q, np.asarray(obs, np.float32)).argmax(-1))
+        return evaluate_few(self.q, np.asarray(obs, np.float32)).argmax(-1)
 
 
 # ---- tensors ----
