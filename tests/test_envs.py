@@ -157,6 +157,22 @@ def test_statistics_are_those_of_whole_episodes_one_after_the_other():
     assert [s.ep_ret.tolist() for s in steps] == [[], [3], [6], [3], [], [3, 6]]
 
 
+@pytest.mark.parametrize("wrap", [lambda env: env, lambda env: gym.wrappers.TransformReward(env, float)])
+def test_the_same_environment_twice_is_refused(wrap):
+    env = Counter()
+    with pytest.raises(UserError, match=r"env_fn returned the same Counter again.* build a new environment"):
+        VectorEnv(lambda: wrap(env), 2, 0)
+
+
+def test_training_and_test_environments_are_not_the_same():
+    env = Counter()
+    envs = VectorEnv(lambda: env, 1, 0)
+    with pytest.raises(UserError, match="env_fn returned the same Counter again"):
+        VectorEnv(lambda: env, 1, 0)
+    del envs
+    VectorEnv(lambda: env, 1, 0)  # one run after the other may have it
+
+
 def test_reset_forgets_the_episodes_under_way():
     envs = VectorEnv(Counter, 1, 0)
     for _ in range(2):

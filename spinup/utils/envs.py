@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import gymnasium as gym
 import numpy as np
@@ -223,6 +224,9 @@ class Step(NamedTuple):
     ep_len: np.ndarray  # the same for their lengths in steps
 
 
+_USERS: WeakValueDictionary[int, "VectorEnv"] = WeakValueDictionary()  # who steps the environment of an id
+
+
 class VectorEnv:
     """``num_envs`` copies of an environment, stepped together, each reset as soon as its episode ends.
 
@@ -233,11 +237,19 @@ class VectorEnv:
         max_ep_len: see :func:`make_env`.
 
     Raises:
-        UserError: from :func:`make_env`, and from :meth:`step` when a reward or an observation is not finite.
+        UserError: from :func:`make_env`, if ``env_fn`` gives the same environment again, and from :meth:`step` when a
+            reward or an observation is not finite.
     """
 
     def __init__(self, env_fn: Callable[..., gym.Env], num_envs: int, seed: int, max_ep_len: int | None = None):
         self._tapes = [_Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
+        for tape in self._tapes:
+            if id(tape.unwrapped) in _USERS:
+                raise UserError(
+                    f"env_fn returned the same {type(tape.unwrapped).__name__} again, whose episodes would be mixed: "
+                    "let every call build a new environment, as lambda: gymnasium.make('CartPole-v1') does."
+                )
+            _USERS[id(tape.unwrapped)] = self
         self._envs = SyncVectorEnv(
             [partial(_itself, tape) for tape in self._tapes],
             copy=False,  # step() makes the float32 copy
