@@ -327,6 +327,16 @@ def test_side_by_side_starts_no_threads_where_there_is_one_core(monkeypatch):
 
 
 @pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("shared", [True, False])
+def test_side_by_side_starts_no_threads_where_optimisers_move_the_same_parameter(shared):
+    trunk, heads = nn.Linear(3, 4), [nn.Linear(4, 1) for _ in range(2)]
+    below = [trunk, trunk if shared else nn.Linear(3, 4)]
+    optimizers = [core.Adam(1e-3, nn.Sequential(*net).parameters()) for net in zip(below, heads, strict=True)]
+    threads = core.side_by_side(threading.get_ident, threading.get_ident, optimizers=optimizers)
+    assert (threads == [threading.get_ident()] * 2) == shared
+
+
+@pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("order", [1, -1])
 def test_side_by_side_raises_what_a_task_raises(order):
     def fail():

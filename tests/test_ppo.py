@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_agents import TwoActions, adams, batch_of_two, is_untouched
 
-from spinup.algos.pytorch import ppo
+from spinup.algos.pytorch import core, ppo
 
 
 def loss_and_gradient(ratio, adv, clip_ratio=0.2):
@@ -140,3 +140,19 @@ def test_policy_steps_leave_the_critic_untouched_and_the_other_way_round():
     ac = TwoActions()
     update(ac, train_pi_iters=0)
     assert is_untouched(ac.pi)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_policy_and_value_with_common_parameters_are_fitted_one_after_the_other(monkeypatch, shared):
+    def no_threads(_):
+        raise RuntimeError("threads")
+
+    monkeypatch.setattr(core, "MAX_THREADS", 2)
+    monkeypatch.setattr(core, "ThreadPoolExecutor", no_threads)
+    ac = TwoActions()
+    if shared:
+        ac.v.trunk = ac.pi.logits_net
+        update(ac)
+    else:
+        with pytest.raises(RuntimeError, match="threads"):
+            update(ac)

@@ -510,14 +510,15 @@ def _parameters(module):
     return list(module.parameters())
 
 
-def side_by_side(*tasks):
+def side_by_side(*tasks, optimizers=()):
     """Call functions that share nothing at the same time, a thread each, and return their results.
 
     PyTorch lets go of Python's lock while it computes, so on two cores two networks are fitted in the time of one.
     Where there is but one core for this process they are called in order; so they are where several processes train
-    together, so that no exchange of one meets that of another.
+    together, so that no exchange of one meets that of another, and where two of their ``optimizers`` move the same
+    parameter, as those of a policy and a value function with common layers do.
     """
-    if num_procs() > 1 or MAX_THREADS == 1:
+    if num_procs() > 1 or MAX_THREADS == 1 or _overlap(optimizers):
         return [task() for task in tasks]
 
     def one_threaded(task):
@@ -526,6 +527,11 @@ def side_by_side(*tasks):
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return list(pool.map(one_threaded, tasks))
+
+
+def _overlap(optimizers):
+    params = [id(p) for optimizer in optimizers for p in optimizer.params]
+    return len({*params}) < len(params)
 
 
 def minimize(optimizer, loss):

@@ -57,7 +57,7 @@ def update(ac, pi_optimizer, v_optimizer, batch, *, clip_ratio, target_kl, train
         for _ in range(train_v_iters):
             core.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
 
-    stop_iter, _ = core.side_by_side(fit_policy, fit_value)
+    stop_iter, _ = core.side_by_side(fit_policy, fit_value, optimizers=(pi_optimizer, v_optimizer))
     with torch.no_grad():
         pi, logp = ac.pi(batch.o, batch.a)
         loss_pi = policy_loss(logp, logp_old, batch.adv, clip_ratio)
