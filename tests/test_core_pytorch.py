@@ -2,6 +2,8 @@ import copy
 import math
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -296,6 +298,28 @@ def test_adam_takes_the_steps_of_pytorchs():
         theirs.step()
     for p, expected in zip(net.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(p, expected)
+
+
+# ---- checkpoints ----
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_checkpoint_goes_on_where_there_are_other_gpus(monkeypatch, before, after):
+    def machine(gpus):
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda: gpus > 0)
+        monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [torch.full((4,), i) for i in range(gpus)])
+        return core.Checkpoint(SimpleNamespace(output_dir=Path()), (net, core.Adam(0.1, net.parameters())), None)
+
+    net, restored = nn.Linear(2, 1), []
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.extend)
+    saved, expected = copy.deepcopy(machine(before)._arrays()), net.weight.tolist()
+    draw = torch.rand(3)
+    nn.init.zeros_(net.weight)
+    machine(after)._set_arrays(saved)
+    assert net.weight.tolist() == expected
+    assert torch.equal(torch.rand(3), draw)
+    assert [state.tolist() for state in restored] == [[i] * 4 for i in range(before if before == after else 0)]
 
 
 # ---- side_by_side ----

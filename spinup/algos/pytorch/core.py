@@ -543,16 +543,23 @@ def minimize(optimizer, loss):
 
 
 class Checkpoint(checkpoints.Checkpoint):
-    """A checkpoint whose ``learner`` is a tuple of modules, optimisers and tensors, restored in place."""
+    """A checkpoint whose ``learner`` is a tuple of modules, optimisers and tensors, restored in place.
+
+    Its arrays are the state of the CPU's random numbers, those of as many GPUs as were used, and all tensors.
+    """
 
     def _arrays(self):
-        return [t.detach().cpu().numpy() for t in [*_random_states(), *_tensors_of(self._learner)]]
+        return [t.detach().cpu().numpy() for t in [torch.get_rng_state(), *_gpu_states(), *_tensors_of(self._learner)]]
 
     @torch.no_grad()
     def _set_arrays(self, arrays):
-        number = len(_random_states())
-        _set_random_states([torch.from_numpy(state) for state in arrays[:number]])
-        for tensor, saved in zip(_tensors_of(self._learner), arrays[number:], strict=True):
+        tensors = _tensors_of(self._learner)
+        number = len(arrays) - len(tensors)
+        cpu_state, *gpu_states = map(torch.from_numpy, arrays[:number])
+        torch.set_rng_state(cpu_state)
+        if len(gpu_states) == len(_gpu_states()):  # else the run goes on with other GPUs, or without
+            torch.cuda.set_rng_state_all(gpu_states)
+        for tensor, saved in zip(tensors, arrays[number:], strict=True):
             tensor.copy_(torch.from_numpy(saved))
 
 
@@ -567,14 +574,8 @@ def _tensors_of(part):
     return [part] if isinstance(part, torch.Tensor) else list(part.state_dict().values())
 
 
-def _random_states():
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
-
-
-def _set_random_states(states):
-    torch.set_rng_state(states[0])
-    if states[1:]:
-        torch.cuda.set_rng_state_all(states[1:])
+def _gpu_states():
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
 
 
 # What a saved agent is made of: torch.load() rebuilds these by default, and refuses anything else.
