@@ -12,6 +12,7 @@ import test_learning_off_policy
 from gymnasium import spaces
 from test_learning_off_policy import DEAD, FOREVER, LEARN
 from toy_envs import Identity, Steady, Target
+from toy_parity import compiled_update
 
 from spinup.algos.jax.dqn import dqn
 from spinup.utils.envs import EnvFn
@@ -112,14 +113,14 @@ def train_briefly(algorithm, folder, seed):
 @pytest.fixture(scope="module", params=BRIEF)
 def runs(request, tmp_path_factory):
     """Three runs of an algorithm, of seeds 3, 3 and 4, and how often they compiled ``update`` between them."""
-    folder, update = tmp_path_factory.mktemp("runs"), update_of(request.param)
+    folder, update = tmp_path_factory.mktemp("runs"), compiled_update(module_of(request.param))
     update.clear_cache()
     tables = [train_briefly(request.param, folder / f"run{n}", seed) for n, seed in enumerate((3, 3, 4))]
     return *tables, update._cache_size()
 
 
-def update_of(algorithm):
-    return importlib.import_module(BRIEF[algorithm].func.__module__).update
+def module_of(algorithm):
+    return importlib.import_module(BRIEF[algorithm].func.__module__)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(runs):
@@ -134,7 +135,7 @@ def test_update_is_compiled_once(runs):
 
 @pytest.mark.parametrize("algorithm", BRIEF)
 def test_update_works_in_the_memory_of_the_agent_it_improves(algorithm, monkeypatch, tmp_path):
-    update, given = update_of(algorithm), []
+    update, given = module_of(algorithm).update, []
 
     def spy(ac, *rest, **constants):
         given.append(ac)

@@ -12,13 +12,13 @@ from spinup.algos.pytorch import core, td3
 # ---- equations ----
 
 
-class TwoBounds:
-    """``mu(o) = (o, 0.1)`` for actions in [-1, 3] x [0, 0.5]."""
+TWO_BOUNDS = torch.tensor([-1.0, 0.0]), torch.tensor([3.0, 0.5])  # actions in [-1, 3] x [0, 0.5]
+BOUNDS = torch.tensor([-1.0]), torch.tensor([3.0])
 
-    act_low, act_high, act_half = torch.tensor([-1.0, 0.0]), torch.tensor([3.0, 0.5]), torch.tensor([2.0, 0.25])
 
-    def __call__(self, o):
-        return torch.cat([o, torch.full_like(o, 0.1)], -1)
+def mu(o):
+    """``(o, 0.1)``."""
+    return torch.cat([o, torch.full_like(o, 0.1)], -1)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ class TwoBounds:
     ],
 )
 def test_target_action_by_hand(o, eps, expected):
-    a2 = td3.target_action(TwoBounds(), torch.tensor([[o]]), torch.tensor([eps]), 0.5)
+    a2 = td3.target_action(mu, torch.tensor([[o]]), torch.tensor([eps]), 0.5, *TWO_BOUNDS)
     torch.testing.assert_close(a2, torch.tensor([expected]))
 
 
 def test_without_a_clip_there_is_no_noise():
-    a2 = td3.target_action(TwoBounds(), torch.tensor([[1.0]]), torch.tensor([[0.3, -0.3]]), 0.0)
+    a2 = td3.target_action(mu, torch.tensor([[1.0]]), torch.tensor([[0.3, -0.3]]), 0.0, *TWO_BOUNDS)
     torch.testing.assert_close(a2, torch.tensor([[1.0, 0.1]]))
 
 
@@ -51,7 +51,7 @@ def twin(o, a):
 
 def td_target(o2, d):
     batch = transitions(o=[0.0] * len(o2), a=[0.0] * len(o2), r=[3.0] * len(o2), o2=o2, d=d)
-    return td3.td_target(Policy(), twin, batch, torch.full((len(o2), 1), 0.25), 0.5, 0.5).tolist()
+    return td3.td_target(Policy(), twin, batch, torch.full((len(o2), 1), 0.25), 0.5, 0.5, *BOUNDS).tolist()
 
 
 def test_td_target_by_hand():
@@ -94,7 +94,7 @@ def trained(noise, policy_delay=2, first=0):
     ac = Parts(pi=Policy(), q=core.Twin(Value(), Value(2.0)))
     targ = core.target_of(ac)
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
-    constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay)
+    constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay, bounds=BOUNDS)
     batches, noise = phase(*[batch] * len(noise)), torch.tensor(noise)[:, None, None]
     log = td3.update(ac, targ, Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), batches, noise, first, **constants)
     return ac, targ, log
@@ -165,7 +165,7 @@ def test_no_optimiser_moves_the_networks_of_the_other(still):
     pi_optimizer = core.Adam(0.0 if still == "pi" else 0.1, ac.pi.parameters())
     q_optimizer = core.Adam(0.0 if still == "q" else 0.1, ac.q.parameters())
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
-    constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1)
+    constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1, bounds=BOUNDS)
     td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), 0, **constants)
 
     def moved(name):
@@ -196,5 +196,5 @@ def test_noise_is_clipped_in_units_of_half_the_range_of_a_real_actor():
     space = spaces.Box(np.float32([-1, 0]), np.float32([3, 0.5]), dtype=np.float32)
     pi = core.TD3ActorCritic(spaces.Box(-1, 1, (1,)), space, [4]).pi
     o2 = torch.zeros(1, 1)
-    a2 = td3.target_action(pi, o2, torch.tensor([[9.0, -9.0]]), 0.1)
+    a2 = td3.target_action(pi, o2, torch.tensor([[9.0, -9.0]]), 0.1, *core.bounds_of(space))
     torch.testing.assert_close(a2 - pi(o2), torch.tensor([[0.2, -0.025]]))

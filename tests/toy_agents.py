@@ -50,9 +50,7 @@ def phase(*minibatches):
 
 
 class Policy(nn.Module):
-    """``mu(o) = w o``, for actions between -1 and 3."""
-
-    act_low, act_high, act_half = (torch.tensor([x]) for x in (-1.0, 3.0, 2.0))
+    """``mu(o) = w o``."""
 
     def __init__(self, w=1.0):
         super().__init__()

@@ -107,10 +107,17 @@ def _random_numbers(algorithm):
     y, logp, eps = rng.normal(size=B), rng.normal(size=B), rng.normal(size=(B, 3))
     alpha, log_alpha, loss_pi = np.float64(0.3), np.log(0.3), np.float64(np.nan)
     arguments = dict(batch=batch, o2=batch.o2, eps=eps, y=y, logp=logp, alpha=alpha, log_alpha=log_alpha)
-    return arguments | dict(batches=batches, noise=noise, loss_pi=loss_pi)
+    bounds = BOX.low.astype(float), BOX.high.astype(float)
+    limits = dict(zip(("act_low", "act_high"), bounds, strict=True))
+    return arguments | limits | dict(batches=batches, noise=noise, loss_pi=loss_pi, bounds=bounds)
 
 
 def call(module, function, names):
     """Call a function of ``module`` with those of ``names`` that it asks for."""
     function = getattr(module, function)
     return function(**{name: names[name] for name in inspect.signature(function).parameters})
+
+
+def compiled_update(module):
+    """The compiled function that does the work of ``module.update`` in JAX."""
+    return getattr(module, "_update", module.update)

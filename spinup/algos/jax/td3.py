@@ -27,13 +27,13 @@ from spinup.utils.logx import EpochLogger
 # ---- equations: pure; the first argument is what gets differentiated ----
 
 
-def target_action(pi_targ, o2, eps, noise_clip):  # (1)  [B, act_dim]
-    noise = pi_targ.act_half * eps.clip(-noise_clip, noise_clip)
-    return jnp.clip(pi_targ(o2) + noise, pi_targ.act_low, pi_targ.act_high)
+def target_action(pi_targ, o2, eps, noise_clip, act_low, act_high):  # (1)  [B, act_dim]; bounds [act_dim]
+    noise = (act_high - act_low) / 2 * eps.clip(-noise_clip, noise_clip)
+    return jnp.clip(pi_targ(o2) + noise, act_low, act_high)
 
 
-def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip):  # (2)  [B]; q_targ gives [2, B]
-    a2 = target_action(pi_targ, batch.o2, eps, noise_clip)
+def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip, act_low, act_high):  # (2)  [B]; q_targ gives [2, B]
+    a2 = target_action(pi_targ, batch.o2, eps, noise_clip, act_low, act_high)
     return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).min(0)
 
 
@@ -65,16 +65,10 @@ def _improve_policy(batch, polyak, ac, pi, targ, pi_optimizer, _):
 
 
 @partial(jax.jit, donate_argnums=(0, 1))
-def update(ac, state, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay):
-    """Improve ``ac``, and move ``state`` (targets, optimisers, policy loss); returns both and what to log.
-
-    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy.
-    Between them, its last loss is logged again. ``noise`` is ``[K, B, act_dim]``.
-    """
-
+def _update(ac, state, batches, noise, first, gamma, polyak, noise_clip, policy_delay, bounds):
     def step(learner, x):
         (ac, (targ, pi_optimizer, q_optimizer, loss_pi)), (k, batch, eps) = learner, x
-        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip)
+        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, *bounds)
         q, q_optimizer, (loss_q, (q1_val, q2_val)) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, has_aux=True)
         ac = ac.replace(q=q)
 
@@ -85,6 +79,16 @@ def update(ac, state, batches, noise, first, *, gamma, polyak, noise_clip, polic
         return (ac.replace(pi=pi), (targ, pi_optimizer, q_optimizer, loss_pi)), log
 
     return jax.lax.scan(step, (ac, state), (first + jnp.arange(len(noise)), batches, noise))
+
+
+def update(ac, state, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay, bounds):
+    """Improve ``ac``, and move ``state`` (targets, optimisers, policy loss); returns both and what to log.
+
+    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy,
+    and have a policy loss. ``noise`` is ``[K, B, act_dim]``, ``bounds`` are ``act_low`` and ``act_high``.
+    """
+    learner, log = _update(ac, state, batches, noise, first, gamma, polyak, noise_clip, policy_delay, bounds)
+    return learner, log | dict(LossPi=log["LossPi"][-first % policy_delay :: policy_delay])
 
 
 def td3(
@@ -170,6 +174,8 @@ def td3(
     logger.save_env(env_fn)
     logger.setup_jax_saver(lambda: ac)
 
+    bounds = np.float32(core.bounds_of(envs.action_space))
+    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay, bounds=bounds)
     checkpoint = core.Checkpoint(logger, lambda: (ac, state), envs, buffer, rng)
     (ac, state), first, o, start_time = checkpoint.begin()
     for epoch in range(first, epochs):
@@ -183,7 +189,6 @@ def td3(
             if steps >= update_after and steps % update_every == 0:
                 batches = buffer.sample(update_every, batch_size, rng)
                 noise = target_noise * rng.standard_normal(batches.a.shape, np.float32)
-                constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
                 (ac, state), log = update(ac, state, batches, noise, steps, **constants)
                 logger.store(**log)
 

@@ -205,6 +205,17 @@ class MLPActorCritic(nn.Module):
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
 
 
+def bounds_of(action_space, device=None):
+    """The bounds of the actions as two tensors ``[act_dim]``.
+
+    Raises:
+        UserError: for any other action space than a bounded Box of one dimension.
+    """
+    check_bounded(action_space)
+    bounds = action_space.low, action_space.high
+    return tuple(torch.as_tensor(x, dtype=torch.float32, device=device) for x in bounds)
+
+
 class _BoundedActor(nn.Module):
     """Holds the bounds of the actions, per dimension: ``act_low``, ``act_high`` and half of what is between them.
 
@@ -214,8 +225,7 @@ class _BoundedActor(nn.Module):
 
     def __init__(self, action_space):
         super().__init__()
-        check_bounded(action_space)
-        low, high = (torch.as_tensor(x, dtype=torch.float32) for x in (action_space.low, action_space.high))
+        low, high = bounds_of(action_space)
         self.register_buffer("act_low", low)
         self.register_buffer("act_high", high)
         self.register_buffer("act_half", (high - low) / 2)

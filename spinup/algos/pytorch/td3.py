@@ -25,14 +25,14 @@ from spinup.utils.logx import EpochLogger
 # ---- equations: pure; the first argument is what gets differentiated ----
 
 
-def target_action(pi_targ, o2, eps, noise_clip):  # (1)  [B, act_dim]
-    noise = pi_targ.act_half * eps.clamp(-noise_clip, noise_clip)
-    return torch.clamp(pi_targ(o2) + noise, pi_targ.act_low, pi_targ.act_high)
+def target_action(pi_targ, o2, eps, noise_clip, act_low, act_high):  # (1)  [B, act_dim]; bounds [act_dim]
+    noise = (act_high - act_low) / 2 * eps.clamp(-noise_clip, noise_clip)
+    return torch.clamp(pi_targ(o2) + noise, act_low, act_high)
 
 
 @torch.no_grad()
-def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip):  # (2)  [B]; q_targ gives [2, B]
-    a2 = target_action(pi_targ, batch.o2, eps, noise_clip)
+def td_target(pi_targ, q_targ, batch, eps, gamma, noise_clip, act_low, act_high):  # (2)  [B]; q_targ gives [2, B]
+    a2 = target_action(pi_targ, batch.o2, eps, noise_clip, act_low, act_high)
     return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).amin(0)
 
 
@@ -58,14 +58,17 @@ def explore(a, act_noise, rng, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, targ, pi_optimizer, q_optimizer, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay):
+def update(
+    ac, targ, pi_optimizer, q_optimizer, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay, bounds
+):
     """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns what the logger stores.
 
-    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy.
+    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy,
+    and have a policy loss. ``bounds`` are ``act_low`` and ``act_high``.
     """
     log, pi_log = [], []
     for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True), start=first):
-        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip)
+        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, *bounds)
         loss_q, (q1_val, q2_val) = q_loss(ac.q, batch, y)
         core.minimize(q_optimizer, loss_q)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LossQ=loss_q))
@@ -162,6 +165,8 @@ def td3(
     logger.save_env(env_fn)
     logger.setup_pytorch_saver(ac)
 
+    bounds = core.bounds_of(envs.action_space, device)
+    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay, bounds=bounds)
     checkpoint = core.Checkpoint(logger, (ac, targ, pi_optimizer, q_optimizer), envs, buffer, rng)
     first, o, start_time = checkpoint.begin()
     for epoch in range(first, epochs):
@@ -175,7 +180,6 @@ def td3(
             if steps >= update_after and steps % update_every == 0:
                 batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
                 noise = target_noise * torch.randn_like(batches.a)
-                constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
                 logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, steps, **constants))
 
         logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
