@@ -10,8 +10,11 @@ import torch
 from gymnasium import spaces
 from scipy.integrate import trapezoid
 from torch.distributions import Independent, Normal, kl_divergence
+from toy_envs import Target
 
+import spinup
 from spinup.algos.jax import core
+from spinup.algos.jax.td3 import td3
 from spinup.algos.pytorch import core as torch_core
 from spinup.utils.envs import EnvFn, make_env
 from spinup.utils.errors import UserError
@@ -413,3 +416,89 @@ def test_targets_begin_as_copies_in_memory_of_their_own(name, space):
     for a, b in zip(*map(jax.tree.leaves, (ac, target)), strict=True):
         np.testing.assert_array_equal(a, b)
         assert a.unsafe_buffer_pointer() != b.unsafe_buffer_pointer()
+
+
+# ---- agents of one's own ----
+
+
+@core.pytree("bias")
+class Policy:
+    """Maps observations to actions, and knows nothing else; ``scale`` is an array without dimensions."""
+
+    net: core.MLP
+    scale: jax.Array
+    bias: float
+
+    def __call__(self, obs):
+        return self.scale * self.net(obs) + self.bias
+
+
+@core.pytree()
+class Own:
+    """A policy and two critics."""
+
+    pi: Policy
+    q: core.Twin
+
+    @classmethod
+    def create(cls, observation_space, action_space):
+        shape = observation_space.shape[0], action_space, [4], jax.nn.relu
+        net = core.MLP.create([shape[0], 4, len(action_space.low)], jax.nn.tanh)
+        return cls(Policy(net, jnp.float32(0.5), 0.1), core.Twin(*(core.MLPQFunction.create(*shape) for _ in range(2))))
+
+    def act(self, obs, deterministic=False):
+        return core.evaluate(self.pi, np.asarray(obs, np.float32))
+
+
+BRIEF = dict(epochs=2, steps_per_epoch=40, update_after=20, update_every=20, start_steps=0, num_test_episodes=1)
+
+
+def test_an_agent_needs_no_more_than_its_contract_says():
+    ac = td3(Target, Own.create, logger_kwargs=dict(output_dir="run"), **BRIEF)
+    loaded = spinup.load("run")
+    assert jax.tree.structure(loaded) == jax.tree.structure(ac)
+    for x, saved in zip(*map(jax.tree.leaves, (ac, loaded)), strict=True):
+        assert x.shape == saved.shape
+        np.testing.assert_array_equal(x, saved)
+    assert loaded.pi.scale.shape == ()
+    assert loaded.pi.scale != 0.5
+
+
+class Undecorated(Own):
+    """No class that JAX could take apart."""
+
+
+@core.pytree()
+class Unnamed(Own):
+    """One whose constant is not said to be one."""
+
+    size: int = 3
+
+
+@dataclasses.dataclass
+class Network:
+    """No class that JAX could take apart."""
+
+    weights: jax.Array
+
+    def __call__(self, obs):
+        return obs @ self.weights
+
+
+def with_strange_part(*spaces):
+    return Own.create(*spaces).replace(pi=Network(jnp.ones((1, 2))))
+
+
+@pytest.mark.parametrize(
+    ("actor_critic", "name"),
+    [
+        (Undecorated.create, "Undecorated"),
+        (Unnamed.create, "Unnamed"),
+        (with_strange_part, "Own"),
+        (torch_core.TD3ActorCritic, "TD3ActorCritic"),
+        (lambda *_: {}, "dict"),
+    ],
+)
+def test_an_agent_that_cannot_be_trained_is_refused_before_it_is(actor_critic, name):
+    with pytest.raises(UserError, match=rf"^actor_critic built a {name} that JAX cannot train: .*pytree\(\)"):
+        td3(Target, actor_critic, logger_kwargs=dict(output_dir="run"), **BRIEF)

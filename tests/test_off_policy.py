@@ -577,7 +577,15 @@ class Apart(torch.nn.Module):
         return np.zeros((len(obs), 2), np.float32)
 
 
-@pytest.mark.parametrize(("algorithm", "actor"), [("td3", core.MLPActor), ("sac", core.SquashedGaussianMLPActor)])
+def plain_policy(obs_dim, action_space, *_):
+    """Maps observations to actions, and knows nothing else."""
+    return torch.nn.Sequential(torch.nn.Linear(obs_dim, len(action_space.low)), torch.nn.Sigmoid())
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "actor"),
+    [("td3", core.MLPActor), ("td3", plain_policy), ("sac", core.SquashedGaussianMLPActor)],
+)
 def test_an_agent_may_bring_two_critics_apart(algorithm, actor):
     torch.manual_seed(0)
     start = Apart(spaces.Box(-1, 1, (1,)), BOX, actor)

@@ -32,10 +32,14 @@ CLASSES: dict[str, type] = {}  # what a saved agent may be made of, by name
 
 
 def pytree(*static):
-    """Make a class a frozen dataclass that JAX takes apart; fields named in ``static`` belong to the compiled code."""
+    """Make a class a frozen dataclass that JAX takes apart; fields named in ``static`` belong to the compiled code.
+
+    Its method ``replace(**changes)`` gives a copy with other fields.
+    """
 
     def register(cls):
         cls = dataclasses.dataclass(frozen=True)(cls)
+        cls.replace = dataclasses.replace
         data = [field.name for field in dataclasses.fields(cls) if field.name not in static]
         CLASSES[cls.__name__] = cls
         return jax.tree_util.register_dataclass(cls, data, [*static])
@@ -227,13 +231,9 @@ class MLPCritic:
 
 
 class _ActorCritic:
-    """What the agents below have in common: how they are changed, and whether they are judged by their best action."""
+    """What most agents below have in common: they are judged by their best action."""
 
     deterministic_by_default: ClassVar[bool] = True
-
-    def replace(self, **changes):
-        """A copy with other networks."""
-        return dataclasses.replace(self, **changes)
 
 
 @pytree()
@@ -306,10 +306,6 @@ class _Bounded:
     @property
     def act_high(self):
         return np.float32(self.high)
-
-    @property
-    def act_half(self):
-        return (self.act_high - self.act_low) / 2
 
     def scale(self, x):
         """From [-1, 1] to the bounds."""
@@ -516,8 +512,19 @@ def start(seed, device):
 
 
 def build(actor_critic, envs, ac_kwargs):
-    """The networks of an agent for ``envs``."""
-    return actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {}))
+    """The networks of an agent for ``envs``.
+
+    Raises:
+        UserError: for an agent that JAX cannot take apart into arrays, or that could not be saved.
+    """
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {}))
+    strange = [x for x in jax.tree.leaves(ac) if not isinstance(x, jax.Array | np.ndarray | np.generic)]
+    if strange or CLASSES.get(type(ac).__name__) is not type(ac):
+        raise UserError(
+            f"actor_critic built a {type(ac).__name__} that JAX cannot train: make its class and those of its parts "
+            "with @spinup.algos.jax.core.pytree(), which takes the names of the fields that are no arrays."
+        )
+    return ac
 
 
 def target_of(networks):
@@ -595,7 +602,7 @@ def _describe(x, path, arrays):
         return x.__name__
     if isinstance(x, float):
         return x
-    arrays[path] = np.ascontiguousarray(x)
+    arrays[path] = np.asarray(x, order="C")
     return {"array": path}
 
 

@@ -106,7 +106,8 @@ def dqn(
 
     Args:
         env_fn: function that builds one copy of a Gymnasium environment with discrete actions.
-        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+        actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
+            by ``core.pytree()`` whose parts are such classes or arrays, with
             ``q(obs)`` -> values ``[B, number of actions]``, and
             ``act(obs, deterministic=False)`` -> NumPy actions, the greedy ones.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).

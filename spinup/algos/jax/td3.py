@@ -125,7 +125,8 @@ def td3(
 
     Args:
         env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
-        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+        actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
+            by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,
             ``q(obs, act)`` -> values ``[2, B]``, and
             ``act(obs, deterministic=False)`` -> NumPy actions.

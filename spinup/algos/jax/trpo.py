@@ -150,7 +150,8 @@ def trpo(
 
     Args:
         env_fn: function that builds one copy of a Gymnasium environment.
-        actor_critic: builds a pytree as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
+        actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
+            by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
             ``v(obs)`` -> values ``[B]``, ``act(obs, deterministic=False)`` -> NumPy actions ``[B, act_dim]``, and
             ``step(obs)`` -> NumPy actions, values ``[B]`` and log-probabilities ``[B]``.
