@@ -2,6 +2,7 @@ import copy
 import math
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,6 +61,10 @@ def test_tanh_is_tanh_with_its_first_and_second_derivative():
     assert torch.autograd.gradcheck(core.Tanh(), x)
     assert torch.autograd.gradgradcheck(core.Tanh(), x)  # TRPO differentiates twice
     torch.testing.assert_close(core.Tanh()(torch.tensor([-1e4, 1e4])), torch.tensor([-1.0, 1.0]))
+
+
+def test_tanh_asks_numpy_for_nothing_on_other_devices_than_the_cpu():
+    assert core.Tanh()(torch.zeros(3, device="meta")).device.type == "meta"  # whose numbers NumPy cannot see
 
 
 def test_networks_say_the_same_when_acting_and_when_training():
@@ -390,10 +395,23 @@ def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("activation", [torch.relu, nn.ReLU(), int])
-def test_what_makes_no_layer_is_no_activation(activation):
+NO_ACTIVATIONS = [nn.GLU, nn.Flatten, nn.Module, nn.ModuleList, nn.MSELoss, nn.Transformer, nn.Softmax2d, nn.Upsample]
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # says nn.Transformer
+@pytest.mark.parametrize("activation", [torch.relu, nn.ReLU(), int, nn.Linear, *NO_ACTIVATIONS])
+def test_what_makes_no_layer_that_keeps_the_shape_is_no_activation(activation):
     with pytest.raises(UserError, match=r"expected a class of layers such as torch\.nn\.Tanh"):
         core.mlp([1, 2, 1], activation)
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.RReLU, nn.Dropout, partial(nn.LeakyReLU, 0.3)])
+def test_activations_are_tried_without_drawing_random_numbers(activation):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    core.activation_layer(activation)
+    assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.ELU])

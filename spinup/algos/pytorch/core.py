@@ -47,7 +47,7 @@ class Tanh(nn.Tanh):
     """tanh by NumPy on a CPU, where it is several times as fast as PyTorch's own."""
 
     def forward(self, x):
-        return torch.tanh(x) if x.is_cuda else _NumpyTanh.apply(x)
+        return _NumpyTanh.apply(x) if x.device.type == "cpu" else torch.tanh(x)
 
 
 def mlp(sizes, activation, output_activation=nn.Identity, linear=nn.Linear):
@@ -73,15 +73,27 @@ class TwinLinear(nn.Module):
 
 
 def activation_layer(activation):
-    """A new layer of ``activation``; raises UserError if it makes none, as functions and finished layers do not."""
+    """A new layer of ``activation``; raises UserError unless it makes layers that keep the shape of what they take."""
     fast = {nn.Tanh: Tanh, nn.ReLU: partial(nn.ReLU, inplace=True)}  # what comes before it is not needed again
-    try:
-        layer = fast.get(activation, activation)()
-    except TypeError:
-        layer = None
-    if not isinstance(layer, nn.Module):
-        raise UserError(f"activation={activation!r} will not do: expected a class of layers such as torch.nn.Tanh.")
-    return layer
+    make = fast.get(activation, activation)
+    if not _keeps_shape(make):
+        raise UserError(
+            f"activation={activation!r} will not do: expected a class of layers such as torch.nn.Tanh, which need no "
+            "arguments and keep the shape of their input."
+        )
+    return make()
+
+
+def _keeps_shape(make):
+    """Whether ``make()`` is a layer that keeps the shape of one row, of some, and of some for each of two networks."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):  # some layers draw random numbers
+        try:
+            layer = make()
+            return isinstance(layer, nn.Module) and all(
+                layer(torch.zeros(shape)).shape == shape for shape in [(4,), (2, 4), (2, 2, 4)]
+            )
+        except Exception:  # made of, or called with, what it does not take, it may raise anything
+            return False
 
 
 def evaluate_few(net, x):
