@@ -306,14 +306,15 @@ def test_an_agent_acts_right_after_the_old_one_gave_its_memory(name, space):
 
 # ---- refusals ----
 
-ODD_SPACES = [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.MultiBinary(2)]
+INTEGERS = spaces.Box(0, 10, (1,), np.int64)
+ODD_SPACES = [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.MultiBinary(2), INTEGERS]
 REFUSED = [
     *(("MLPActorCritic", space) for space in ODD_SPACES),
     *(("DQNAgent", space) for space in (BOX, *ODD_SPACES)),
     *(
         (name, space)
         for name in ("DDPGActorCritic", "TD3ActorCritic", "SACActorCritic")
-        for space in (DISCRETE, box([-1, -1], [1, np.inf]), *ODD_SPACES)
+        for space in (DISCRETE, box([-1, -1], [1, np.inf]), box([-HUGE], [HUGE]), *ODD_SPACES)
     ),
 ]
 

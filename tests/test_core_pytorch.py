@@ -226,6 +226,32 @@ def test_other_action_spaces_are_refused_by_name(action_space):
         agent(action_space)
 
 
+OFF_POLICY = [core.DDPGActorCritic, core.TD3ActorCritic, core.SACActorCritic]
+INTEGERS = spaces.Box(0, 10, (1,), np.int64)
+
+
+@pytest.mark.parametrize("actor_critic", [core.MLPActorCritic, *OFF_POLICY])
+def test_integer_actions_are_refused_with_what_to_do(actor_critic):
+    with pytest.raises(UserError, match=r"^The action space Box\(0, 10, .*int64\) .* of floats.* round .* Discrete"):
+        actor_critic(OBSERVATIONS, INTEGERS)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("actor_critic", OFF_POLICY)
+@pytest.mark.parametrize(
+    ("low", "high"), [([-HUGE], [HUGE]), ([-1, -HUGE], [1, HUGE]), ([-np.inf], [1]), ([-np.inf], [np.inf])]
+)
+def test_bounds_that_float32_cannot_measure_are_none(actor_critic, low, high):
+    with pytest.raises(UserError, match="one dimension with finite bounds"):
+        actor_critic(OBSERVATIONS, box(low, high))
+
+
+@pytest.mark.parametrize("actor_critic", OFF_POLICY)
+def test_bounds_may_be_far_from_each_other_or_the_same(actor_critic):
+    o = observations(5)
+    assert np.isfinite(actor_critic(OBSERVATIONS, box([-HUGE / 4, 2], [HUGE / 4, 2])).act(o)).all()
+
+
 # ---- tensors ----
 
 

@@ -9,23 +9,25 @@ from spinup.utils.errors import UserError
 
 
 def check_on_policy(space: spaces.Space) -> None:
-    """Raise UserError unless VPG, TRPO and PPO can act in ``space``: Discrete, or a Box of one dimension."""
+    """Raise UserError unless VPG, TRPO and PPO can act in ``space``: Discrete, or a Box of one dimension, of floats."""
     if not isinstance(space, spaces.Discrete) and not _is_flat_box(space):
         raise UserError(
             f"The action space {space} cannot be used: VPG, TRPO and PPO need Discrete actions "
             "or a Box of one dimension; wrap the environment to offer one of them."
         )
+    _refuse_integers(space)
 
 
 def check_bounded(space: spaces.Space) -> None:
-    """Raise UserError unless DDPG, TD3 and SAC can act in ``space``: a Box of one dimension, bounded."""
+    """Raise UserError unless DDPG, TD3 and SAC can act in ``space``: a bounded Box of one dimension, of floats."""
     if isinstance(space, spaces.Discrete):
         raise UserError(f"DDPG, TD3 and SAC need continuous actions, not {space}: try DQN or PPO.")
-    if not _is_flat_box(space) or not space.is_bounded():
+    if not _is_flat_box(space) or not _is_bounded(space):
         raise UserError(
             f"The action space {space} cannot be used: DDPG, TD3 and SAC squash their actions into a Box of "
             "one dimension with finite bounds: wrap the environment to offer one, or use PPO if it has no bounds."
         )
+    _refuse_integers(space)
 
 
 def check_discrete(space: spaces.Space) -> None:
@@ -36,6 +38,20 @@ def check_discrete(space: spaces.Space) -> None:
 
 def _is_flat_box(space: spaces.Space) -> TypeGuard[spaces.Box]:
     return isinstance(space, spaces.Box) and len(space.shape) == 1
+
+
+def _refuse_integers(space: spaces.Space) -> None:
+    if isinstance(space, spaces.Box) and not np.issubdtype(space.dtype, np.floating):
+        raise UserError(
+            f"The action space {space} cannot be used: a Box must be of floats, as a policy's actions are; wrap the "
+            "environment to take a Box of float32 and round what it is given, or to offer Discrete actions."
+        )
+
+
+def _is_bounded(space: spaces.Box) -> bool:
+    """Whether float32 can say how far the bounds are from each other; those of +-3.4e38 mean none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(space.high.astype(np.float32) - space.low.astype(np.float32)).all())
 
 
 def action_units(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
