@@ -78,7 +78,7 @@ def test_code_from_elsewhere_needs_trust():
     import mine_ac
 
     train("run", actor_critic=mine_ac.Mine)
-    with pytest.raises(UserError, match=r"'mine_ac.Mine' comes from 'mine_ac', whose import runs code: add --trust"):
+    with pytest.raises(UserError, match=r"'mine_ac.Mine' is none of the algorithms' agents, .*: add --trust"):
         read_call(Path("run"))
     assert read_call(Path("run"), trust=True)[1]["actor_critic"] is mine_ac.Mine
 
@@ -90,8 +90,7 @@ def test_code_from_elsewhere_needs_trust():
         ("[]", "cannot be read as a configuration .no JSON object"),
         ({"algorithm": None}, "does not name its algorithm"),
         ({"algorithm": "spinup.algos.pytorch.ppo.ppp"}, "There is no 'spinup.algos.pytorch.ppo.ppp' here"),
-        ({"algorithm": "os.system"}, "'os.system' comes from 'os', whose import runs code"),
-        ({"actor_critic": "__main__.Mine"}, "'__main__.Mine' comes from '__main__'"),
+        ({"actor_critic": "__main__.Mine"}, "'__main__.Mine' has no name that leads back to it"),
     ],
 )
 def test_what_cannot_be_made_again(change, told):
@@ -100,7 +99,7 @@ def test_what_cannot_be_made_again(change, told):
     text = change if isinstance(change, str) else json.dumps(json.loads(config.read_text()) | change)
     config.write_text(text)
     with pytest.raises(UserError, match=told):
-        read_call(Path("run"))
+        read_call(Path("run"), trust=True)
 
 
 # ---- resume ----

@@ -3,11 +3,15 @@
 import importlib
 import inspect
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from spinup import ALGORITHMS
+from spinup.utils.backends import import_backend
 from spinup.utils.errors import UserError, first_line
+from spinup.utils.logx import convert_json
 from spinup.utils.saving import env_settings
 from spinup.utils.values import MODULES
 
@@ -17,11 +21,13 @@ _MADE_ANEW = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # n
 def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Callable, dict[str, Any], dict[str, Any]]:
     """The training function of the run in ``run``, its hyperparameters, and those that build its environment.
 
-    Functions and classes come back by their dotted names, the environment from ``env.json``.
+    Functions and classes come back by their dotted names, the environment from ``env.json``. What a stranger's file
+    names is called later, with arguments from the same file: so it may name our algorithms, their agents and the
+    activations of the frameworks, and nothing else.
 
     Args:
         run: output directory of a run of one of our algorithms.
-        trust: allow names from packages other than this one and the frameworks, whose import runs code.
+        trust: allow any other name.
         with_env: whether its environment is wanted.
 
     Raises:
@@ -30,10 +36,11 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     config = read_config(run)
     if not isinstance(config.get("algorithm"), str):
         raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be made again.")
-    algorithm = _named(config["algorithm"], trust)
+    algorithm = _find(config["algorithm"], _algorithms_beside(config["algorithm"]), "algorithms", trust)
     kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _MADE_ANEW}
     if isinstance(kwargs.get("actor_critic"), str):
-        kwargs["actor_critic"] = _named(kwargs["actor_critic"], trust)
+        agents = map(_agent_of, _algorithms_beside(kwargs["actor_critic"]))
+        kwargs["actor_critic"] = _find(kwargs["actor_critic"], agents, "algorithms' agents", trust)
     if isinstance(kwargs.get("ac_kwargs"), dict):
         kwargs["ac_kwargs"] = {key: _value(value, trust) for key, value in kwargs["ac_kwargs"].items()}
     return algorithm, kwargs, env_settings(run, trust) if with_env else {}
@@ -62,17 +69,45 @@ def settings_of(kwargs: dict[str, Any]) -> dict[str, Any]:
 def _value(value: Any, trust: bool) -> Any:
     """``value``, or what it names if it looks like the dotted name of something in a framework."""
     if isinstance(value, str) and "." in value and value.split(".")[0] in MODULES:
-        return _named(value, trust)
+        return _find(value, _activations_like(value), "activations of torch.nn and jax.nn", trust)
     return value
 
 
-def _named(dotted: str, trust: bool) -> Any:
-    """``torch.nn.modules.activation.Tanh``, ``spinup.algos.jax.core.TD3ActorCritic.create``: what has this name."""
-    package = dotted.partition(".")[0]
-    if package not in {"spinup", *MODULES.values()} and not trust:
-        raise UserError(f"{dotted!r} comes from {package!r}, whose import runs code: add --trust if the run is yours.")
-    if package in ("__main__", "builtins") or "<" in dotted:
+def _find(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
+    """The one of ``known`` that ``config.json`` calls ``dotted``; if ``trust``, anything that has this name."""
+    if dotted.partition(".")[0] in ("__main__", "builtins") or "<" in dotted:
         raise UserError(f"{dotted!r} has no name that leads back to it: call the training function from your script.")
+    for candidate in known:
+        if convert_json(candidate) == dotted:
+            return candidate
+    if not trust:
+        raise UserError(f"{dotted!r} is none of the {kind}, and might run any code: add --trust if the run is yours.")
+    return _named(dotted)
+
+
+def _algorithms_beside(dotted: str) -> list[Callable]:
+    """The training functions of the backend that ``dotted`` belongs to; none if it is not of ours."""
+    home = re.match(r"spinup\.algos\.(\w+)\.", dotted)
+    backend = home[1] if home else ""
+    return [getattr(import_backend(backend, algo), algo) for algo in ALGORITHMS.get(backend, ())]
+
+
+def _agent_of(algorithm: Callable) -> Any:
+    return inspect.signature(algorithm).parameters["actor_critic"].default
+
+
+def _activations_like(dotted: str) -> list[Any]:
+    """The activation of that name in ``torch.nn`` or ``jax.nn``; the path before its name is not followed."""
+    package, name = dotted.partition(".")[0], dotted.rpartition(".")[2]
+    if package == "torch":
+        nn = import_backend("pytorch", "core").nn
+        found = getattr(nn, name, None)
+        return [found] if isinstance(found, type) and issubclass(found, nn.Module) else []
+    return [getattr(import_backend("jax", "core").jax.nn, name, None)] if package == "jax" else []
+
+
+def _named(dotted: str) -> Any:
+    """``torch.nn.modules.activation.Tanh``, ``my_module.MyAgent.create``: what has this name."""
     parts = dotted.split(".")
     for count in range(len(parts) - 1, 0, -1):
         try:

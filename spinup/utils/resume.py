@@ -43,6 +43,9 @@ def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
     config = read_config(run)
     logged = config.get("logger_kwargs") or {}
     logger_kwargs = {key: logged[key] for key in ("exp_name", "output_fname", "track") if key in logged}
+    log = logger_kwargs.get("output_fname", "progress.txt")
+    if not isinstance(log, str) or (run / log).resolve().parent != run.resolve():
+        raise UserError(f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is no file of the run.")
     exp_name = logger_kwargs.get("exp_name", run.name)
     return experiment_of(
         exp_name, algorithm, kwargs, logger_kwargs | {"output_dir": str(run)}, config.get("num_cpu", 1)

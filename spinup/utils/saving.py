@@ -19,6 +19,7 @@ import os
 import pickle
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
     """Build from the *registered* spec of the same name: a file must not say which code to run."""
     module, _, name = saved.id.rpartition(":")
     foreign = [w.entry_point for w in saved.additional_wrappers if not _is_harmless(w)]
-    if module and name not in gym.registry:
+    if module and module not in sys.modules:  # whoever is given its name may import it, however known the rest of it is
         foreign.append(module)
     if foreign and not trust:
         raise UserError(
@@ -254,7 +255,9 @@ def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
 
 def _is_harmless(wrapper: WrapperSpec) -> bool:
     module, _, name = wrapper.entry_point.partition(":")
-    return module.startswith("gymnasium.wrappers.") and name != "RecordVideo"  # which writes where it is told to
+    found = vars(gym.wrappers).get(name)
+    known = isinstance(found, type) and issubclass(found, gym.Wrapper) and found.__module__ == module
+    return known and name != "RecordVideo"  # which writes where it is told to
 
 
 def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
