@@ -12,11 +12,12 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from spinup import load, run
+from spinup import load, ppo_jax, run
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
 from spinup.utils import saving
 from spinup.utils.convert import ACTIVATIONS, convert
+from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 
 OBS, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Discrete(4)
@@ -233,6 +234,18 @@ def test_what_is_there_already_is_replaced_only_if_asked(backend):
     before, after, right = (values(agent, obs, None) for agent in (first, load(MODEL[to]), agents[1]))
     np.testing.assert_allclose(after, right, atol=1e-5)
     assert not np.allclose(after, before)
+
+
+def test_an_agent_that_trains_on_is_not_hidden_by_the_one_converted_before():
+    settings = dict(steps_per_epoch=20, num_envs=1, train_pi_iters=9, train_v_iters=1, pi_lr=0.1, resume=True)
+    settings |= dict(ac_kwargs={"hidden_sizes": [4]}, logger_kwargs={"output_dir": "run"})
+    ppo_jax(EnvFn("CartPole-v1"), epochs=1, **settings)
+    convert("run", "pytorch")
+    agent = ppo_jax(EnvFn("CartPole-v1"), epochs=2, **settings)
+    loaded, converted_before = load("run"), load(MODEL["pytorch"])
+    assert all((x == y).all() for x, y in zip(leaves(loaded), leaves(agent), strict=True))
+    obs = np.float32(np.random.uniform(-1, 1, (5, 4)))
+    assert not np.allclose(values(converted_before, obs, None), values(agent, obs, None))
 
 
 def test_what_cannot_be_converted_at_all():

@@ -554,6 +554,34 @@ def test_the_agent_is_loaded_whose_framework_is_here(missing, itr, kind, monkeyp
     assert type(spinup.load("run", itr)) is kind
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "missing", "itr", "kind"),
+    [
+        ("spinup.algos.jax.dqn.dqn", [], -1, jax_core.DQNAgent),
+        ("spinup.algos.jax.dqn.dqn", [], 2, jax_core.DQNAgent),
+        ("spinup.algos.jax.dqn.dqn", [], 1, MLPActorCritic),
+        ("spinup.algos.jax.dqn.dqn", ["jax"], -1, MLPActorCritic),
+        ("spinup.algos.pytorch.ppo.ppo", [], -1, MLPActorCritic),
+        ("spinup.algos.pytorch.ppo.ppo", ["torch"], -1, jax_core.DQNAgent),
+        ("mine.jax.train", [], -1, MLPActorCritic),
+        (None, [], -1, MLPActorCritic),
+    ],
+)
+def test_the_agent_that_was_trained_comes_before_the_one_converted_from_it(algorithm, missing, itr, kind, monkeypatch):
+    run_of_both()
+    Path("run/config.json").write_text(json.dumps({"algorithm": algorithm}))
+    for package in missing:
+        monkeypatch.setitem(sys.modules, package, None)
+    assert type(spinup.load("run", itr)) is kind
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{}"])
+def test_a_damaged_configuration_does_not_keep_the_agent_from_being_loaded(content):
+    run_of_both()
+    Path("run/config.json").write_text(content)
+    assert type(spinup.load("run")) is MLPActorCritic
+
+
 def test_snapshots_of_both_are_named():
     run_of_both()
     with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it has 1, 2, 3\.$"):

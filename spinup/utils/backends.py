@@ -3,6 +3,7 @@
 import gc
 import importlib
 import importlib.util
+import re
 from types import ModuleType
 
 from spinup.utils.errors import UserError
@@ -18,6 +19,12 @@ class MissingFramework(UserError, ModuleNotFoundError):
 def missing_packages(backend: str) -> list[str]:
     """Which packages of ``backend`` are not installed; imports none of them."""
     return [package for package in _PACKAGES[backend] if importlib.util.find_spec(package) is None]
+
+
+def backend_of(dotted: str) -> str:
+    """The backend of what has a dotted name, such as ``spinup.algos.jax.sac.sac``; empty if it belongs to none."""
+    home = re.match(r"spinup\.algos\.(\w+)\.", dotted)
+    return home[1] if home else ""
 
 
 def spare_imports_from_collection() -> None:

@@ -3,13 +3,12 @@
 import importlib
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from spinup import ALGORITHMS
-from spinup.utils.backends import import_backend
+from spinup.utils.backends import backend_of, import_backend
 from spinup.utils.errors import UserError, first_line
 from spinup.utils.logx import convert_json
 from spinup.utils.saving import env_settings
@@ -87,8 +86,7 @@ def _find(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
 
 def _algorithms_beside(dotted: str) -> list[Callable]:
     """The training functions of the backend that ``dotted`` belongs to; none if it is not of ours."""
-    home = re.match(r"spinup\.algos\.(\w+)\.", dotted)
-    backend = home[1] if home else ""
+    backend = backend_of(dotted)
     return [getattr(import_backend(backend, algo), algo) for algo in ALGORITHMS.get(backend, ())]
 
 

@@ -28,7 +28,7 @@ import filelock
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from spinup.utils.backends import import_backend, missing_packages
+from spinup.utils.backends import backend_of, import_backend, missing_packages
 from spinup.utils.envs import EnvFn, import_module_of, make_env
 from spinup.utils.errors import UserError, first_line
 
@@ -278,7 +278,7 @@ def _versions(itr: int | None) -> list[str]:
 
 # ---- the agent ----
 
-_MODELS = {"pytorch": "pyt_save/model{}.pt", "jax": "jax_save/model{}.safetensors"}  # by backend, preferred first
+_MODELS = {"pytorch": "pyt_save/model{}.pt", "jax": "jax_save/model{}.safetensors"}  # by backend
 
 
 class ForeignAgent(UserError):
@@ -311,6 +311,9 @@ def _write_model(run: Path, backend: str, data: bytes | memoryview, itr: int | N
 def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     """Load a trained agent, of any backend.
 
+    Where a run holds it in two formats, one of them converted, it is loaded in the one that it is trained in, if that
+    framework is installed.
+
     Args:
         path: output directory of a run, or a model file.
         itr: which snapshot; -1 or 'last' is the most recent save.
@@ -338,9 +341,13 @@ def saved_models(run: Path, itr: int | str = -1) -> dict[str, Path]:
 
 
 def _model_file(run: Path, itr: int | str) -> Path:
-    """The first file whose framework is installed; the first of all where none is, as its backend will complain."""
+    """The file of the backend that trains the run, as a converted one may be older, unless only the other is installed.
+
+    Where none is installed, it is the same one, as its backend will complain.
+    """
     if files := saved_models(run, itr):
-        return min(files.items(), key=lambda item: bool(missing_packages(item[0])))[1]
+        trained_in = _backend_of_run(run)
+        return files[min(files, key=lambda backend: (bool(missing_packages(backend)), backend != trained_in))]
     if not saved_models(run):
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
     stems = {file.stem.removeprefix("model") for name in _MODELS.values() for file in run.glob(name.format("*"))}
@@ -349,6 +356,14 @@ def _model_file(run: Path, itr: int | str) -> Path:
         f"it has {', '.join(map(str, kept))}" if kept else "it kept only the last: train with --snapshots to keep more"
     )
     raise UserError(f"{str(run)!r} has no snapshot {itr}: {which}.")
+
+
+def _backend_of_run(run: Path) -> str:
+    """The backend whose algorithm ``config.json`` names; empty where there is none, as after a loop of one's own."""
+    try:
+        return backend_of(json.loads((run / "config.json").read_text(encoding="utf-8"))["algorithm"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _load_pytorch(file: Path, trust: bool) -> Any:
