@@ -11,16 +11,23 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+import gymnasium as gym
+import numpy as np
 import psutil
 import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spinup
 from spinup import user_config
 from spinup.utils import preflight, run_utils
+from spinup.utils.backends import import_backend
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, run_in_process
 from spinup.utils.run_utils import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
+from spinup.utils.values import parse_value
 
 
 def train(env_fn=None, seed=0, gamma=0.9, epochs=1, ac_kwargs=None, clip=0.1, renorm=False, logger_kwargs=None):
@@ -277,6 +284,94 @@ def test_our_own_algorithms_are_checked_closely(started, parameters, message):
     with pytest.raises(UserError, match=re.escape(message)):
         grid_of(**{"env_name": "CartPole-v1", **parameters}).run(ppo_pytorch)
     assert not started and not os.listdir()
+
+
+class Multi(gym.Env):
+    """Takes actions that no agent of ours can take."""
+
+    observation_space, action_space = spaces.Box(-1, 1, (2,), np.float32), spaces.MultiBinary(3)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "envs", "message"),
+    [
+        ("ppo_pytorch", ["CartPole-v1", "Multi-v0"], "MultiBinary(3) cannot be used: VPG, TRPO and PPO need"),
+        ("trpo_jax", ["Pendulum-v1", "CartPole-v1", "Multi-v0"], "VPG, TRPO and PPO need Discrete actions or"),
+        ("dqn_pytorch", ["CartPole-v1", "Pendulum-v1"], "DQN needs Discrete actions, not Box"),
+        ("sac_pytorch", ["Pendulum-v1", "CartPole-v1"], "DDPG, TD3 and SAC need continuous actions, not Discrete(2)"),
+        ("td3_jax", ["Pendulum-v1", "Multi-v0"], "DDPG, TD3 and SAC squash their actions"),
+    ],
+)
+def test_every_environment_has_actions_for_the_algorithm(started, monkeypatch, algorithm, envs, message):
+    monkeypatch.setitem(gym.registry, "Multi-v0", EnvSpec("Multi-v0", Multi))
+    with pytest.raises(UserError, match=re.escape(message)):
+        grid_of(env_name=envs).run(getattr(spinup, algorithm), data_dir="d")
+    assert not started and not os.listdir()
+    grid_of(env_name=envs[:-1]).run(getattr(spinup, algorithm), data_dir="d")
+    assert len(started) == len(envs) - 1
+
+
+def test_an_agent_of_ones_own_may_act_anywhere(started, monkeypatch):
+    monkeypatch.setitem(gym.registry, "Multi-v0", EnvSpec("Multi-v0", Multi))
+    settings = dict(env_name="Multi-v0", actor_critic=lambda observation_space, action_space, activation: None)
+    grid_of(**settings, ac_kwargs__activation=len, seed=[0, 1]).run(spinup.ppo_pytorch, data_dir="d")
+    assert len(started) == 2
+
+
+def test_a_function_that_is_not_ours_does_not_hide_what_ours_cannot_use(started):
+    grid = grid_of(algo=[train, spinup.ppo_pytorch], env_name="CarRacing-v3")
+    with pytest.raises(UserError, match="images"):
+        grid.run("algo")
+
+
+def test_every_algorithm_says_what_its_agents_can_act_in():
+    assert set(preflight.ACTION_SPACES) == {algo for algos in spinup.ALGORITHMS.values() for algo in algos}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "activations", "message"),
+    [
+        ("ppo_pytorch", ["torch.nn.Tanh", "torch.nn.functional.relu"], "expected a class of layers such as torch.nn"),
+        ("sac_jax", ["jax.nn.relu", "torch.nn.Tanh"], "expected a function of jax.nn, such as jax.nn.tanh"),
+        ("sac_jax", ["jax.nn.relu", "jax.nn.glu"], "expected a function of jax.nn, such as jax.nn.tanh"),
+    ],
+)
+def test_every_activation_is_tried_once(started, monkeypatch, algorithm, activations, message):
+    function = getattr(spinup, algorithm)
+    grid = grid_of(env_name="Pendulum-v1", ac_kwargs__activation=[*map(parse_value, activations)], seed=[0, 1])
+    with pytest.raises(UserError, match=message):
+        grid.run(function)
+    assert not started and not os.listdir()
+    core, tried = import_backend(algorithm.split("_")[1], "core"), []
+    for name in ("activation_layer", "check_activation"):
+        monkeypatch.setattr(core, name, tried.append, raising=False)
+    grid.run(function)
+    assert tried == [*map(parse_value, activations)]
+
+
+@pytest.mark.parametrize("algorithm", ["ppo_pytorch", "ppo_jax"])
+@pytest.mark.parametrize("how", [{}, {"jobs": 2}])
+def test_every_device_is_tried_before_a_grid_starts(started, capfd, algorithm, how):
+    grid = grid_of(env_name="CartPole-v1", device=["cpu", "cuda:77"], seed=[0, 1])
+    with pytest.raises(SystemExit) as raised:
+        grid.run(getattr(spinup, algorithm), data_dir="d", **how)
+    told = "error: device='cuda:77' is not available here: use 'cpu', or 'auto' for what there is.\n"
+    assert (raised.value.code, *capfd.readouterr()) == (2, "", told)
+    assert not started and not os.listdir()
+
+
+def test_devices_are_not_tried_in_vain(started, monkeypatch):
+    tried = []
+    monkeypatch.setattr(preflight, "run_in_process", lambda experiment: tried.append(experiment.kwargs["device"]))
+    monkeypatch.setattr(run_utils, "run_on_ray", lambda *_: None)
+    monkeypatch.setattr(run_utils.Cluster, "check", lambda _: None)
+    grid_of(env_name="CartPole-v1", device=["cpu", "auto"]).run(spinup.ppo_pytorch, data_dir="d")
+    call_experiment("x", spinup.ppo_pytorch, env_name="CartPole-v1", device="cuda", data_dir="d")
+    grid = grid_of(env_name="CartPole-v1", device=["cuda", "cpu"], seed=[0, 1, 2])
+    grid.run(spinup.ppo_pytorch, data_dir="d", launcher="ray")
+    assert tried == []
+    grid.run(spinup.ppo_pytorch, data_dir="d")
+    assert tried == ["cuda"]
 
 
 def test_what_the_function_needs_is_given(started):

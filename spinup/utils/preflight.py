@@ -6,20 +6,31 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gymnasium import spaces
+
+from spinup.utils.action_spaces import check_bounded, check_discrete, check_on_policy
+from spinup.utils.backends import backend_of, import_backend
 from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
 from spinup.utils.envs import make_env
 from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, readable
+from spinup.utils.launchers import Experiment, readable, run_in_process
 from spinup.utils.mpi_tools import JAX, find_launcher, num_procs, refuse_processes
 from spinup.utils.parallel import physical_cores
 from spinup.utils.saving import refuse_existing_run
 from spinup.utils.tracking import check_trackers
 
+ACTION_SPACES: dict[str, Callable[[spaces.Space], None]] = {  # what the agents of each algorithm can act in
+    **dict.fromkeys(("vpg", "trpo", "ppo"), check_on_policy),
+    "dqn": check_discrete,
+    **dict.fromkeys(("ddpg", "td3", "sac"), check_bounded),
+}
+_ACTIVATIONS = {"pytorch": "activation_layer", "jax": "check_activation"}  # what refuses all else, in each core
+_ALWAYS_THERE = ("cpu", "auto")
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> None:
-    """Check processes, hyperparameters, directories and environments; nothing is written.
+    """Check processes, hyperparameters, activations, directories and environments; nothing is written.
 
     Raises:
         UserError: the first mistake found.
@@ -34,6 +45,7 @@ def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> Non
         for experiment in experiments:
             if not experiment.resumes:
                 refuse_existing_run(experiment.output_dir)
+    check_activations(experiments)
     check_environments(experiments)
 
 
@@ -52,8 +64,19 @@ def check_call(experiment: Experiment) -> None:
         check_hyperparameters(with_defaults(thunk, kwargs), processes=experiment.num_cpu)
 
 
-def _is_ours(thunk: Callable) -> bool:
-    return getattr(thunk, "__module__", "").startswith("spinup.algos.")
+def _backend(made: Callable) -> str:
+    """The backend of an algorithm or an agent of ours; empty for what others have made."""
+    return backend_of(f"{getattr(made, '__module__', '')}.")
+
+
+def _is_ours(made: Callable) -> bool:
+    return bool(_backend(made))
+
+
+def _has_our_agent(experiment: Experiment) -> bool:
+    """Whether it trains an agent of ours by an algorithm of ours: what other agents can do, nobody else knows."""
+    thunk = experiment.thunk
+    return _is_ours(thunk) and _is_ours(with_defaults(thunk, experiment.kwargs)["actor_critic"])
 
 
 def check_num_cpu(num_cpu: int | str) -> int:
@@ -105,11 +128,47 @@ def check_directories(output_dirs: Sequence[Path]) -> None:
             raise UserError(f"Cannot save to {where}: {nearest} is not a directory that can be written to.")
 
 
+def check_activations(experiments: Sequence[Experiment]) -> None:
+    """Every activation is one of its algorithm's framework, which has been imported with the algorithm."""
+    tried: list[tuple[str, Any]] = []
+    for experiment in experiments:
+        backend, ac_kwargs = _backend(experiment.thunk), experiment.kwargs.get("ac_kwargs") or {}
+        if "activation" not in ac_kwargs or not _has_our_agent(experiment):
+            continue
+        if (backend, activation := ac_kwargs["activation"]) not in tried:
+            getattr(import_backend(backend, "core"), _ACTIVATIONS[backend])(activation)
+            tried.append((backend, activation))
+
+
 def check_environments(experiments: Sequence[Experiment]) -> None:
     """Every environment given by name can be built, and used by our algorithms (each is built once, and closed)."""
-    built = set()
+    built: dict[tuple[str, bool], spaces.Space] = {}
     for experiment in experiments:
-        if "env_name" in experiment.config and repr(env_fn := experiment.kwargs["env_fn"]) not in built:
+        if "env_name" not in experiment.config:
+            continue
+        env_fn = experiment.kwargs["env_fn"]
+        which = repr(env_fn), _is_ours(experiment.thunk)
+        if which not in built:
             env = make_env(env_fn) if _is_ours(experiment.thunk) else env_fn()
             env.close()
-            built.add(repr(env_fn))
+            built[which] = env.action_space
+        if _has_our_agent(experiment):
+            ACTION_SPACES[experiment.thunk.__name__](built[which])
+
+
+def check_devices(experiments: Sequence[Experiment]) -> None:
+    """This machine has every device that a grid of our algorithms is to train on; one experiment finds out at once.
+
+    They are tried in processes of their own: in this one, a GPU would keep the memory that the experiments need.
+
+    Raises:
+        SystemExit: for the first one that is not there, which is then told.
+    """
+    if len(experiments) == 1 or num_procs() > 1:
+        return
+    chosen = [(_backend(e.thunk), e.kwargs.get("device", "cpu")) for e in experiments if _is_ours(e.thunk)]
+    for backend, device in dict.fromkeys(chosen):
+        if device not in _ALWAYS_THERE:
+            start = import_backend(backend, "core").start
+            if status := run_in_process(Experiment(device, start, {"seed": 0, "device": device}, {})):
+                raise SystemExit(status)

@@ -20,7 +20,7 @@ from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_series
 from spinup.utils.logx import colorize
 from spinup.utils.mpi_tools import only_first
-from spinup.utils.preflight import check_experiments, check_launcher, check_num_cpu, check_retries
+from spinup.utils.preflight import check_devices, check_experiments, check_launcher, check_num_cpu, check_retries
 from spinup.utils.ray_launcher import Cluster, run_on_ray
 
 # ---- names ----
@@ -130,9 +130,15 @@ def launch(
     overwrite: bool = False,
     launcher: Launcher | None = None,
     report: Callable[[], None] | None = None,
+    here: bool = True,
 ) -> None:
-    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised."""
+    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised.
+
+    ``here`` says that they run on this machine, which has to have their devices then.
+    """
     check_experiments(experiments, overwrite)
+    if here:
+        check_devices(experiments)
     if report:
         report()
     (launcher or choose_launcher())(experiments)
@@ -359,7 +365,7 @@ class ExperimentGrid:
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
-        launch(experiments, overwrite, where, self._report)
+        launch(experiments, overwrite, where, self._report, here=launcher == "local")
 
     def _report(self) -> None:
         self.print()
