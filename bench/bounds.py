@@ -1,20 +1,24 @@
 """What the machine allows: FLOPs of acting and learning, the speed of matrix products, the time of the simulator.
 
-A forward pass of a network takes ``2 n_in n_out`` FLOPs a layer and sample (a multiplication and an addition for each
-weight), a backward pass twice as many: one product for the gradient of the weights and one for that of the input.
-Where only the input's is needed, as in a critic that a policy is improved through, it takes as many as a forward pass.
-Element-wise work is not counted, nor is what an algorithm can do without, such as passes for the log alone.
+A forward pass of a network takes ``2 n_in n_out`` FLOPs a layer and sample: a multiplication and an addition for each
+weight. A backward pass takes as many for the gradient of the weights, and as many again for that of each layer's input,
+which the first layer does not need where its input is data. Counted is what every implementation has to compute, so
+element-wise work is not, nor is what can be done without: passes for the log alone, a forward pass that was made before
+with the same weights and input, the product of TRPO's step with the Fisher matrix (the residual of the conjugate
+gradients tells it).
 
-What is passed, for each sample (F: forward; 3F: forward and backward; 2F: forward, and backward to the input):
+What is passed, for each sample (F: forward; F1: its first layer; T: training, 3F - F1):
 
     acting     pi F for each environment step, on-policy also v F; DQN q F
-    VPG, PPO   pi 3F for each policy step, v 3F for each value step
-    TRPO       pi 3F for the gradient of the surrogate, 4F for each of 11 products with the Fisher matrix (tangents
-               forward, 2F, and backward, 2F), F for a line search that ends at once; v 3F for each value step
-    DQN        q_targ F, q 3F                                                   (plain; double Q takes another q F)
-    DDPG       pi_targ F, q_targ F, q 3F; pi 3F, q 2F
-    TD3        pi_targ F, both q_targ F, both q 3F; at every second step pi 3F, one q 2F
-    SAC        pi F, both q_targ F, both q 3F; pi 3F, both q 2F
+    VPG, PPO   pi T for each policy step, v T for each value step; the first F of each was made while acting
+    TRPO       the same, and for each of 10 products with the Fisher matrix, pi 4F - 2F1: tangents forward, 2F - F1, as
+               those of data are zero, and backward, 2F - F1; F for a line search that ends at once
+    DQN        q_targ F, q T, of its last layer only the action taken            (plain; double Q takes another q F)
+    DDPG       pi_targ F, q_targ F, q T; pi T, q under pi
+    TD3        pi_targ F, both q_targ F, both q T; at every second step pi T, one q under pi
+    SAC        pi F, both q_targ F, both q T; pi T, both q F and the smaller one's gradient: one q under pi, one q F
+
+q under pi: forward, F, and backward to the action alone, which is F - F1 and the columns of the action in F1.
 """
 
 import time
@@ -35,6 +39,16 @@ def forward(sizes: Sequence[int]) -> int:
     return sum(2 * n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
+def train(sizes: Sequence[int]) -> int:
+    """FLOPs of a forward pass and of the gradient of the weights, where the input is data."""
+    return 3 * forward(sizes) - forward(sizes[:2])
+
+
+def under_policy(sizes: Sequence[int], act_dim: int) -> int:
+    """FLOPs of a forward pass of a critic and of its gradient in the action, the last ``act_dim`` of its input."""
+    return 2 * forward(sizes) - forward(sizes[:2]) + forward([act_dim, sizes[1]])
+
+
 @dataclass(frozen=True)
 class Work:
     """What one environment step brings with it: FLOPs of acting and of learning, and gradient steps."""
@@ -48,28 +62,30 @@ def on_policy_work(
     algorithm: str, obs_dim: int, act_dim: int, settings: Settings, policy_steps: float, value_steps: float
 ) -> Work:
     """The work of VPG, TRPO or PPO; the numbers of steps are those of one epoch, which early stopping may lessen."""
-    pi, v = (forward([obs_dim, *settings.hidden_sizes, n_out]) for n_out in (act_dim, 1))
-    policy_passes = 3 * policy_steps
+    pi, v = ([obs_dim, *settings.hidden_sizes, n_out] for n_out in (act_dim, 1))
+    acting = forward(pi) + forward(v)
+    learning = policy_steps * train(pi) + value_steps * train(v) - acting
     if algorithm == "trpo":
-        policy_passes += 4 * (CONJUGATE_GRADIENT_ITERATIONS + 1) + 1
-    steps = (policy_steps + value_steps) / settings.steps_per_epoch
-    return Work(pi + v, policy_passes * pi + 3 * value_steps * v, steps)
+        product = 4 * forward(pi) - 2 * forward(pi[:2])
+        learning += CONJUGATE_GRADIENT_ITERATIONS * product + forward(pi)
+    return Work(acting, learning, (policy_steps + value_steps) / settings.steps_per_epoch)
 
 
 def off_policy_work(algorithm: str, obs_dim: int, act_dim: int, settings: Settings) -> Work:
     """The work of DQN, DDPG, TD3 or SAC, which take one gradient step for each environment step."""
     hidden = settings.hidden_sizes
     if algorithm == "dqn":
-        q = forward([obs_dim, *hidden, act_dim])
-        return Work(q, settings.batch_size * (q + 3 * q), 1)
-    pi = forward([obs_dim, *hidden, 2 * act_dim if algorithm == "sac" else act_dim])
-    q = forward([obs_dim + act_dim, *hidden, 1])
+        acting = forward([obs_dim, *hidden, act_dim])
+        return Work(acting, settings.batch_size * (acting + train([obs_dim, *hidden, 1])), 1)
+    pi = [obs_dim, *hidden, 2 * act_dim if algorithm == "sac" else act_dim]
+    q = [obs_dim + act_dim, *hidden, 1]
+    improving = train(pi) + under_policy(q, act_dim)
     sample = {
-        "ddpg": (pi + q) + 3 * q + (3 * pi + 2 * q),
-        "td3": (pi + 2 * q) + 2 * 3 * q + (3 * pi + 2 * q) / POLICY_DELAY,
-        "sac": (pi + 2 * q) + 2 * 3 * q + (3 * pi + 2 * 2 * q),
+        "ddpg": forward(pi) + forward(q) + train(q) + improving,
+        "td3": forward(pi) + 2 * (forward(q) + train(q)) + improving / POLICY_DELAY,
+        "sac": forward(pi) + 2 * (forward(q) + train(q)) + improving + forward(q),
     }[algorithm]
-    return Work(pi, settings.batch_size * sample, 1)
+    return Work(forward(pi), settings.batch_size * sample, 1)
 
 
 def work_of(

@@ -26,12 +26,33 @@ def test_a_forward_pass_multiplies_and_adds_once_for_each_weight():
     assert bounds.forward([4, 5, 6, 7]) == 2 * (20 + 30 + 42)
 
 
+def test_the_input_of_the_first_layer_needs_no_gradient_where_it_is_data():
+    assert bounds.train([2, 3, 1]) == 3 * 18 - 12
+    assert bounds.train([4, 5, 6, 7]) == 3 * 184 - 40
+    assert bounds.under_policy([4, 5, 6, 7], 1) == 2 * 184 - 40 + 10  # of 4 columns that of the action alone
+    assert bounds.under_policy([4, 5, 6, 7], 4) == 2 * 184
+
+
+def test_a_gradient_takes_what_pytorch_counts():
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    q = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 6), torch.nn.Linear(6, 7))
+    with FlopCounterMode(display=False) as counter:
+        q(torch.ones(10, 4)).sum().backward()
+    assert counter.get_total_flops() == 10 * bounds.train([4, 5, 6, 7])
+    with FlopCounterMode(display=False) as counter:
+        q.requires_grad_(False)(torch.ones(10, 4, requires_grad=True)).sum().backward()
+    assert counter.get_total_flops() == 10 * bounds.under_policy([4, 5, 6, 7], 4)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "policy_steps", "learning"),
     [
-        ("vpg", 1, 3 * 18 + 5 * 3 * 18),  # 18: both networks, 2 (2 * 3 + 3 * 1)
-        ("ppo", 2, 2 * 3 * 18 + 5 * 3 * 18),
-        ("trpo", 1, (3 + 11 * 4 + 1) * 18 + 5 * 3 * 18),
+        # Both networks: forward 2 (2 * 3 + 3 * 1) = 18, 12 of it in the first layer; training 3 * 18 - 12 = 42.
+        ("vpg", 1, 42 + 5 * 42 - 2 * 18),
+        ("ppo", 2, 2 * 42 + 5 * 42 - 2 * 18),
+        ("trpo", 1, 42 + 5 * 42 - 2 * 18 + 10 * (4 * 18 - 2 * 12) + 18),
     ],
 )
 def test_flops_on_policy(algorithm, policy_steps, learning):
@@ -42,10 +63,12 @@ def test_flops_on_policy(algorithm, policy_steps, learning):
 @pytest.mark.parametrize(
     ("algorithm", "act_dim", "acting", "sample"),
     [
-        ("dqn", 4, 36, 36 + 3 * 36),  # q: 2 (2 * 3 + 3 * 4)
-        ("ddpg", 1, 18, (18 + 24) + 3 * 24 + (3 * 18 + 2 * 24)),  # pi: 18, q: 2 (3 * 3 + 3 * 1)
-        ("td3", 1, 18, (18 + 2 * 24) + 6 * 24 + (3 * 18 + 2 * 24) / 2),
-        ("sac", 1, 24, (24 + 2 * 24) + 6 * 24 + (3 * 24 + 4 * 24)),  # pi has two outputs: 2 (2 * 3 + 3 * 2)
+        ("dqn", 4, 36, 36 + 42),  # q: 2 (2 * 3 + 3 * 4), trained with one output
+        # pi as above; q: 2 (3 * 3 + 3 * 1) = 24, training 3 * 24 - 18 = 54, under pi 24 + 6 + 6 = 36
+        ("ddpg", 1, 18, (18 + 24) + 54 + (42 + 36)),
+        ("td3", 1, 18, (18 + 2 * 24) + 2 * 54 + (42 + 36) / 2),
+        # pi with two outputs: 2 (2 * 3 + 3 * 2) = 24, training 3 * 24 - 12 = 60
+        ("sac", 1, 24, (24 + 2 * 24) + 2 * 54 + (60 + 36 + 24)),
     ],
 )
 def test_flops_off_policy(algorithm, act_dim, acting, sample):
@@ -53,11 +76,12 @@ def test_flops_off_policy(algorithm, act_dim, acting, sample):
     assert work == bounds.Work(acting=acting, learning=10 * sample, gradient_steps=1)
 
 
-def test_flops_of_the_real_sizes_are_those_of_the_design():
+def test_flops_of_the_real_sizes_are_a_little_less_than_those_of_the_design():
+    """It counts gradients of data, and both of SAC's critics when the policy improves."""
     sac = bounds.work_of("sac", 17, 6, OFF_POLICY, 0, 0)
-    assert sac.learning == pytest.approx(230e6, rel=0.01)
+    assert 0.8 * 230e6 < sac.learning < 230e6
     ppo = bounds.work_of("ppo", 17, 6, Settings(), 80, 80)
-    assert 4000 * ppo.learning == pytest.approx(21e9, rel=0.02)
+    assert 0.9 * 21e9 < 4000 * ppo.learning < 21e9
 
 
 def test_the_bound_is_the_simulator_and_the_arithmetic():
