@@ -4,23 +4,22 @@ Every trainer returns environment steps a second of all that happens after the f
 the learning in it, and the steps of policy and value that an epoch took (0 off-policy).
 """
 
-import csv
 import importlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 from tasks import ON_POLICY, OURS, SB3, SBX, Settings
 
 from spinup.utils.buffers import Batch, ReplayBuffer
+from spinup.utils.curves import read_progress
 from spinup.utils.envs import EnvFn
 from spinup.utils.parallel import THREADS
 
@@ -83,11 +82,11 @@ def train_ours(env: str, backend: str, algorithm: str, settings: Settings, epoch
     with tempfile.TemporaryDirectory() as folder:
         keywords = (on_policy_keywords if on_policy else off_policy_keywords)(algorithm, settings)
         getattr(module, algorithm)(EnvFn(env), epochs=epochs, logger_kwargs={"output_dir": folder}, **keywords)
-        first, *rows = read_progress(Path(folder))
+        log = read_progress(Path(folder, "progress.txt"))
     phases = epochs - 1 if on_policy else 2 * (epochs - 1) * settings.steps_per_epoch // settings.update_every
-    stopped = fmean(row["StopIter"] for row in rows) if "StopIter" in rows[0] else settings.policy_steps
+    stopped = log["StopIter"][1:].mean() if "StopIter" in log else settings.policy_steps
     learning = sum(stopwatch.seconds[-phases:])  # off-policy, each phase samples, then updates
-    return _speeds(settings, epochs, rows[-1]["Time"] - first["Time"], learning, (stopped, settings.value_steps))
+    return _speeds(settings, epochs, log["Time"][-1] - log["Time"][0], learning, (stopped, settings.value_steps))
 
 
 def on_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
@@ -136,13 +135,6 @@ class FullReplayBuffer(ReplayBuffer):
         return super().since(max(start, self._filling))
 
 
-def read_progress(run: Path) -> list[dict[str, float]]:
-    """The rows that a run has logged; an empty cell is nan."""
-    with (run / "progress.txt").open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        return [{key: float(cell or "nan") for key, cell in row.items()} for row in rows]
-
-
 # ---- several processes of ours, started as a user starts them ----
 
 
@@ -151,7 +143,8 @@ def launch(
 ) -> dict[str, float]:
     """Measure a grid of as many seeds with ``--jobs``, or one training with ``--cpu``: steps a second of all together.
 
-    The launcher divides the cores among them. Counted from the moment when the first has made its first epoch.
+    The launcher divides the cores among them. All seeds start at once, as there are as many jobs, and count while all
+    train; where that is too short a time, they train again, for twice as many epochs.
     """
     seeds = range(processes if launched == "jobs" else 1)
     flags = on_policy_keywords(algorithm, settings) | {"env": env, "epochs": epochs, launched: processes}
@@ -161,16 +154,29 @@ def launch(
         command += [*(f"--{key}={value}" for key, value in flags.items()), "--seed", *map(str, seeds)]
         environment = {key: value for key, value in os.environ.items() if key not in THREADS}
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-        runs = [file.parent for file in Path(folder).rglob("progress.txt")]
-        speed = settings.steps_per_epoch * (epochs - 1) * len(runs) / time_together(runs)
+        speed = speed_together([*Path(folder).rglob("progress.txt")], settings.steps_per_epoch)
+    if speed is None:
+        return launch(env, library, algorithm, settings, 2 * epochs, launched, processes)
     return {"steps_per_second": speed, "policy_steps": settings.policy_steps, "value_steps": settings.value_steps}
 
 
-def time_together(runs: list[Path]) -> float:
-    """Seconds from the first end of a first epoch to the last end of all, by the clock of the file system."""
-    times = [[row["Time"] for row in read_progress(run)] for run in runs]
-    ends = [(run / "progress.txt").stat().st_mtime for run in runs]
-    return max(ends) - min(end - (rows[-1] - rows[0]) for end, rows in zip(ends, times, strict=True))
+def speed_together(logs: Sequence[Path], steps_per_epoch: int) -> float | None:
+    """Steps a second of all runs, from the last end of a first epoch to the first end of a last one.
+
+    In that time each run trains, none starts or compiles, and none has the cores of one that has ended. The steps of an
+    epoch that it cuts count by the share of the epoch that lies inside. ``progress.txt`` was last written when the last
+    epoch ended, by the clock of the file system, which all runs share.
+
+    Returns:
+        None where that time is shorter than half of what the quickest run took after its first epoch. If runs follow
+        one another (more seeds than jobs), there is no such time at all.
+    """
+    ends = [log.stat().st_mtime + times - times[-1] for log in logs for times in [read_progress(log)["Time"]]]
+    start, stop = max(times[0] for times in ends), min(times[-1] for times in ends)
+    if stop - start < 0.5 * min(times[-1] - times[0] for times in ends):
+        return None
+    epochs = sum(np.diff(np.interp([start, stop], times, range(len(times)))).item() for times in ends)
+    return steps_per_epoch * epochs / (stop - start)
 
 
 # ---- Stable-Baselines3, and libraries of its interface ----

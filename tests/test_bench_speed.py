@@ -250,13 +250,38 @@ def test_a_full_replay_buffer_keeps_its_filling_out_of_checkpoints():
     assert (start, len(transitions.o)) == (5, 0)
 
 
-def test_runs_side_by_side_count_from_the_first_end_of_a_first_epoch(tmp_path):
-    for name, (times, end) in {"a": ((5, 15), 1000), "b": ((4, 34), 1010)}.items():
-        run = tmp_path / name
-        run.mkdir()
-        (run / "progress.txt").write_text("Time\tEpLen\n" + "".join(f"{time}\t\n" for time in times))
-        os.utime(run / "progress.txt", (end, end))
-    assert peers.time_together([tmp_path / "a", tmp_path / "b"]) == 30  # from 980 to 1010
+def logs_of(folder, **runs):
+    """Logs of the ends of epochs, by a clock of each run's own; a run's last one is the end of the file, too."""
+    for name, (times, end) in runs.items():
+        log = folder / name / "progress.txt"
+        log.parent.mkdir()
+        log.write_text("Time\tEpLen\n" + "".join(f"{time}\t\n" for time in times))
+        os.utime(log, (end, end))
+    return [folder / name / "progress.txt" for name in runs]
+
+
+def test_runs_side_by_side_count_while_all_of_them_train(tmp_path):
+    # Epochs end at 980, 990, 1000, and at 985, 1015: together from 985 to 1000, 1.5 epochs of one, 0.5 of the other.
+    logs = logs_of(tmp_path, a=((5, 15, 25), 1000), b=((4, 34), 1015))
+    assert peers.speed_together(logs, 300) == 300 * (1.5 + 0.5) / 15
+    assert peers.speed_together(logs[:1], 300) == 300 / 10
+
+
+@pytest.mark.parametrize(("start", "enough"), [(970, True), (974, True), (976, False), (990, False)])
+def test_runs_that_hardly_overlap_are_not_measured(tmp_path, start, enough):
+    logs = logs_of(tmp_path, a=((1, 11), 980), b=((1, 41), start + 40))  # from 970 to 980, and from `start` on
+    assert (peers.speed_together(logs, 300) is not None) == enough
+
+
+def test_runs_that_hardly_overlap_train_longer(monkeypatch):
+    commands, speeds = [], [None, None, 7.0]
+    monkeypatch.setattr(peers.subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(peers, "speed_together", lambda *_: speeds.pop(0))
+    result = peers.launch("CartPole-v1", "spinup PyTorch", "ppo", Settings(), 2, "jobs", 3)
+    assert result["steps_per_second"] == 7
+    assert [flag for command in commands for flag in command if "epochs" in flag] == [
+        f"--epochs={n}" for n in (2, 4, 8)
+    ]
 
 
 def test_one_line_is_measured_in_a_process_of_its_own():
