@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from commits import describe_commit
 from machine import describe_machine
 from measuring import calls_of, measure_rounds, summarise
 from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
-from tasks import FRAMEWORKS, LABELS, TASKS, Job, table_jobs
+from tasks import FRAMEWORKS, LABELS, NOTE, TASKS, Job, table_jobs
 
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 
@@ -34,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     for file in args.draw:
         write(file, read(file))
-        print(f"Drew {file.with_suffix('.png')}")
     if args.draw:
         return
     table, sweeps = not args.sweep or args.quick, list(SWEEPS) if args.quick else args.sweep
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for file in files:
         if file.exists() and not args.overwrite:
             raise UserError(f"{file} is there already: add --overwrite, or choose another place with --out.")
+    args.commit = args.commit or describe_commit()
     args.out.mkdir(parents=True, exist_ok=True)
     if table:
         run(args, table_jobs(args.env, args.tasks, args.libraries), args.threads, args.epochs)
@@ -77,6 +78,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--quick", action="store_true", help="a small version of everything: the main tasks, two values of each sweep")
     add("--out", type=Path, default=Path("data/bench"), help="where to write (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace what is there")
+    add("--commit", help="which commit is measured (default: git knows)")
     add("--draw", type=Path, nargs="+", default=[], metavar="FILE.json", help="only make table and picture again")
     args = parser.parse_args(argv)
     if args.epochs < 2 or args.pairs < 1:
@@ -90,14 +92,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def run(args: argparse.Namespace, jobs: list[Job], threads: list[int], epochs: int, sweep: str = "") -> None:
     """Measure ``jobs``, and write what is known after each round."""
     file = args.out / (f"sweep_{sweep}.json" if sweep else "speed.json")
-    data: dict[str, Any] = {"command": f"python bench/speed.py {shlex.join(sys.argv[1:])}", "sweep": sweep}
-    data |= {"epochs": epochs, "machine": describe_machine()}
+    command = f"python bench/speed.py {shlex.join(sys.argv[1:])}"
+    data: dict[str, Any] = {"command": command, "commit": args.commit, "sweep": sweep}
+    data |= {"axis": SWEEPS[sweep].axis if sweep else "", "epochs": epochs, "machine": describe_machine(), "note": NOTE}
     for results in measure_rounds(calls_of(jobs, threads, epochs), args.pairs):
         data["rounds"] = min(map(len, results.values()))
         data["rows"] = summarise(jobs, threads, results)
         file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         write(file, data)
-    print(f"Wrote {file}, .md and .png")
+    print(f"Saved {file} and {file.with_suffix('.md')}")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from measuring import SPEEDS
-from sweeps import SWEEPS
-from tasks import FRAMEWORKS, NOTE, ON_POLICY_TASKS
+from tasks import FRAMEWORKS, ON_POLICY_TASKS
 
-from spinup.utils.plot import COLOURS
+from spinup.utils.plot import COLOURS, save_figure, style
 
 AXES = {"steps_per_second": "Environment steps per second", "gradient_steps_per_second": "Gradient steps per second"}
 LIBRARY_COLOURS = dict(zip(FRAMEWORKS, COLOURS, strict=False))
@@ -21,28 +21,34 @@ BAR, WIDTH = 0.27, 15.0  # inches: the height of a bar, the width of a picture
 def write(file: Path, data: dict[str, Any]) -> None:
     """Write the table and the picture of ``data`` beside ``file``."""
     file.with_suffix(".md").write_text(table(data), encoding="utf-8")
-    figure = draw_sweep(data) if data["sweep"] else draw_bars(data)
-    figure.savefig(file.with_suffix(".png"), dpi=110)
+    with styles.context(["default", style(font_scale=1.0)]):  # whatever the user's own settings are
+        save_figure(draw_sweep(data) if data["sweep"] else draw_bars(data), file.with_suffix(".png"))
+
+
+def _axis(data: dict[str, Any]) -> str:
+    """What a sweep varies; empty where nothing is varied. Older files do not name it."""
+    return data.get("axis", data["sweep"])
 
 
 # ---- tables ----
 
 
 def table(data: dict[str, Any]) -> str:
-    """A Markdown table for each environment, and what is needed to read it."""
+    """A Markdown table for each environment, and what is needed to read it: commit and note, which older files lack."""
     lines = [f"`{data['command']}`", "", f"{data['epochs']} epochs, {data['rounds']} rounds"]
-    lines += ["", *(f"- {key}: {value}" for key, value in data["machine"].items())]
+    about = {"commit": data["commit"]} if "commit" in data else {}
+    lines += ["", *(f"- {key}: {value}" for key, value in (about | data["machine"]).items())]
     rows = data["rows"]
     lines += [f"- matrix products, float32: {_peaks(rows)}"]
     for env in dict.fromkeys(row["env"] for row in rows):
         chosen = [row for row in rows if row["env"] == env]
-        axis = SWEEPS[data["sweep"]].axis if data["sweep"] else ""
+        axis = _axis(data)
         title = f"{env}, whose bare simulator takes {1e6 * chosen[0]['step_time']:.3g} µs a step"
         columns = ["task", *([axis] if axis else []), "library", "threads"]
         columns += ["steps/s", "each round", "times", "of bound", "gradient steps/s", "times", "of bound"]
         lines += ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         lines += [_line(row, bool(axis)) for row in chosen]
-    return "\n".join([*lines, "", NOTE, ""])
+    return "\n".join([*lines, *(["", data["note"]] if "note" in data else []), ""])
 
 
 def _peaks(rows: Sequence[dict[str, Any]]) -> str:
@@ -115,7 +121,7 @@ def _draw_panel(axes: Axes, rows: Sequence[dict[str, Any]], speed: str) -> None:
     axes.set_yticks([*ticks.values()], [*ticks])
     axes.set_ylim(at - 1, -0.8)
     axes.set_xlim(0, 1.28 * max(max(row[speed]["each"]) for row in rows))
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
@@ -131,7 +137,7 @@ def draw_sweep(data: dict[str, Any]) -> Figure:
             values = [row["value"] for row in rows]
             axes.plot(values, [row[speed]["median"] for row in rows], "o-", color=colour, label=", ".join(line))
             axes.plot(values, [row[speed]["bound"] for row in rows], "--", color=colour, lw=1)
-        axes.set(xscale="log", xlabel=SWEEPS[data["sweep"]].axis, ylabel=AXES[speed])
+        axes.set(xscale="log", xlabel=_axis(data), ylabel=AXES[speed])
         shown = [row[speed][key] for row in data["rows"] for key in ("median", "bound")]
         if max(shown) > 30 * min(shown):
             axes.set_yscale("log")
@@ -140,8 +146,6 @@ def draw_sweep(data: dict[str, Any]) -> Figure:
             axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_xticks(values, [f"{value:,}" for value in values])
         axes.minorticks_off()
-        axes.grid(color="#E3E3E3")
-        axes.spines[["top", "right"]].set_visible(False)
     grid[0].plot([], [], "--", color="#777777", lw=1, label="what the machine allows")
     _legend(figure, dict(_handles(grid[0])), data["rows"][0]["env"], columns=2)
     return figure

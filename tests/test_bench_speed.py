@@ -2,9 +2,13 @@
 
 import json
 import os
+import shutil
+from argparse import Namespace
 from dataclasses import replace
+from pathlib import Path
 
 import bounds
+import matplotlib
 import measuring
 import numpy as np
 import peers
@@ -13,7 +17,7 @@ import speed
 import speed_report
 from gymnasium import spaces
 from sweeps import SWEEPS, sweep_jobs
-from tasks import CLEANRL, OFF_POLICY, SB3, Job, Settings, Task, table_jobs
+from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, Job, Settings, Task, table_jobs
 
 TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
 
@@ -188,6 +192,41 @@ def test_a_picture_and_a_table_are_made_of_the_file(tmp_path, sweep):
     assert len(table) == 2 + len(rows)
 
 
+@pytest.mark.parametrize("sweep", ["", "envs"])
+def test_the_same_file_gives_the_same_bytes_whatever_the_settings_of_matplotlib(tmp_path, monkeypatch, sweep):
+    rows = [row | {"value": value} for row in made_up_data()["rows"] for value in (1, 2)]
+    drawn = []
+    for size in (10, 20):
+        file = tmp_path / str(size) / "made_up.json"
+        file.parent.mkdir()
+        file.write_text(json.dumps(made_up_data(sweep, rows)))
+        monkeypatch.setitem(matplotlib.rcParams, "font.size", size)
+        speed.main(["--draw", str(file)])
+        drawn.append([file.with_suffix(suffix).read_bytes() for suffix in (".png", ".md")])
+    assert drawn[0] == drawn[1]
+
+
+def test_an_older_file_without_commit_and_note_can_still_be_drawn(tmp_path):
+    file = tmp_path / "speed_jax.json"
+    shutil.copy(Path(speed.__file__).parent / "results" / file.name, file)
+    speed.main(["--draw", str(file)])
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    text = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert text.count("\n| ") == 1 + 15 and text.endswith("|\n") and "commit" not in text
+
+
+def test_what_is_measured_is_written_with_its_commit_and_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "measure_rounds", lambda *_: [made_up_results()])
+    args = Namespace(out=tmp_path, commit="abc, changed", pairs=3)
+    speed.run(args, JOBS, [1, 2], 5)
+    data = json.loads((tmp_path / "speed.json").read_text())
+    assert (data["commit"], data["note"], data["sweep"], data["rounds"]) == ("abc, changed", NOTE, "", 3)
+    text = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    assert "\n- commit: abc, changed\n" in text and text.endswith(f"\n\n{NOTE}\n")
+    assert text == speed_report.table(data)
+    assert speed_report.table(data | {"note": "As found."}).endswith("\n\nAs found.\n")
+
+
 def test_the_table_says_what_was_measured():
     text = speed_report.table(made_up_data())
     ours = next(line for line in text.splitlines() if line.startswith("| PPO | spinup PyTorch"))
@@ -314,7 +353,7 @@ def test_what_cannot_be_drawn_gets_a_sentence(tmp_path, text):
 def test_a_quick_run_measures_a_little_of_everything(tmp_path, monkeypatch):
     runs = []
     monkeypatch.setattr(speed, "run", lambda args, jobs, threads, epochs, sweep="": runs.append((sweep, len(jobs))))
-    speed.main(["--quick", "--out", str(tmp_path), "--libraries", "spinup PyTorch"])
+    speed.main(["--quick", "--out", str(tmp_path), "--libraries", "spinup PyTorch", "--commit", "abc"])
     assert [sweep for sweep, _ in runs] == ["", *SWEEPS]
     assert runs[0] == ("", 6 + 4)
 
