@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tasks import ON_POLICY, OURS, SB3, SBX, Settings
+from tasks import MODULES, ON_POLICY, OURS, Settings
 
 from spinup.utils.buffers import Batch, ReplayBuffer
 from spinup.utils.curves import read_progress
 from spinup.utils.envs import EnvFn
 from spinup.utils.parallel import THREADS
 
-MODULES = {SB3: "stable_baselines3", SBX: "sbx"}
 EPSILON = 0.05
 
 

@@ -1,11 +1,12 @@
 """How cost grows: what is varied, over which values, in which tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tasks import OFF_POLICY, OURS, TASKS, Job, Settings, Task, installed, spaces_of
+from tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Job, Settings, Task, spaces_of
 
 from spinup.utils.errors import UserError
+from spinup.utils.mpi_tools import find_launcher
 
 PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC", "sac", OFF_POLICY)
 
@@ -54,19 +55,35 @@ SWEEPS = {
 }
 
 
-def sweep_jobs(name: str, env: str, values: int) -> list[Job]:
-    """The lines of a sweep, of which the first so many values are taken."""
+def sweep_jobs(
+    name: str, env: str, values: int, libraries: Sequence[str] = tuple(FRAMEWORKS), labels: Sequence[str] = LABELS
+) -> list[Job]:
+    """The lines of a sweep: of its tasks and libraries those named, of its values the first so many.
+
+    Raises:
+        UserError: if none is left, the environment does not suit one, or MPI is needed and not installed.
+    """
     sweep = SWEEPS[name]
+    tasks = [task for task in sweep.tasks if task.label in labels]
     suited = {task.algorithm for task in TASKS[spaces_of(env)[0]]}
-    for task in sweep.tasks:
+    for task in tasks:
         if task.algorithm not in suited:
             raise UserError(
                 f"{env} does not suit {task.label}, which the sweep {name} trains: name another --env first."
             )
-    return [
+    jobs = [
         Job(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.launched)
-        for task in sweep.tasks
+        for task in tasks
         for library in sweep.libraries
-        if installed(library)
+        if library in libraries
         for value in sweep.values[:values]
     ]
+    if not jobs:
+        trained = " and ".join(task.label for task in sweep.tasks)
+        raise UserError(
+            f"Nothing is left of the sweep {name}, which trains {trained} with {' and '.join(sweep.libraries)}: "
+            "choose other --tasks or --libraries."
+        )
+    if sweep.launched == "cpu":
+        find_launcher()
+    return jobs

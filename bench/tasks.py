@@ -1,14 +1,23 @@
 """What is measured: which algorithm, with which settings, in which library."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
+from spinup.utils.backends import missing_packages
 from spinup.utils.envs import EnvFn, make_env
 from spinup.utils.errors import UserError
 
 OURS = {"spinup PyTorch": "pytorch", "spinup JAX": "jax"}  # libraries of ours, and their backends
 SB3, SBX = "Stable-Baselines3", "SBX"
 FRAMEWORKS = {"spinup PyTorch": "torch", "spinup JAX": "jax", SB3: "torch", SBX: "jax"}
+MODULES = {SB3: "stable_baselines3", SBX: "sbx"}
+INSTALL = {
+    "spinup PyTorch": "pip install torch",
+    "spinup JAX": 'pip install "spinningup[jax]"',
+    SB3: "pip install stable-baselines3",
+    SBX: "pip install sbx-rl",
+}
 ON_POLICY = ("vpg", "trpo", "ppo")
 
 
@@ -55,7 +64,7 @@ NO_SBX = ("spinup PyTorch", "spinup JAX", SB3)
 ON_POLICY_TASKS = (
     Task("VPG", "vpg", ONE_STEP, tuple(OURS)),
     Task("VPG, one value step", "vpg", replace(ONE_STEP, value_steps=1), NO_SBX),
-    Task("TRPO", "trpo", ONE_STEP, NO_SBX if find_spec("sb3_contrib") else tuple(OURS)),
+    Task("TRPO", "trpo", ONE_STEP, NO_SBX),
     Task("PPO", "ppo"),
     Task("PPO, early stop", "ppo", Settings(target_kl=0.01), NO_SBX),
 )
@@ -123,8 +132,23 @@ class Job:
 
 def installed(library: str) -> bool:
     """Whether what a library needs is there."""
-    needs = {SB3: ("stable_baselines3",), SBX: ("sbx",), "spinup JAX": ("jax", "optax")}.get(library, ("torch",))
-    return all(find_spec(name) is not None for name in needs)
+    if library in OURS:
+        return not missing_packages(OURS[library])
+    return find_spec(MODULES[library]) is not None
+
+
+def choose_libraries(named: Sequence[str] | None) -> list[str]:
+    """Those that are ``named``; otherwise all that are installed, with a printed line for each that is not.
+
+    Raises:
+        UserError: if one that is named is not installed; says how to install it.
+    """
+    missing = [library for library in named or FRAMEWORKS if not installed(library)]
+    for library in missing:
+        if named:
+            raise UserError(f"{library} is not installed here: run {INSTALL[library]}, or leave it out of --libraries.")
+        print(f"note: {library} is left out, as it is not installed here: {INSTALL[library]}")
+    return [library for library in named or FRAMEWORKS if library not in missing]
 
 
 def spaces_of(env: str) -> tuple[str, int, int]:
@@ -138,12 +162,26 @@ def spaces_of(env: str) -> tuple[str, int, int]:
     return kind, observations.shape[0], int(actions.n) if kind == "Discrete" else actions.shape[0]
 
 
-def table_jobs(envs: list[str], labels: list[str], libraries: list[str]) -> list[Job]:
-    """Every line of the table."""
-    return [
+def table_jobs(envs: Sequence[str], labels: Sequence[str], libraries: Sequence[str]) -> list[Job]:
+    """Every line of the table, for libraries that are installed; raises UserError if there is none."""
+    jobs = [
         Job(env, task, library)
         for env in envs
         for task in TASKS[spaces_of(env)[0]]
         for library in task.libraries
-        if task.label in labels and library in libraries and installed(library)
+        if task.label in labels and library in libraries
     ]
+    lacking = [job for job in jobs if job.task.algorithm == "trpo" and job.library == SB3 and not has_contrib()]
+    if lacking:
+        print(f"note: TRPO beside {SB3} is left out, as sb3-contrib is not installed here: pip install sb3-contrib")
+    if len(lacking) == len(jobs):
+        raise UserError(
+            f"Nothing is left to measure of {', '.join(labels)} in {', '.join(envs)} with {', '.join(libraries)}: "
+            "choose other --tasks, --env or --libraries."
+        )
+    return [job for job in jobs if job not in lacking]
+
+
+def has_contrib() -> bool:
+    """Whether sb3-contrib is installed, which has the TRPO for Stable-Baselines3."""
+    return find_spec("sb3_contrib") is not None

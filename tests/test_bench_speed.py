@@ -17,7 +17,13 @@ import speed
 import speed_report
 from gymnasium import spaces
 from sweeps import SWEEPS, sweep_jobs
-from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, Job, Settings, Task, table_jobs
+from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, Job, Settings, Task, choose_libraries, table_jobs
+
+
+@pytest.fixture(autouse=True)
+def _measures_nothing(monkeypatch):
+    monkeypatch.setattr(speed, "measure_rounds", lambda *_: pytest.fail("measured"))
+
 
 TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
 
@@ -281,6 +287,58 @@ def test_a_sweep_refuses_an_environment_that_its_tasks_do_not_suit():
         sweep_jobs("width", "CartPole-v1", 2)
 
 
+def test_a_sweep_takes_the_tasks_and_libraries_that_are_named():
+    jobs = sweep_jobs("width", "HalfCheetah-v5", 1, ["spinup JAX", SB3], ["SAC", "TD3"])
+    assert [(job.library, job.task.label) for job in jobs] == [("spinup JAX", "SAC")]
+    with pytest.raises(
+        speed.UserError, match=r"Nothing is left of the sweep ranks, .* PPO with spinup PyTorch: choose"
+    ):
+        sweep_jobs("ranks", "CartPole-v1", 1, ["spinup JAX"])
+    with pytest.raises(speed.UserError, match="Nothing is left of the sweep envs"):
+        sweep_jobs("envs", "CartPole-v1", 1, labels=["DQN"])
+    assert len(sweep_jobs("width", "CartPole-v1", 1, labels=["PPO"])) == 2  # it does not suit SAC, which is not named
+
+
+def test_ranks_need_mpi(monkeypatch):
+    monkeypatch.setattr("spinup.utils.mpi_tools.shutil.which", lambda *_, **__: None)
+    with pytest.raises(speed.UserError, match="needs mpirun, not installed here: pip install"):
+        speed.main(["--sweep", "ranks", "--env", "CartPole-v1"])
+
+
+def lacking(monkeypatch, *modules):
+    """Let ``modules`` not be installed, and all others be."""
+    for place in ("tasks.find_spec", "spinup.utils.backends.importlib.util.find_spec"):
+        monkeypatch.setattr(place, lambda name: None if name in modules else name)
+
+
+def test_a_library_that_is_named_has_to_be_installed(monkeypatch):
+    lacking(monkeypatch, "sbx", "optax")
+    for library, command in {"SBX": "pip install sbx-rl", "spinup JAX": r'pip install "spinningup\[jax\]"'}.items():
+        with pytest.raises(speed.UserError, match=f"{library} is not installed here: run {command}"):
+            speed.main(["--libraries", "spinup PyTorch", library])
+
+
+def test_what_is_not_installed_is_left_out_with_a_line(monkeypatch, capsys):
+    lacking(monkeypatch, "sbx", "sb3_contrib")
+    libraries = choose_libraries(None)
+    jobs = table_jobs(["CartPole-v1", "HalfCheetah-v5"], ["TRPO", "PPO"], libraries)
+    both = {"spinup PyTorch", "spinup JAX"}
+    assert {job.library for job in jobs if job.task.label == "TRPO"} == both
+    assert {job.library for job in jobs if job.task.label == "PPO"} == {*both, SB3}
+    notes = capsys.readouterr().out.splitlines()
+    assert [note.partition(" is left out, ")[0] for note in notes] == ["note: SBX", f"note: TRPO beside {SB3}"]
+    lacking(monkeypatch)
+    jobs = table_jobs(["CartPole-v1"], ["TRPO"], choose_libraries(None))
+    assert {job.library for job in jobs} == {*both, SB3} and not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["--tasks", "VPG", "--libraries", "SBX"], ["--tasks", "DQN", "--env", "Pendulum-v1"]])
+def test_nothing_left_to_measure_gets_a_sentence(monkeypatch, argv):
+    lacking(monkeypatch)
+    with pytest.raises(speed.UserError, match=f"Nothing is left to measure of {argv[1]} in .*: choose other --tasks"):
+        speed.main(argv)
+
+
 def test_a_full_replay_buffer_keeps_its_filling_out_of_checkpoints():
     box = spaces.Box(-1, 1, (2,), np.float32)
     buffer = peers.FullReplayBuffer(box, box, 5)
@@ -350,12 +408,48 @@ def test_what_cannot_be_drawn_gets_a_sentence(tmp_path, text):
         speed.main(["--draw", str(file)])
 
 
-def test_a_quick_run_measures_a_little_of_everything(tmp_path, monkeypatch):
-    runs = []
-    monkeypatch.setattr(speed, "run", lambda args, jobs, threads, epochs, sweep="": runs.append((sweep, len(jobs))))
-    speed.main(["--quick", "--out", str(tmp_path), "--libraries", "spinup PyTorch", "--commit", "abc"])
-    assert [sweep for sweep, _ in runs] == ["", *SWEEPS]
-    assert runs[0] == ("", 6 + 4)
+def planned(monkeypatch, *argv):
+    """What would be measured: for the table and each sweep its jobs, threads and epochs."""
+    runs = {}
+    monkeypatch.setattr(
+        speed, "run", lambda args, jobs, threads, epochs, sweep: runs.update({sweep: (jobs, threads, epochs)})
+    )
+    speed.main([*argv, "--commit", "abc"])
+    return runs
+
+
+def test_a_quick_run_measures_a_little_of_everything(monkeypatch):
+    runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch")
+    assert list(runs) == ["", *SWEEPS]
+    assert len(runs[""][0]) == 6 + 4
+
+
+def test_a_quick_run_leaves_out_what_cannot_be_made(monkeypatch, capsys):
+    quick = ["--quick", "--libraries", "spinup JAX", "--env", "CartPole-v1"]
+    assert list(planned(monkeypatch, *quick)) == ["", "envs", "seeds"]
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: the sweep ")]
+    assert [note.split()[3] for note in notes] == ["width", "replay", "ranks"]
+    with pytest.raises(speed.UserError, match="the sweep ranks"):
+        speed.main([*quick, "--sweep", "ranks"])
+    runs = planned(monkeypatch, *quick, "--tasks", "PPO, early stop")
+    assert [[job.task.label for job in jobs] for jobs, _, _ in runs.values()] == [["PPO, early stop"]]
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
+def test_threads_are_powers_of_two_up_to_the_physical_cores(monkeypatch, cores, threads):
+    monkeypatch.setattr(speed, "physical_cores", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2 * cores), raising=False)
+    runs = planned(monkeypatch, "--env", "CartPole-v1", "--libraries", "spinup PyTorch", "--quick")
+    assert runs["envs"][1] == runs[""][1] == [threads[-1]]
+    runs = planned(monkeypatch, "--env", "CartPole-v1", "--libraries", "spinup PyTorch")
+    assert runs[""][1] == threads
+
+
+@pytest.mark.parametrize("threads", ["0", "5"])
+def test_no_more_threads_than_may_be_used(monkeypatch, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4, 5, 6}, raising=False)
+    with pytest.raises(speed.UserError, match=f"--threads {threads} will not do: this process may use 1 to 4"):
+        speed.main(["--threads", "1", threads])
 
 
 @pytest.mark.parametrize("flags", [["--epochs", "1"], ["--pairs", "0"], ["--tasks", "A3C"], ["--sweep", "depth"]])
