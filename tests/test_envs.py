@@ -169,8 +169,10 @@ def test_training_and_test_environments_are_not_the_same():
     envs = VectorEnv(lambda: env, 1, 0)
     with pytest.raises(UserError, match="env_fn returned the same Counter again"):
         VectorEnv(lambda: env, 1, 0)
-    del envs
-    VectorEnv(lambda: env, 1, 0)  # one run after the other may have it
+    envs.close()
+    again = VectorEnv(lambda: env, 1, 0)  # one run after the other may have it, even if nobody closed it
+    del again
+    VectorEnv(lambda: env, 1, 0)
 
 
 def test_reset_forgets_the_episodes_under_way():

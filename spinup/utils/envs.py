@@ -341,6 +341,8 @@ class VectorEnv:
     def close(self) -> None:
         """Close every environment."""
         self._envs.close()
+        for tape in self._tapes:
+            _USERS.pop(id(tape.unwrapped), None)
 
 
 def _spread(seed: int | Sequence[int], count: int) -> list[int]:
