@@ -4,12 +4,14 @@ import io
 import re
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import gymnasium as gym
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
 from spinup import ppo_pytorch, sac_jax
 from spinup.utils import test_policy as cli
@@ -19,7 +21,7 @@ from spinup.utils.test_policy import has_display, load_policy_and_env, run_polic
 from spinup.utils.video import VideoWriter
 
 
-def train(env_name, output_dir):
+def train(env_name, output_dir, **kwargs):
     settings = {
         "steps_per_epoch": 200,
         "epochs": 2,
@@ -27,6 +29,7 @@ def train(env_name, output_dir):
         "train_v_iters": 2,
         "save_freq": 1,
         "snapshots": True,
+        **kwargs,
     }
     logger_kwargs = {"output_dir": output_dir, "exp_name": "tiny"}
     with redirect_stdout(io.StringIO()):
@@ -233,6 +236,38 @@ def test_evaluations_of_an_agent_of_jax_repeat(pendulum_jax, capsys):
     assert [play(), play("--deterministic"), play("--stochastic")] == [deterministic, deterministic, stochastic]
     assert len({*deterministic, *stochastic}) == 4 and {n for _, n in deterministic + stochastic} == {200}
     assert play("--stochastic", "--seed", "1") != stochastic
+
+
+@pytest.fixture
+def endless(monkeypatch, tmp_path):
+    """A run in an environment without a time limit, which ends after 30 steps itself, trained to at most 7 of them."""
+    monkeypatch.setitem(gym.registry, "Endless-v0", EnvSpec("Endless-v0", Counter, kwargs={"length": 30}))
+    return train("Endless-v0", tmp_path / "endless", max_ep_len=7)
+
+
+@pytest.mark.parametrize(("flags", "length"), [([], 7), (["-l", "5"], 5), (["--len", "9"], 9), (["-l", "0"], 30)])
+def test_episodes_are_as_long_as_in_training_unless_asked(endless, flags, length, capsys):
+    cli.main([endless, "-n", "2", "--norender", *flags])
+    assert [n for _, n in episodes(capsys.readouterr().out)] == [length] * 2
+
+
+@pytest.mark.parametrize(("config", "length"), [(None, 30), ("{}", 30), ('{"max_ep_len": null}', 30)])
+def test_without_a_length_in_training_only_the_environment_ends_episodes(endless, config, length, capsys):
+    file = Path(endless, "config.json")
+    file.unlink() if config is None else file.write_text(config)
+    cli.main([endless, "-n", "1", "--norender"])
+    assert [n for _, n in episodes(capsys.readouterr().out)] == [length]
+
+
+@pytest.mark.parametrize("wrong", ["-1", "0", "true", '"many"', "0.5"])
+def test_a_length_in_training_that_cannot_be_is_told(endless, wrong):
+    Path(endless, "config.json").write_text(f'{{"max_ep_len": {wrong}}}')
+    with pytest.raises(UserError, match=r"^max_ep_len=.* will not do: expected an integer >= 1\.$"):
+        cli.main([endless, "-n", "1", "--norender"])
+
+
+def test_in_python_an_episode_is_cut_only_if_asked(endless):
+    assert run_policy(*load_policy_and_env(endless), num_episodes=1, render=False)["EpLen"] == 30
 
 
 def test_deterministic_takes_the_mode(pendulum):

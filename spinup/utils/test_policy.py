@@ -13,6 +13,8 @@ import numpy as np
 
 from spinup.utils import saving
 from spinup.utils.arguments import ArgumentParser
+from spinup.utils.checks import check_hyperparameters
+from spinup.utils.configs import read_config
 from spinup.utils.envs import clip_action
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.logx import EpochLogger, colorize
@@ -232,7 +234,9 @@ def _parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("fpath", help="output directory of a run")
-    add("-l", "--len", type=int, default=0, help="cut episodes after LEN steps (default: 0, no cap)")
+    add(
+        "-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: the max_ep_len of the training)"
+    )
     add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
     add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
     add("-i", "--itr", type=int, default=-1, help="which snapshot of the agent to load (default: -1, the last)")
@@ -262,6 +266,12 @@ def _choose_render_mode(video: str | None, norender: bool) -> str | None:
     return "human"
 
 
+def _length_in_training(run: Path) -> int | None:
+    """The ``max_ep_len`` of the run; None if there is none to be found, as after a loop of one's own."""
+    length = read_config(run).get("max_ep_len") if (run / "config.json").is_file() else None
+    return None if length is None else check_hyperparameters({"max_ep_len": length})["max_ep_len"]
+
+
 def main(argv: list[str] | None = None) -> None:
     """The command line ``test_policy``: see ``test_policy --help``."""
     args = _parser().parse_args(argv)
@@ -274,7 +284,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.video and not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # only now: with it set, importing MuJoCo fails where EGL is missing
     get_action = _make_policy(agent, env, args.deterministic)
-    run_policy(env, get_action, args.len, args.episodes, render=mode == "human", seed=args.seed, video=args.video)
+    length = _length_in_training(Path(args.fpath)) if args.len is None else args.len
+    run_policy(env, get_action, length, args.episodes, render=mode == "human", seed=args.seed, video=args.video)
     if args.video:
         print(f"Saved {args.video}")
 
