@@ -1,6 +1,7 @@
 """The run directory of a stranger: whatever its files name, nothing of it runs unless it is trusted."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -173,13 +174,28 @@ def test_every_algorithm_of_ours_comes_back_with_every_agent_of_its_backend(name
 @pytest.mark.parametrize("name", ["../stolen.txt", "checkpoint/../../x", str(Path("x").absolute()), "", "..", 3, None])
 def test_a_resumed_run_logs_into_its_own_directory(name):
     forge(logger_kwargs={"output_fname": name})
-    with pytest.raises(UserError, match="for the run's log, which is no file of the run"):
+    with pytest.raises(UserError, match="for the run's log, which is no file in its directory: add --trust"):
         continuation_of(Path("run"), 2, trust=False)
 
 
 def test_a_log_of_another_name_is_gone_on_with():
     forge(logger_kwargs={"output_fname": "log.txt"})
     assert continuation_of(Path("run"), 2, trust=False).kwargs["logger_kwargs"]["output_fname"] == "log.txt"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="few may make links there")
+@pytest.mark.parametrize("name", ["checkpoint", "pyt_save", "config_of_others.json", "checkpoint/.lock"])
+def test_a_resumed_run_follows_no_links(name):
+    shutil.copytree("run/checkpoint", "yours")
+    Path("yours/work").write_text("of years")
+    link = Path("run", name)
+    if link.exists():
+        shutil.rmtree(link) if link.is_dir() else link.unlink()
+    link.symlink_to(Path("yours").absolute())
+    with pytest.raises(UserError, match=f"^{str(link)!r} is a link, .* delete files elsewhere: add --trust"):
+        run.dispatch(["resume", "run", "--epochs", "2"])
+    assert Path("yours/work").is_file()
+    assert continuation_of(Path("run"), 2, trust=True)
 
 
 # ---- env.json ----

@@ -1,8 +1,10 @@
 """``python -m spinup.run resume PATH...``: go on with runs that were interrupted, from their last checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
 from spinup.utils.arguments import ArgumentParser
+from spinup.utils.checkpoints import FOLDER
 from spinup.utils.configs import read_call, read_config
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment
@@ -18,7 +20,7 @@ def main(argv: list[str]) -> None:
     add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
     add("--jobs", type=parse_value, default=1, help="runs that train side by side, or auto: one on each core")
     add("--retries", type=parse_value, default=0, help="how often to try again what crashed (default: %(default)s)")
-    add("--trust", action="store_true", help="allow code from outside the package (custom environments and networks)")
+    add("--trust", action="store_true", help="allow code from outside the package (environments, networks), and links")
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
         raise UserError(f"--epochs {args.epochs} will not do: expected an integer >= 1.")
@@ -43,10 +45,24 @@ def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
     config = read_config(run)
     logged = config.get("logger_kwargs") or {}
     logger_kwargs = {key: logged[key] for key in ("exp_name", "output_fname", "track") if key in logged}
-    log = logger_kwargs.get("output_fname", "progress.txt")
-    if not isinstance(log, str) or (run / log).resolve().parent != run.resolve():
-        raise UserError(f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is no file of the run.")
+    if not trust:
+        _check_what_is_written(run, logger_kwargs.get("output_fname", "progress.txt"))
     exp_name = logger_kwargs.get("exp_name", run.name)
     return experiment_of(
         exp_name, algorithm, kwargs, logger_kwargs | {"output_dir": str(run)}, config.get("num_cpu", 1)
     )
+
+
+def _check_what_is_written(run: Path, log: Any) -> None:
+    """A stranger's run must not lead us to write or to delete files elsewhere."""
+    if not isinstance(log, str) or (run / log).resolve().parent != run.resolve():
+        raise UserError(
+            f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is no file in its directory: "
+            "add --trust if the run is yours."
+        )
+    for file in [*run.iterdir(), *(run / FOLDER).glob("*")]:
+        if file.is_symlink():
+            raise UserError(
+                f"{str(file)!r} is a link, so that a resumed run might write or delete files elsewhere: "
+                "add --trust if the run is yours."
+            )
