@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curves_files import MEASURED, STEPS, Experiment, name_of, read_experiment, write_experiment
+from curves_files import MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
 
 from spinup.utils.configs import read_config
 from spinup.utils.curves import Run, column_name, find_runs, read_run
@@ -24,8 +24,8 @@ def collect(sources: Sequence[Path], folder: Path, overwrite: bool = False, unfi
     Runs that have not got all their epochs yet are left out, with a line to say so, unless ``unfinished``.
 
     Raises:
-        UserError: if there are none, if the runs of one do not belong together, or if what is in ``folder`` has runs or
-            rows that would be lost, unless ``overwrite``.
+        UserError: if there are none, if the runs of one do not belong together, or unless ``overwrite``, if what is in
+            ``folder`` has runs or rows that would be lost, or other settings.
     """
     paths = {path.resolve(): path for source in sources for path in _runs_in(source)}
     groups: dict[str, list[_Trained]] = {}
@@ -93,13 +93,16 @@ def _experiment(group: Sequence[_Trained]) -> Experiment:
 
 
 def _refuse_others(one: _Trained, other: _Trained) -> None:
-    keys = one.settings.keys() | other.settings.keys()
-    differing = sorted(key for key in keys if one.settings.get(key) != other.settings.get(key))
-    if differing:
+    if differing := _differing(one.settings, other.settings):
         raise UserError(
-            f"{str(one.run.path)!r} and {str(other.run.path)!r} differ in {', '.join(differing)}: they make no curve "
-            "together; collect one of them."
+            f"{str(one.run.path)!r} and {str(other.run.path)!r} differ in {differing}: they make no curve together; "
+            "collect one of them."
         )
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """The settings that differ."""
+    return ", ".join(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
 
 
 def read_made_by(folder: Path) -> list[dict[str, Any]]:
@@ -123,9 +126,16 @@ def add_made_by(folder: Path, entry: dict[str, Any]) -> None:
 
 
 def _refuse_loss(file: Path, new: Experiment) -> None:
-    old = read_experiment(file).runs if file.is_file() else {}
-    rows = {seed: len(next(iter(run.columns.values()))) for seed, run in new.runs.items()}
-    lost = [seed for seed, run in old.items() if len(next(iter(run.columns.values()))) > rows.get(seed, 0)]
+    """Every row that ``file`` has of a seed must be among the first that there are of it now."""
+    if not file.is_file():
+        return
+    old, rows = read_experiment(file), rows_of(new)
+    if differing := _differing(old.about["settings"], new.about["settings"]):
+        raise UserError(
+            f"{str(file)!r} is of other settings than these runs, which differ in {differing}: choose another folder "
+            "with --to, or add --overwrite."
+        )
+    lost = [seed for seed, kept in rows_of(old).items() if rows.get(seed, [])[: len(kept)] != kept]
     if lost:
         raise UserError(
             f"{str(file)!r} has runs or rows that are not in these folders (seeds {', '.join(map(str, lost))}): "

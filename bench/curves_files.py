@@ -30,13 +30,13 @@ COLUMNS = ("env", "algo", "backend", "seed", "epoch", *MEASURED.values())
 
 
 class Experiment(NamedTuple):
-    """The runs of one algorithm in one environment, by their seeds; ``made_by`` is what the JSON says."""
+    """The runs of one algorithm in one environment, by their seeds; ``about`` is what the JSON says."""
 
     env: str
     algo: str
     backend: str
     runs: dict[int, Run]
-    made_by: dict[str, Any]
+    about: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -76,27 +76,41 @@ def write_experiment(folder: Path, experiment: Experiment) -> None:
     """Write the CSV and the JSON of ``experiment``, numbers rounded to five digits."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{experiment.name}.csv"
-    lines = [",".join(COLUMNS)]
-    for seed, run in sorted(experiment.runs.items()):
-        rows = zip(*(run.columns[name] for name in MEASURED), strict=True)
-        for epoch, (steps, *values) in enumerate(rows):
-            cells = ["" if math.isnan(value) else f"{value:.5g}" for value in values]
-            lines.append(",".join(map(str, [*experiment[:3], seed, epoch, int(steps), *cells])))
-    text = json.dumps(experiment.made_by, indent=2) + "\n"
-    write_atomically(file, lambda part: part.write_bytes("\n".join([*lines, ""]).encode()))
+    lines = [",".join(COLUMNS), *itertools.chain.from_iterable(rows_of(experiment).values()), ""]
+    text = json.dumps(experiment.about, indent=2) + "\n"
+    write_atomically(file, lambda part: part.write_bytes("\n".join(lines).encode()))
     write_atomically(file.with_suffix(".json"), lambda part: part.write_bytes(text.encode()))
 
 
+def rows_of(experiment: Experiment) -> dict[int, list[str]]:
+    """The rows of each seed, as they are written."""
+    return {
+        seed: [
+            ",".join(map(str, [*experiment[:3], seed, epoch, int(steps), *map(_cell, values)]))
+            for epoch, (steps, *values) in enumerate(zip(*(run.columns[name] for name in MEASURED), strict=True))
+        ]
+        for seed, run in sorted(experiment.runs.items())
+    }
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.5g}"
+
+
 def read_experiment(file: Path) -> Experiment:
-    """Read a CSV that :func:`write_experiment` wrote, and its JSON."""
+    """Read a CSV that :func:`write_experiment` wrote, and its JSON; raises UserError without rows or JSON."""
     with file.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    made_by = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    about_file = file.with_suffix(".json")
+    if not rows:
+        raise UserError(f"{str(file)!r} has no rows: collect its runs again, or delete it.")
+    if not about_file.is_file():
+        raise UserError(f"{str(about_file)!r} is missing, which says what made {file.name}: collect its runs again.")
     env, algo, backend = (rows[0][column] for column in COLUMNS[:3])
     runs = {}
     for seed, of_seed in itertools.groupby(rows, key=lambda row: int(row["seed"])):
         runs[seed] = Run(file, file.stem, env, _columns(of_seed))
-    return Experiment(env, algo, backend, runs, made_by)
+    return Experiment(env, algo, backend, runs, json.loads(about_file.read_text(encoding="utf-8")))
 
 
 def _columns(rows: Iterable[dict[str, str]]) -> dict[str, np.ndarray]:

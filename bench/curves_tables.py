@@ -96,7 +96,7 @@ def _made_by(experiments: Sequence[Experiment]) -> Iterator[str]:
     yield from ("## What made them", "", "| | commit | command | machine |", "|---|---|---|---|")
     machines: list[str] = []
     for experiment in experiments:
-        for entry in experiment.made_by["made_by"]:
+        for entry in experiment.about["made_by"]:
             machine = "; ".join(f"{key}: {value}" for key, value in entry["machine"].items())
             if machine not in machines:
                 machines.append(machine)

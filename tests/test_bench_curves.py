@@ -215,6 +215,51 @@ def test_collected_runs_are_not_lost_by_mistake():
     assert {row["seed"] for row in table("out/swimmer_ppo_pytorch.csv")} == {"0"}
 
 
+def test_rows_that_differ_are_not_replaced_by_mistake():
+    train("data/mine/s0", epochs=2)
+    curves.main(["collect", "data", "--to", "out"])
+    file = Path("out/swimmer_ppo_pytorch.csv")
+    train("data/mine/s0", resume=True)
+    curves.main(["collect", "data", "--to", "out"])  # more rows, of which the first are the same
+    before = file.read_bytes()
+    assert before.count(b"\n") == 1 + 3
+    train("other/mine/s0")  # the seconds differ, at least
+    with pytest.raises(UserError, match=r"rows that are not in these folders \(seeds 0\).*--overwrite"):
+        curves.main(["collect", "other", "--to", "out"])
+    assert file.read_bytes() == before
+    curves.main(["collect", "other", "--to", "out", "--overwrite"])
+    assert file.read_bytes() != before
+
+
+def test_other_settings_do_not_replace_by_mistake():
+    train("data/mine/s0")
+    train("other/mine/s0", gamma=0.5, lam=0.9)
+    curves.main(["collect", "data", "--to", "out"])
+    with pytest.raises(UserError, match=r"of other settings.* differ in gamma, lam: .*--overwrite"):
+        curves.main(["collect", "other", "--to", "out"])
+    curves.main(["collect", "other", "--to", "out", "--overwrite"])
+    assert json.loads(Path("out/swimmer_ppo_pytorch.json").read_text())["settings"]["gamma"] == 0.5
+
+
+def test_what_is_kept_can_be_written_again(tmp_path):
+    for file in sorted(RESULTS.glob("*.csv")):
+        files.write_experiment(tmp_path, files.read_experiment(file))
+        assert all(
+            (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes() for name in (file.name, f"{file.stem}.json")
+        )
+
+
+def test_half_of_an_experiment_gets_a_sentence():
+    file = Path("curves/swimmer_ppo_jax.csv")
+    file.parent.mkdir()
+    file.write_text(",".join(files.COLUMNS) + "\n")
+    with pytest.raises(UserError, match=r"swimmer_ppo_jax.csv' has no rows"):
+        curves.main(["draw", "curves"])
+    file.write_bytes((RESULTS / "halfcheetah_ppo_jax.csv").read_bytes())
+    with pytest.raises(UserError, match=r"swimmer_ppo_jax.json' is missing"):
+        curves.main(["draw", "curves"])
+
+
 def test_only_runs_that_belong_together_are_collected_together():
     train("a/mine/s0")
     train("b/mine/s0")
