@@ -22,7 +22,7 @@ from curves_draw import draw_figures
 from curves_files import RESULTS, name_of, read_experiments, read_published, unversioned
 from curves_settings import ALGOS, ENVS, PUBLISHED_ENVS, settings_of, suits, versioned
 from curves_tables import page
-from machine import describe_machine
+from machine import describe_device, describe_machine
 
 import spinup
 from spinup import ALGORITHMS, user_config
@@ -84,9 +84,16 @@ def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> 
     """Say what there is to do, and note in the folder of each experiment what does it."""
     unfinished = [experiment for experiment in experiments if not experiment.is_finished]
     print(f"{len(unfinished)} of {len(experiments)} runs to train, in {args.data_dir}", flush=True)
+    machine = describe_trainer(args) if unfinished else {}
     for folder, (algo, env) in {e.output_dir.parent: _algo_and_env(e) for e in unfinished}.items():
-        entry = {"command": _command(algo, env, args), "commit": commit, "machine": describe_machine()}
-        add_made_by(folder, entry)
+        add_made_by(folder, {"command": _command(algo, env, args), "commit": commit, "machine": machine})
+
+
+def describe_trainer(args: Namespace) -> dict[str, str | int]:
+    """The machine that trains, and its GPU if it trains on one; a Ray cluster's machines are not known here."""
+    if args.launcher == "ray":
+        return {"cluster": "machines of a Ray cluster, not described", "device": args.device}
+    return describe_machine() | describe_device(args.device, args.backend)
 
 
 def _algo_and_env(experiment: Experiment) -> tuple[str, str]:

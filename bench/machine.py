@@ -1,8 +1,15 @@
 """What the numbers of a benchmark depend on."""
 
+import os
 import platform
+import subprocess
+import sys
+from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
+
+from spinup.utils.backends import import_backend
+from spinup.utils.errors import UserError, exit_on_user_error
 
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sb3-contrib", "sbx-rl")
 
@@ -22,3 +29,36 @@ def describe_machine() -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "libraries": ", ".join(f"{name} {versions[name]}" for name in LIBRARIES if name in versions),
     }
+
+
+def describe_device(device: str, backend: str) -> dict[str, str]:
+    """The name of what ``backend`` trains on, such as a GPU's; nothing for ``cpu``, which is described already.
+
+    Raises:
+        UserError: where the machine lacks it.
+    """
+    if device == "cpu":
+        return {}
+    # In a process of its own, as a framework that has touched a GPU keeps some of its memory.
+    command = [sys.executable, __file__, device, backend]
+    environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise UserError(done.stderr.strip().rpartition("\n")[2].removeprefix("error: "))
+    return {"device": done.stdout.strip()}
+
+
+def print_device(argv: Sequence[str] | None = None) -> None:
+    """Print the name of the device that a training function takes for one name and with one backend."""
+    device, backend = argv or sys.argv[1:]
+    found = import_backend(backend, "core").start(0, device)
+    if backend == "jax":
+        print(found.device_kind)
+    else:
+        import torch
+
+        print(torch.cuda.get_device_name(found) if found.type == "cuda" else found.type)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(print_device)

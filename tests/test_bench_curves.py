@@ -4,9 +4,11 @@ import csv
 import importlib
 import json
 import re
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ sys.path.append(str(BENCH))  # the modules of a script stand beside it
 curves = importlib.import_module("curves")
 drawing = importlib.import_module("curves_draw")
 files = importlib.import_module("curves_files")
+machine = importlib.import_module("machine")
 settings = importlib.import_module("curves_settings")
 
 
@@ -361,6 +364,43 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     assert {e["commit"] for e in entries} == {"abc"} and "processor" in entries[0]["machine"]
     curves.main(["collect", "d", "--to", "out"])
     assert len(table("out/swimmer_vpg_pytorch.csv")) == 6
+
+
+def made_by(monkeypatch, *argv):
+    """What ``run`` notes of itself, when it would train one experiment."""
+    monkeypatch.setattr(curves, "launch", lambda experiments, launcher, report: report())
+    curves.main(["run", "--algos", "ppo", "--envs", "Swimmer", "--seeds", "0", "--data_dir", "d", *argv])
+    backend = "pytorch" if "pytorch" in argv else "jax"
+    (entry,) = json.loads(Path(f"d/swimmer_ppo_{backend}/made_by.json").read_text())
+    return entry["machine"]
+
+
+def test_the_gpu_that_trains_is_named(monkeypatch):
+    def run(command, **_):
+        assert command[-2:] == ["cuda", "jax"]
+        return subprocess.CompletedProcess(command, 0, "NVIDIA H200\n", "")
+
+    monkeypatch.setattr(machine, "subprocess", SimpleNamespace(run=run))
+    trained_on = made_by(monkeypatch, "--commit", "abc", "--device", "cuda")
+    assert trained_on["device"] == "NVIDIA H200" and "processor" in trained_on
+
+
+@pytest.mark.parametrize("backend", ["jax", "pytorch"])
+def test_a_device_is_named_as_its_framework_finds_it(monkeypatch, capsys, backend):
+    machine.print_device(["cpu", backend])
+    assert capsys.readouterr().out == "cpu\n"
+    with pytest.raises(UserError, match="device='warp' is not available here"):
+        made_by(monkeypatch, "--commit", "abc", "--device", "warp", "--backend", backend)
+
+
+def test_the_processor_alone_is_named_where_it_trains(monkeypatch):
+    assert "device" not in made_by(monkeypatch, "--commit", "abc", "--backend", "pytorch")
+
+
+def test_the_machines_of_a_cluster_are_not_described(monkeypatch):
+    monkeypatch.setattr(curves, "choose_launcher", lambda *_: None)
+    trained_on = made_by(monkeypatch, "--commit", "abc", "--launcher", "ray", "--device", "cuda")
+    assert trained_on == {"cluster": "machines of a Ray cluster, not described", "device": "cuda"}
 
 
 @pytest.mark.parametrize(
