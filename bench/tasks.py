@@ -101,7 +101,10 @@ full batches, gamma 0.99, lambda 0.97.
 Off-policy: relu networks {list(OFF.hidden_sizes)}, one environment, {OFF.update_every} gradient steps after every
 {OFF.update_every} environment steps, batches of {OFF.batch_size}, gamma 0.99, polyak 0.995, SAC's alpha {OFF.alpha}, a
 replay buffer of {OFF.replay_size:,}; the first {OFF.steps_per_epoch // 2} actions are random. DQN is plain (no double
-Q) with Huber's loss, as in the other libraries, and epsilon 0.05.
+Q) with Huber's loss, as in the other libraries, and epsilon 0.05. The time spent
+learning is not quite the same everywhere: DQN's target network moves within it in spinup, and outside of it, after
+each environment step, in the other libraries; the noise of TD3's target actions and of SAC's actions is drawn outside
+of it in spinup, and within it in the others.
 
 CleanRL is scripts, not a package: what pip finds under that name is 0.4.8, which needs the old gym and runs with no
 Gymnasium. Only its settings are compared: batches of {CLEANRL.batch_size}, a gradient step after every step, a learned
