@@ -1,5 +1,9 @@
 """The exercises: what they are about is there to be found."""
 
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
 import torch
 from gymnasium import spaces
 
@@ -7,8 +11,12 @@ import spinup
 from spinup.algos.pytorch import ddpg
 from spinup.exercises.pytorch.problem_set_2 import exercise2_2
 from spinup.utils.buffers import Batch
+from spinup.utils.curves import column_name, read_run
+from spinup.utils.plot import make_plots
 from spinup.utils.run_utils import ExperimentGrid
 
+ROOT = Path(spinup.__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results"
 OBS, ACT, GAMMA = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 2, (2,)), 0.9
 
 
@@ -35,3 +43,28 @@ def test_2_2_trains_with_and_without_the_bug(monkeypatch):
     nets = [(v["actor_critic"].__name__, v["seed"]) for v in variants]
     assert nets == [(f"{bug}DDPGActorCritic", seed) for bug in ("", "Bugged") for seed in (0, 10, 20)]
     assert thunk is spinup.ddpg_pytorch and how["jobs"] == "auto"
+
+
+# ---- the experiments that were run ----
+
+FIGURES = {  # how `spinup plot` drew each from the runs beside it
+    "2_1": dict(legend=["no value steps (train_v_iters=0)", "80 value steps"], smooth=5),
+    "2_2": dict(legend=["with the bug", "without"], smooth=3),
+}
+
+
+@pytest.mark.parametrize("exercise", FIGURES)
+def test_the_figures_are_those_of_the_runs(exercise):
+    if f"matplotlib=={version('matplotlib')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"):
+        pytest.skip("another matplotlib may draw other pixels")
+    make_plots(str(RESULTS / f"ex{exercise.replace('_', '-')}"), save="drawn.png", **FIGURES[exercise])
+    assert Path("drawn.png").read_bytes() == (RESULTS / f"exercise{exercise}.png").read_bytes()
+
+
+@pytest.mark.parametrize(("worse", "better"), [("ex2-1_v0", "ex2-1_v80"), ("ex2-2_bugged", "ex2-2_ddpg")])
+def test_what_the_exercises_show(worse, better):
+    ends = []
+    for which in (worse, better):
+        runs = [read_run(path) for path in sorted(RESULTS.glob(f"{which}*/*"))]
+        ends.append([run.columns[column_name(run, "Performance")][-5:].mean() for run in runs])
+    assert len(ends[0]) == len(ends[1]) == 3 and max(ends[0]) < min(ends[1])
