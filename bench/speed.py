@@ -90,7 +90,7 @@ def read(file: Path) -> dict[str, Any]:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({first_line(error)}): name a JSON file that --out holds.") from None
-    if "sweep" not in data:
+    if "note" not in data:
         raise UserError(f"{file} is not of this version of bench/speed.py: measure again.")
     return data
 

@@ -25,30 +25,24 @@ def write(file: Path, data: dict[str, Any]) -> None:
         save_figure(draw_sweep(data) if data["sweep"] else draw_bars(data), file.with_suffix(".png"))
 
 
-def _axis(data: dict[str, Any]) -> str:
-    """What a sweep varies; empty where nothing is varied. Older files do not name it."""
-    return data.get("axis", data["sweep"])
-
-
 # ---- tables ----
 
 
 def table(data: dict[str, Any]) -> str:
-    """A Markdown table for each environment, and what is needed to read it: commit and note, which older files lack."""
+    """A Markdown table for each environment, and what is needed to read it."""
     lines = [f"`{data['command']}`", "", f"{data['epochs']} epochs, {data['rounds']} rounds"]
-    about = {"commit": data["commit"]} if "commit" in data else {}
-    lines += ["", *(f"- {key}: {value}" for key, value in (about | data["machine"]).items())]
+    lines += ["", f"- commit: {data['commit']}", *(f"- {key}: {value}" for key, value in data["machine"].items())]
     rows = data["rows"]
     lines += [f"- matrix products, float32: {_peaks(rows)}"]
     for env in dict.fromkeys(row["env"] for row in rows):
         chosen = [row for row in rows if row["env"] == env]
-        axis = _axis(data)
+        axis = data["axis"]
         title = f"{env}, whose bare simulator takes {1e6 * chosen[0]['step_time']:.3g} µs a step"
         columns = ["task", *([axis] if axis else []), "library", "threads"]
         columns += ["steps/s", "each round", "times", "of bound", "gradient steps/s", "times", "of bound"]
         lines += ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         lines += [_line(row, bool(axis)) for row in chosen]
-    return "\n".join([*lines, *(["", data["note"]] if "note" in data else []), ""])
+    return "\n".join([*lines, "", data["note"], ""])
 
 
 def _peaks(rows: Sequence[dict[str, Any]]) -> str:
@@ -137,7 +131,7 @@ def draw_sweep(data: dict[str, Any]) -> Figure:
             values = [row["value"] for row in rows]
             axes.plot(values, [row[speed]["median"] for row in rows], "o-", color=colour, label=", ".join(line))
             axes.plot(values, [row[speed]["bound"] for row in rows], "--", color=colour, lw=1)
-        axes.set(xscale="log", xlabel=_axis(data), ylabel=AXES[speed])
+        axes.set(xscale="log", xlabel=data["axis"], ylabel=AXES[speed])
         shown = [row[speed][key] for row in data["rows"] for key in ("median", "bound")]
         if max(shown) > 30 * min(shown):
             axes.set_yscale("log")

@@ -5,6 +5,7 @@ import os
 import shutil
 from argparse import Namespace
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import bounds
@@ -25,6 +26,8 @@ def _measures_nothing(monkeypatch):
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: pytest.fail("measured"))
 
 
+BENCH = Path(speed.__file__).parent
+RESULTS = BENCH / "results"
 TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
 
 
@@ -132,7 +135,14 @@ def made_up_results():
 def made_up_data(sweep="", rows=None):
     rows = rows or measuring.summarise(JOBS, [1, 2], made_up_results())
     machine = {"processor": "a made-up processor", "cores": 2}
-    return {"command": "make it up", "sweep": sweep, "epochs": 5, "rounds": 3, "machine": machine, "rows": rows}
+    data = {
+        "command": "make it up",
+        "commit": "abc",
+        "sweep": sweep,
+        "axis": sweep and SWEEPS[sweep].axis,
+        "note": NOTE,
+    }
+    return data | {"epochs": 5, "rounds": 3, "machine": machine, "rows": rows}
 
 
 def test_a_line_counts_with_its_best_number_of_threads():
@@ -212,13 +222,15 @@ def test_the_same_file_gives_the_same_bytes_whatever_the_settings_of_matplotlib(
     assert drawn[0] == drawn[1]
 
 
-def test_an_older_file_without_commit_and_note_can_still_be_drawn(tmp_path):
-    file = tmp_path / "speed_jax.json"
-    shutil.copy(Path(speed.__file__).parent / "results" / file.name, file)
-    speed.main(["--draw", str(file)])
-    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    text = file.with_suffix(".md").read_text(encoding="utf-8")
-    assert text.count("\n| ") == 1 + 15 and text.endswith("|\n") and "commit" not in text
+@pytest.mark.parametrize("committed", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_the_committed_tables_and_pictures_are_those_of_their_files(committed, tmp_path):
+    shutil.copy(committed, tmp_path)
+    speed.main(["--draw", str(tmp_path / committed.name)])
+    pinned = (BENCH.parent / "constraints.txt").read_text(encoding="utf-8")
+    for suffix in (".md", *([".png"] if f"matplotlib=={version('matplotlib')}\n" in pinned else [])):
+        assert (tmp_path / committed.name).with_suffix(suffix).read_bytes() == committed.with_suffix(
+            suffix
+        ).read_bytes()
 
 
 def test_what_is_measured_is_written_with_its_commit_and_note(tmp_path, monkeypatch):
