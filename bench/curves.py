@@ -19,8 +19,8 @@ from pathlib import Path
 from commits import describe_commit
 from curves_collect import add_made_by, collect
 from curves_draw import draw_figures
-from curves_files import RESULTS, name_of, read_experiments, read_published, unversioned
-from curves_settings import ALGOS, ENVS, PUBLISHED_ENVS, settings_of, suits, versioned
+from curves_files import ALGOS, RESULTS, name_of, read_experiments, read_published, unversioned
+from curves_settings import PUBLISHED_ENVS, VERSIONS, settings_of, suits, versioned
 from curves_tables import page
 from machine import describe_device, describe_machine
 
@@ -56,7 +56,7 @@ def run_main(argv: list[str]) -> None:
     """Train the chosen algorithms in the chosen environments, as far as that is not done yet."""
     args = _run_parser().parse_args(argv)
     _check("--algos", args.algos, ALGOS)
-    _check("--envs", args.envs, ENVS)
+    _check("--envs", args.envs, VERSIONS)
     _check("--backend", [args.backend], ALGORITHMS)
     if not isinstance(args.steps, int | float) or not 1 <= args.steps < math.inf:
         raise UserError(f"--steps {args.steps!r} will not do: expected a number of environment steps, such as 1e6.")
@@ -127,7 +127,7 @@ def _run_parser() -> ArgumentParser:
         nargs="+",
         default=PUBLISHED_ENVS,
         metavar="ENV",
-        help=f"some of: {' '.join(ENVS)} (default: the first five)",
+        help=f"some of: {' '.join(VERSIONS)} (default: the first five)",
     )
     add("--steps", type=parse_value, default=1e6, help="environment steps, rounded up to whole epochs (default: 1e6)")
     add("--seeds", type=int, nargs="+", default=range(5), metavar="SEED", help="default: 0 1 2 3 4")

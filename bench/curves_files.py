@@ -20,6 +20,7 @@ BENCH = Path(__file__).resolve().parent
 RESULTS, PUBLISHED = BENCH / "results" / "curves", BENCH / "published" / "curves.csv"
 
 ON_POLICY, OFF_POLICY = ("vpg", "trpo", "ppo"), ("dqn", "ddpg", "td3", "sac")
+ALGOS = (*ON_POLICY, *OFF_POLICY)
 PUBLISHED_RUNS = 10
 # Steps between two points of the published curves; ours are as far apart, unless they come from elsewhere.
 EPOCH_STEPS = {**dict.fromkeys(ON_POLICY, 4000), **dict.fromkeys(OFF_POLICY, 10_000)}

@@ -5,9 +5,9 @@ from typing import Any
 from curves_files import EPOCH_STEPS, OFF_POLICY, ON_POLICY
 
 PUBLISHED_ENVS = ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant")
-DISCRETE_ENVS, CLASSIC_ENVS = ("CartPole", "Acrobot", "LunarLander"), ("CartPole", "Acrobot", "LunarLander", "Pendulum")
-ENVS = (*PUBLISHED_ENVS, *CLASSIC_ENVS)
-ALGOS = ("vpg", "trpo", "ppo", "ddpg", "td3", "sac", "dqn")
+DISCRETE_ENVS = ("CartPole", "Acrobot", "LunarLander")
+CLASSIC_ENVS = (*DISCRETE_ENVS, "Pendulum")
+VERSIONS = dict.fromkeys(PUBLISHED_ENVS, "v5") | dict.fromkeys(CLASSIC_ENVS, "v1") | {"LunarLander": "v3"}
 CLASSIC_EPOCH_STEPS = EPOCH_STEPS | dict.fromkeys(OFF_POLICY, 2000)
 
 # Where our defaults learn slowly, or look far beyond the short episodes of Pendulum.
@@ -30,7 +30,7 @@ def suits(algo: str, env: str) -> bool:
 
 def versioned(env: str) -> str:
     """``HalfCheetah-v5`` for ``HalfCheetah``: the version that is trained."""
-    return f"{env}-{'v5' if env in PUBLISHED_ENVS else 'v3' if env == 'LunarLander' else 'v1'}"
+    return f"{env}-{VERSIONS[env]}"
 
 
 def settings_of(algo: str, env: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ it, which --draw makes again. tasks.py says what is compared, bounds.py what the
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from sweeps import SWEEPS, sweep_jobs
 from tasks import FRAMEWORKS, LABELS, NOTE, TASKS, Job, choose_libraries, table_jobs
 
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
-from spinup.utils.parallel import physical_cores
+from spinup.utils.parallel import logical_cores, physical_cores
 
 MAIN_LABELS = [task.label for tasks in TASKS.values() for task in tasks if not task.is_a_variant]
 
@@ -78,7 +77,7 @@ def default_threads() -> list[int]:
 
 def check_threads(threads: Sequence[int]) -> None:
     """Refuse more than this process may use, as each thread gets a core."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = logical_cores()
     for count in threads:
         if not 1 <= count <= usable:
             raise UserError(f"--threads {count} will not do: this process may use 1 to {usable}.")

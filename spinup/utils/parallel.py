@@ -39,8 +39,12 @@ def count_jobs(jobs: int | str) -> int:
 
 def physical_cores() -> int:
     """How many physical cores this process may use."""
-    cores = psutil.cpu_count(logical=False) or 1
-    return min(cores, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else cores
+    return min(psutil.cpu_count(logical=False) or 1, logical_cores())
+
+
+def logical_cores() -> int:
+    """How many logical cores this process may use: as many as it can have threads at work."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ProcessAttempt:
