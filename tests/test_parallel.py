@@ -70,7 +70,7 @@ def test_a_crash_is_shown_and_does_not_stop_the_others(capfd):
 
 
 def test_what_was_killed_goes_on_from_its_checkpoint(capfd):
-    run(grid_of(3, trouble={1: "kill"}), jobs=3, retries=1)
+    run(grid_of(3, trouble={1: "kill"}, pause=0.3), jobs=3, retries=1)  # so long that it is seen to run
     shown = capfd.readouterr().out
     assert "g_s1 failed (killed by signal 9)" in shown and "g_s1: running (1 of 1)" in shown
     assert [t["first"] for t in told(run_of(1))] == [1] and epochs_of(run_of(1)) == [0, 1, 2]
