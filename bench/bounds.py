@@ -34,19 +34,19 @@ CONJUGATE_GRADIENT_ITERATIONS = 10
 POLICY_DELAY = 2
 
 
-def forward(sizes: Sequence[int]) -> int:
+def forward_flops(sizes: Sequence[int]) -> int:
     """FLOPs of a forward pass of one sample through layers ``sizes[0] -> ... -> sizes[-1]``."""
     return sum(2 * n_in * n_out for n_in, n_out in pairwise(sizes))
 
 
-def train(sizes: Sequence[int]) -> int:
+def training_flops(sizes: Sequence[int]) -> int:
     """FLOPs of a forward pass and of the gradient of the weights, where the input is data."""
-    return 3 * forward(sizes) - forward(sizes[:2])
+    return 3 * forward_flops(sizes) - forward_flops(sizes[:2])
 
 
-def under_policy(sizes: Sequence[int], act_dim: int) -> int:
+def flops_under_policy(sizes: Sequence[int], act_dim: int) -> int:
     """FLOPs of a forward pass of a critic and of its gradient in the action, the last ``act_dim`` of its input."""
-    return 2 * forward(sizes) - forward(sizes[:2]) + forward([act_dim, sizes[1]])
+    return 2 * forward_flops(sizes) - forward_flops(sizes[:2]) + forward_flops([act_dim, sizes[1]])
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def on_policy_work(
 ) -> Work:
     """The work of VPG, TRPO or PPO; the numbers of steps are those of one epoch, which early stopping may lessen."""
     pi, v = ([obs_dim, *settings.hidden_sizes, n_out] for n_out in (act_dim, 1))
-    acting = forward(pi) + forward(v)
-    learning = policy_steps * train(pi) + value_steps * train(v) - acting
+    acting = forward_flops(pi) + forward_flops(v)
+    learning = policy_steps * training_flops(pi) + value_steps * training_flops(v) - acting
     if algorithm == "trpo":
-        product = 4 * forward(pi) - 2 * forward(pi[:2])
-        learning += CONJUGATE_GRADIENT_ITERATIONS * product + forward(pi)
+        product = 4 * forward_flops(pi) - 2 * forward_flops(pi[:2])
+        learning += CONJUGATE_GRADIENT_ITERATIONS * product + forward_flops(pi)
     return Work(acting, learning, (policy_steps + value_steps) / settings.steps_per_epoch)
 
 
@@ -75,17 +75,17 @@ def off_policy_work(algorithm: str, obs_dim: int, act_dim: int, settings: Settin
     """The work of DQN, DDPG, TD3 or SAC, which take one gradient step for each environment step."""
     hidden = settings.hidden_sizes
     if algorithm == "dqn":
-        acting = forward([obs_dim, *hidden, act_dim])
-        return Work(acting, settings.batch_size * (acting + train([obs_dim, *hidden, 1])), 1)
+        acting = forward_flops([obs_dim, *hidden, act_dim])
+        return Work(acting, settings.batch_size * (acting + training_flops([obs_dim, *hidden, 1])), 1)
     pi = [obs_dim, *hidden, 2 * act_dim if algorithm == "sac" else act_dim]
     q = [obs_dim + act_dim, *hidden, 1]
-    improving = train(pi) + under_policy(q, act_dim)
+    improving = training_flops(pi) + flops_under_policy(q, act_dim)
     sample = {
-        "ddpg": forward(pi) + forward(q) + train(q) + improving,
-        "td3": forward(pi) + 2 * (forward(q) + train(q)) + improving / POLICY_DELAY,
-        "sac": forward(pi) + 2 * (forward(q) + train(q)) + improving + forward(q),
+        "ddpg": forward_flops(pi) + forward_flops(q) + training_flops(q) + improving,
+        "td3": forward_flops(pi) + 2 * (forward_flops(q) + training_flops(q)) + improving / POLICY_DELAY,
+        "sac": forward_flops(pi) + 2 * (forward_flops(q) + training_flops(q)) + improving + forward_flops(q),
     }[algorithm]
-    return Work(forward(pi), settings.batch_size * sample, 1)
+    return Work(forward_flops(pi), settings.batch_size * sample, 1)
 
 
 def work_of(

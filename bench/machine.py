@@ -11,6 +11,7 @@ from pathlib import Path
 from spinup.utils.backends import import_backend
 from spinup.utils.errors import UserError, exit_on_user_error
 
+TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"  # on Linux: the logical cores of one core
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sb3-contrib", "sbx-rl")
 
 
@@ -29,6 +30,18 @@ def describe_machine() -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "libraries": ", ".join(f"{name} {versions[name]}" for name in LIBRARIES if name in versions),
     }
+
+
+def some_cores(count: int) -> list[int]:
+    """So many of the logical cores that this process may use, each of another physical core while there are any."""
+    seen: list[str] = []
+    ranked = []
+    for cpu in sorted(os.sched_getaffinity(0)):
+        file = Path(TOPOLOGY.format(cpu))
+        core = file.read_text() if file.exists() else str(cpu)
+        ranked.append((seen.count(core), cpu))
+        seen.append(core)
+    return [cpu for _, cpu in sorted(ranked)[:count]]
 
 
 def describe_device(device: str, backend: str) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Measurements, each in a process of its own, in rounds that alternate; and what is made of them.
 
-A round measures everything with every number of threads, and every second round runs backwards, so that a machine that
-slows down slows all alike. Each line counts with the number of threads that suits it best, because small networks often
-learn faster on one. A ratio is the median over rounds.
+The first round measures everything with every number of threads, because small networks often learn faster on one;
+later rounds, and the table, take the number that suits a line best. Every second round runs backwards, so that a
+machine that slows down slows all alike. A ratio is the median over rounds.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,12 +18,15 @@ from statistics import median
 from typing import Any
 
 from bounds import bounds, measure_peak, measure_step_time, work_of
+from machine import some_cores
 from peers import launch, train
 from tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
 
+from spinup.utils.errors import UserError
 from spinup.utils.parallel import THREADS
 
 SPEEDS = ("steps_per_second", "gradient_steps_per_second")
+EQUAL_WORK = 0.05  # by how much gradient steps an epoch may differ for environment steps a second to be compared
 Key = tuple[str, int]  # the name of what is measured, and with how many threads
 Results = dict[Key, list[Any]]
 
@@ -31,16 +35,32 @@ Results = dict[Key, list[Any]]
 
 
 def measure(call: dict[str, Any], threads: int) -> Any:
-    """Make a call (see :func:`main`) in a new process that has so many threads, and as many cores."""
+    """Make a call (see :func:`main`) in a new process that has so many threads, as many cores, and no GPU.
+
+    Raises:
+        UserError: if it fails, whose traceback is printed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "call.json", Path(folder) / "result.json"
         files[0].write_text(json.dumps(call | {"threads": threads}))
         environment = os.environ | dict.fromkeys(THREADS, str(threads))
+        environment |= {"JAX_PLATFORMS": "cpu", "SB3_LOGDIR": folder}
         command = [sys.executable, __file__, *map(str, files)]
         done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
-            raise SystemExit(f"{done.stderr}\nerror: {call} could not be measured; its traceback is above.")
+            print(done.stderr, file=sys.stderr)
+            raise UserError(f"{call} could not be measured: its traceback is above.")
         return json.loads(files[1].read_text())
+
+
+def measure_for(seconds: float, call: dict[str, Any], threads: int) -> Any:
+    """Measure with as many epochs as take that long after the first; ``call`` keeps their number for other rounds."""
+    while True:
+        result = measure(call, threads)
+        if not isinstance(result, dict) or result["seconds"] >= seconds:
+            return result
+        more = 1.25 * seconds / result["seconds"] if result["seconds"] else 2
+        call["epochs"] = 1 + math.ceil(more * (call["epochs"] - 1))
 
 
 def main(call_file: str, result_file: str) -> None:
@@ -48,7 +68,7 @@ def main(call_file: str, result_file: str) -> None:
     keywords = json.loads(Path(call_file).read_text())
     threads = keywords.pop("threads")
     if hasattr(os, "sched_setaffinity"):  # PPO fits policy and value side by side, whatever number of threads is set
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+        os.sched_setaffinity(0, some_cores(threads))
     if "settings" in keywords:
         keywords["settings"] = Settings(**keywords["settings"])
     functions: dict[str, Callable] = {f.__name__: f for f in (train, launch, measure_step_time, measure_peak)}
@@ -56,50 +76,84 @@ def main(call_file: str, result_file: str) -> None:
     Path(result_file).write_text(json.dumps(result))
 
 
-def call_of(job: Job, epochs: int) -> dict[str, Any]:
-    """How a line is measured."""
-    call = {"env": job.env, "library": job.library, "algorithm": job.task.algorithm, "epochs": epochs}
+def call_of(job: Job) -> dict[str, Any]:
+    """How a line is measured, at least."""
+    call = {"env": job.env, "library": job.library, "algorithm": job.task.algorithm, "epochs": 2}
     call["settings"] = asdict(job.task.settings)
     if job.launched:
         return call | {"call": "launch", "launched": job.launched, "processes": job.value}
     return call | {"call": "train"}
 
 
-def calls_of(jobs: Sequence[Job], threads: Sequence[int], epochs: int) -> dict[Key, dict[str, Any]]:
-    """All that one round measures: simulators, matrix products, and every line."""
+def calls_of(jobs: Sequence[Job], threads: Sequence[int]) -> dict[Key, dict[str, Any]]:
+    """All that the first round measures: simulators, matrix products, and every line."""
     calls: dict[Key, dict[str, Any]] = {}
     for env in dict.fromkeys(job.env for job in jobs):
         calls[f"step of {env}", 1] = {"call": "measure_step_time", "env": env}
     for framework in dict.fromkeys(FRAMEWORKS[job.library] for job in jobs):
         for count in threads:
             calls[f"matrix product of {framework}", count] = {"call": "measure_peak", "framework": framework}
-    return calls | {(job.name, count): call_of(job, epochs) for job in jobs for count in threads}
+    return calls | {(job.name, count): call_of(job) for job in jobs for count in threads}
 
 
-def measure_rounds(calls: dict[Key, dict[str, Any]], rounds: int) -> Iterator[Results]:
-    """Results so far, after each round."""
+def measure_rounds(calls: dict[Key, dict[str, Any]], rounds: int, seconds: float) -> Iterator[Results]:
+    """Results so far, after each round; a line that fails is told and left out."""
     results: Results = {key: [] for key in calls}
     for number in range(rounds):
-        for key in calls if number % 2 == 0 else reversed(calls):
-            result = measure(calls[key], threads=key[1])
-            results[key].append(result)
-            shown = result[SPEEDS[0]] if isinstance(result, dict) else result
-            print(f"round {number + 1}/{rounds}: {key[0]}, threads {key[1]}: {shown:.4g}", file=sys.stderr, flush=True)
+        keys = [key for key in calls if key in results and _counts(key, results)]
+        for key in keys if number % 2 == 0 else reversed(keys):
+            _add(results, key, calls[key], seconds)
         yield results
+
+
+def _counts(key: Key, results: Results) -> bool:
+    """Whether to go on with this number of threads: for yardsticks any, for a line the best so far."""
+    measured = results[key]
+    return not measured or not isinstance(measured[0], dict) or key[1] == best_threads(key[0], results)
+
+
+def best_threads(name: str, results: Results) -> int:
+    """The number of threads that a line was measured with most often, and of several the fastest."""
+    found = {count: measured for (other, count), measured in results.items() if other == name}
+    return max(found, key=lambda count: (len(found[count]), _median_speed(found[count])))
+
+
+def _median_speed(measured: Sequence[dict[str, Any]]) -> float:
+    return median(result[SPEEDS[0]] for result in measured)
+
+
+def _add(results: Results, key: Key, call: dict[str, Any], seconds: float) -> None:
+    name, threads = key
+    if key not in results:  # another number of threads has failed in this round
+        return
+    try:
+        result = measure_for(seconds, call, threads)
+    except UserError as error:
+        if "library" not in call:
+            raise  # without a yardstick there is nothing to compare with
+        print(f"error: {error} It is left out.", file=sys.stderr, flush=True)
+        for other in [other for other in results if other[0] == name]:
+            del results[other]
+        return
+    results[key].append(result)
+    shown = result[SPEEDS[0]] if isinstance(result, dict) else result
+    print(f"round {len(results[key])}: {name}, threads {threads}: {shown:.4g}", file=sys.stderr, flush=True)
 
 
 # ---- what is made of them ----
 
 
-def summarise(jobs: Sequence[Job], threads: Sequence[int], results: Results) -> list[dict[str, Any]]:
+def summarise(jobs: Sequence[Job], results: Results) -> list[dict[str, Any]]:
     """A row for each line: medians, ratios to the other libraries, and shares of what the machine allows."""
-    spaces = {env: spaces_of(env) for env in dict.fromkeys(job.env for job in jobs)}
-    rows = [_row(job, threads, results, spaces[job.env][1:]) for job in jobs]
+    measured = [job for job in jobs if any(job.name == name for name, _ in results)]
+    spaces = {env: spaces_of(env) for env in dict.fromkeys(job.env for job in measured)}
+    rows = [_row(job, results, spaces[job.env][1:]) for job in measured]
     for row in rows:
         if row["library"] in OURS:
             peers = [peer for peer in rows if _is_peer(peer, row)]
             for speed in row.keys() & set(SPEEDS):
-                row[speed]["ratios"] = {peer["library"]: _ratio(row, peer, speed) for peer in peers}
+                fair = [peer for peer in peers if speed != SPEEDS[0] or _work_alike(peer, row)]
+                row[speed]["ratios"] = {peer["library"]: _ratio(row, peer, speed) for peer in fair}
     return rows
 
 
@@ -107,19 +161,26 @@ def _is_peer(peer: dict[str, Any], row: dict[str, Any]) -> bool:
     return peer["library"] not in OURS and all(peer[key] == row[key] for key in ("env", "task", "value"))
 
 
+def _work_alike(peer: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Whether both take about as many gradient steps an epoch; early stopping may not."""
+    ours, theirs = sum(row["steps_an_epoch"]), sum(peer["steps_an_epoch"])
+    return abs(ours - theirs) <= EQUAL_WORK * max(ours, theirs)
+
+
 def _ratio(row: dict[str, Any], peer: dict[str, Any], speed: str) -> float:
     return median(mine / theirs for mine, theirs in zip(row[speed]["each"], peer[speed]["each"], strict=True))
 
 
-def _row(job: Job, threads: Sequence[int], results: Results, dims: tuple[int, int]) -> dict[str, Any]:
-    medians = {count: median(result[SPEEDS[0]] for result in results[job.name, count]) for count in threads}
-    best = max(medians, key=medians.__getitem__)
+def _row(job: Job, results: Results, dims: tuple[int, int]) -> dict[str, Any]:
+    medians = {count: _median_speed(measured) for (name, count), measured in results.items() if name == job.name}
+    best = best_threads(job.name, results)
     each = results[job.name, best]
     steps = [median(result[key] for result in each) for key in ("policy_steps", "value_steps")]
     work = work_of(job.task.algorithm, *dims, job.task.settings, *steps)
     step_time = median(results[f"step of {job.env}", 1])
     peak = median(results[f"matrix product of {FRAMEWORKS[job.library]}", best])
-    simulators = min(job.value, best) if job.launched and job.value else 1
+    runs = job.value if job.launched == "jobs" and job.value else 1
+    simulators = min(best, runs * job.task.settings.num_envs)
     row: dict[str, Any] = {
         "env": job.env,
         "task": job.task.label,

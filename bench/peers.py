@@ -1,10 +1,11 @@
 """How each library is trained for a measurement: ours, Stable-Baselines3, and SBX, which has the same interface.
 
-Every trainer returns environment steps a second of all that happens after the first epoch, gradient steps a second of
-the learning in it, and the steps of policy and value that an epoch took (0 off-policy).
+Every trainer returns the seconds of all that happens after the first epoch, environment steps a second of it, gradient
+steps a second of the learning in it, and the steps of policy and value that an epoch took (0 off-policy).
 """
 
 import importlib
+import math
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tasks import MODULES, ON_POLICY, OURS, Settings
+from tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 
 from spinup.utils.buffers import Batch, ReplayBuffer
 from spinup.utils.curves import read_progress
@@ -57,6 +58,7 @@ def _speeds(settings: Settings, epochs: int, seconds: float, learning: float, st
     env_steps = settings.steps_per_epoch * (epochs - 1)
     gradient_steps = sum(steps) * (epochs - 1) if any(steps) else env_steps
     return {
+        "seconds": seconds,
         "steps_per_second": env_steps / seconds,
         "gradient_steps_per_second": gradient_steps / learning,
         "policy_steps": steps[0],
@@ -96,7 +98,10 @@ def on_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
         "num_envs": settings.num_envs,
         "max_ep_len": settings.max_ep_len,
         "train_v_iters": settings.value_steps,
+        "vf_lr": settings.learning_rate,
     }
+    if algorithm != "trpo":  # whose policy steps have no learning rate
+        keywords["pi_lr"] = settings.learning_rate
     if algorithm == "ppo":
         keywords |= {"train_pi_iters": settings.policy_steps, "target_kl": settings.target_kl}
     return keywords
@@ -114,10 +119,12 @@ def off_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
         "update_after": settings.steps_per_epoch // 2,
         "replay_size": settings.replay_size,
     }
+    rate = settings.learning_rate
     if algorithm == "dqn":
-        return keywords | {"double_q": False, "loss": "huber", "epsilon": EPSILON, "epsilon_start": EPSILON}
+        plain = {"double_q": False, "loss": "huber", "epsilon": EPSILON, "epsilon_start": EPSILON}
+        return keywords | plain | {"q_lr": rate}
     keywords["start_steps"] = settings.steps_per_epoch // 2
-    return keywords | ({"alpha": settings.alpha} if algorithm == "sac" else {})
+    return keywords | ({"alpha": settings.alpha, "lr": rate} if algorithm == "sac" else {"pi_lr": rate, "q_lr": rate})
 
 
 class FullReplayBuffer(ReplayBuffer):
@@ -143,7 +150,7 @@ def launch(
     """Measure a grid of as many seeds with ``--jobs``, or one training with ``--cpu``: steps a second of all together.
 
     The launcher divides the cores among them. All seeds start at once, as there are as many jobs, and count while all
-    train; where that is too short a time, they train again, for twice as many epochs.
+    train: ``seconds`` tells for how long, and is 0 where they hardly did.
     """
     seeds = range(processes if launched == "jobs" else 1)
     flags = on_policy_keywords(algorithm, settings) | {"env": env, "epochs": epochs, launched: processes}
@@ -153,29 +160,29 @@ def launch(
         command += [*(f"--{key}={value}" for key, value in flags.items()), "--seed", *map(str, seeds)]
         environment = {key: value for key, value in os.environ.items() if key not in THREADS}
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-        speed = speed_together([*Path(folder).rglob("progress.txt")], settings.steps_per_epoch)
-    if speed is None:
-        return launch(env, library, algorithm, settings, 2 * epochs, launched, processes)
-    return {"steps_per_second": speed, "policy_steps": settings.policy_steps, "value_steps": settings.value_steps}
+        seconds, speed = speed_together([*Path(folder).rglob("progress.txt")], settings.steps_per_epoch)
+    steps = {"policy_steps": settings.policy_steps, "value_steps": settings.value_steps}
+    return {"seconds": seconds, "steps_per_second": speed} | steps
 
 
-def speed_together(logs: Sequence[Path], steps_per_epoch: int) -> float | None:
-    """Steps a second of all runs, from the last end of a first epoch to the first end of a last one.
+def speed_together(logs: Sequence[Path], steps_per_epoch: int) -> tuple[float, float]:
+    """For how many seconds all runs train, and their steps a second in that time.
 
-    In that time each run trains, none starts or compiles, and none has the cores of one that has ended. The steps of an
-    epoch that it cuts count by the share of the epoch that lies inside. ``progress.txt`` was last written when the last
-    epoch ended, by the clock of the file system, which all runs share.
+    It lasts from the last end of a first epoch to the first end of a last one: each run trains, none starts or
+    compiles, and none has the cores of one that has ended. The steps of an epoch that it cuts count by the share of the
+    epoch that lies inside. ``progress.txt`` was last written when the last epoch ended, by the clock of the file
+    system, which all runs share.
 
     Returns:
-        None where that time is shorter than half of what the quickest run took after its first epoch. If runs follow
+        Zeros where that time is shorter than half of what the quickest run took after its first epoch. If runs follow
         one another (more seeds than jobs), there is no such time at all.
     """
     ends = [log.stat().st_mtime + times - times[-1] for log in logs for times in [read_progress(log)["Time"]]]
     start, stop = max(times[0] for times in ends), min(times[-1] for times in ends)
     if stop - start < 0.5 * min(times[-1] - times[0] for times in ends):
-        return None
+        return 0.0, 0.0
     epochs = sum(np.diff(np.interp([start, stop], times, range(len(times)))).item() for times in ends)
-    return steps_per_epoch * epochs / (stop - start)
+    return stop - start, steps_per_epoch * epochs / (stop - start)
 
 
 # ---- Stable-Baselines3, and libraries of its interface ----
@@ -210,23 +217,24 @@ def optimiser_steps(agent) -> float:
 def _on_policy_agent(module: str, algorithm: str, settings: Settings) -> Callable:
     keywords: dict[str, Any] = {
         "n_steps": settings.steps_per_epoch // settings.num_envs,
+        "learning_rate": settings.learning_rate,
         "gae_lambda": 0.97,
         "policy_kwargs": {"net_arch": {name: list(settings.hidden_sizes) for name in ("pi", "vf")}},  # tanh, by default
     }
     if algorithm == "vpg":
-        keywords |= {"use_rms_prop": False, "normalize_advantage": True}
+        keywords |= {"use_rms_prop": False, "normalize_advantage": True, "max_grad_norm": math.inf}
         return partial(importlib.import_module(module).A2C, **keywords)
     keywords["batch_size"] = settings.steps_per_epoch
     if algorithm == "trpo":
         keywords |= {"n_critic_updates": settings.value_steps, "cg_max_steps": 10}
         return partial(importlib.import_module("sb3_contrib").TRPO, **keywords)
-    keywords |= {"n_epochs": settings.policy_steps, "target_kl": settings.target_kl}
+    keywords |= {"n_epochs": settings.policy_steps, "target_kl": settings.target_kl, "max_grad_norm": math.inf}
     return partial(importlib.import_module(module).PPO, **keywords)
 
 
 def _off_policy_agent(module: str, algorithm: str, settings: Settings) -> Callable:
     keywords: dict[str, Any] = {
-        "learning_rate": 1e-3,
+        "learning_rate": settings.learning_rate,
         "learning_starts": settings.steps_per_epoch // 2,
         "train_freq": settings.update_every,
         "gradient_steps": settings.update_every,
@@ -237,6 +245,7 @@ def _off_policy_agent(module: str, algorithm: str, settings: Settings) -> Callab
     }
     if algorithm == "dqn":
         keywords |= {"target_update_interval": 1, "exploration_initial_eps": EPSILON, "exploration_final_eps": EPSILON}
+        keywords |= {"max_grad_norm": math.inf} if module == MODULES[SB3] else {}  # SBX does not clip
     elif algorithm == "sac":
         keywords["ent_coef"] = settings.alpha
     agent = partial(getattr(importlib.import_module(module), algorithm.upper()), **keywords)

@@ -1,6 +1,6 @@
 """How fast does it train, beside other libraries and beside what the machine allows?
 
-    python bench/speed.py [--env ENV ...] [--tasks PPO SAC ...] [--epochs 5] [--pairs 3] [--out DIR]
+    python bench/speed.py [--env ENV ...] [--tasks PPO SAC ...] [--seconds 5] [--rounds 3] [--out DIR]
     python bench/speed.py --sweep width envs seeds replay ranks [--out DIR]
     python bench/speed.py --draw DIR/speed.json
 
@@ -11,6 +11,7 @@ it, which --draw makes again. tasks.py says what is compared, bounds.py what the
 
 import argparse
 import json
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from machine import describe_machine
 from measuring import calls_of, measure_rounds, summarise
 from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
-from tasks import FRAMEWORKS, LABELS, NOTE, TASKS, Job, choose_libraries, table_jobs
+from tasks import FRAMEWORKS, LABELS, NOTE, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
 
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.parallel import logical_cores, physical_cores
@@ -43,10 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if file.exists() and not args.overwrite:
             raise UserError(f"{file} is there already: add --overwrite, or choose another place with --out.")
     args.commit = args.commit or describe_commit()
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     for sweep, jobs in planned.items():
-        threads, epochs = ([max(args.threads)], min(3, args.epochs)) if sweep else (args.threads, args.epochs)
-        run(args, jobs, threads, epochs, sweep)
+        run(args, jobs, [max(args.threads)] if sweep else args.threads, sweep)
 
 
 def plan(args: argparse.Namespace) -> dict[str, list[Job]]:
@@ -83,6 +83,14 @@ def check_threads(threads: Sequence[int]) -> None:
             raise UserError(f"--threads {count} will not do: this process may use 1 to {usable}.")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder that results go to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {folder} will not do ({first_line(error)}): name a folder.") from None
+
+
 def read(file: Path) -> dict[str, Any]:
     """What an earlier run wrote."""
     try:
@@ -101,9 +109,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--env", nargs="+", default=["HalfCheetah-v5", "CartPole-v1"], help="environments; sweeps take the first")
     add("--tasks", nargs="+", choices=LABELS, metavar="TASK", help=f"some of: {'; '.join(LABELS)} (default: all)")
     add("--libraries", nargs="+", choices=list(FRAMEWORKS), help="which of them (default: all that are installed)")
-    add("--epochs", type=int, default=5, help="epochs of each measurement, the first not counted (sweeps: at most 3)")
-    add("--pairs", type=int, default=3, help="rounds: how often everything is measured (default: %(default)s)")
-    add("--threads", type=int, nargs="+", default=default_threads(), help="to try; sweeps take the most")
+    add("--seconds", type=float, help="how long a measurement lasts at least, after a first epoch (default: 5)")
+    add("--rounds", type=int, help="how often everything is measured (default: 3)")
+    add("--threads", type=int, nargs="+", help="to try (default: powers of two up to all cores); sweeps take the most")
     add("--sweep", nargs="+", default=[], choices=list(SWEEPS), help="how cost grows")
     add("--quick", action="store_true", help="a small version of everything: the main tasks, two values of each sweep")
     add("--out", type=Path, default=Path("data/bench"), help="where to write (default: %(default)s)")
@@ -111,26 +119,42 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--commit", help="which commit is measured (default: git knows)")
     add("--draw", type=Path, nargs="+", default=[], metavar="FILE.json", help="only make table and picture again")
     args = parser.parse_args(argv)
-    if args.epochs < 2 or args.pairs < 1:
-        parser.error("--epochs must be 2 or more (the first is not counted), and --pairs 1 or more")
-    if args.quick:
-        args.epochs, args.pairs, args.threads = 2, 1, [max(args.threads)]
-    args.tasks = args.tasks or (MAIN_LABELS if args.quick else LABELS)
+    chosen = {key: value for key, value in vars(args).items() if value is not None}
+    args = argparse.Namespace(**(vars(args) | (quick_defaults() if args.quick else defaults()) | chosen))
+    if not 0 < args.seconds < math.inf or args.rounds < 1:
+        parser.error("--seconds must be more than 0, and --rounds 1 or more")
     return args
 
 
-def run(args: argparse.Namespace, jobs: list[Job], threads: list[int], epochs: int, sweep: str = "") -> None:
-    """Measure ``jobs``, and write what is known after each round."""
+def defaults() -> dict[str, Any]:
+    """What is measured unless flags say otherwise."""
+    return {"seconds": 5.0, "rounds": 3, "threads": default_threads(), "tasks": LABELS}
+
+
+def quick_defaults() -> dict[str, Any]:
+    """The same with --quick."""
+    return {"seconds": 1.0, "rounds": 1, "threads": [max(default_threads())], "tasks": MAIN_LABELS}
+
+
+def run(args: argparse.Namespace, jobs: list[Job], threads: list[int], sweep: str = "") -> None:
+    """Measure ``jobs``, and write what is known after each round.
+
+    Raises:
+        UserError: at the end, if some could not be measured.
+    """
     file = file_of(args, sweep)
     command = f"python bench/speed.py {shlex.join(sys.argv[1:])}"
-    data: dict[str, Any] = {"command": command, "commit": args.commit, "sweep": sweep}
-    data |= {"axis": SWEEPS[sweep].axis if sweep else "", "epochs": epochs, "machine": describe_machine(), "note": NOTE}
-    for results in measure_rounds(calls_of(jobs, threads, epochs), args.pairs):
-        data["rounds"] = min(map(len, results.values()))
-        data["rows"] = summarise(jobs, threads, results)
+    data: dict[str, Any] = {"command": command, "commit": args.commit, "sweep": sweep, "rounds": 0}
+    data |= {"axis": SWEEPS[sweep].axis if sweep else "", "length": f"at least {args.seconds:g} s each"}
+    data |= {"machine": describe_machine(), "note": SWEEP_NOTE if sweep else NOTE}
+    for results in measure_rounds(calls_of(jobs, threads), args.rounds, args.seconds):
+        data["rounds"] += 1
+        data["rows"] = summarise(jobs, results)
         file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         write(file, data)
     print(f"Saved {file} and {file.with_suffix('.md')}")
+    if failed := {job.name for job in jobs} - {name for name, _ in results}:
+        raise UserError(f"{', '.join(sorted(failed))} could not be measured; the rest is in {file}.")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def write(file: Path, data: dict[str, Any]) -> None:
 
 def table(data: dict[str, Any]) -> str:
     """A Markdown table for each environment, and what is needed to read it."""
-    lines = [f"`{data['command']}`", "", f"{data['epochs']} epochs, {data['rounds']} rounds"]
+    lines = [f"`{data['command']}`", "", f"{data['length']}, {data['rounds']} round{'s' * (data['rounds'] > 1)}"]
     lines += ["", f"- commit: {data['commit']}", *(f"- {key}: {value}" for key, value in data["machine"].items())]
     rows = data["rows"]
     lines += [f"- matrix products, float32: {_peaks(rows)}"]
@@ -39,6 +39,7 @@ def table(data: dict[str, Any]) -> str:
         axis = data["axis"]
         title = f"{env}, whose bare simulator takes {1e6 * chosen[0]['step_time']:.3g} µs a step"
         columns = ["task", *([axis] if axis else []), "library", "threads"]
+        columns += ["gradient steps an epoch"]
         columns += ["steps/s", "each round", "times", "of bound", "gradient steps/s", "times", "of bound"]
         lines += ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         lines += [_line(row, bool(axis)) for row in chosen]
@@ -53,6 +54,7 @@ def _peaks(rows: Sequence[dict[str, Any]]) -> str:
 def _line(row: dict[str, Any], has_value: bool) -> str:
     threads = f"{row['threads']} of {', '.join(row['medians_by_threads'])}"
     cells = [row["task"], *([f"{row['value']:,}"] if has_value else []), row["library"], threads]
+    cells += [" + ".join(f"{steps:.3g}" for steps in row["steps_an_epoch"] if steps)]
     for speed in SPEEDS:
         found = row.get(speed)
         if not found:

@@ -23,9 +23,10 @@ ON_POLICY = ("vpg", "trpo", "ppo")
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyperparameters, by one name for all libraries; on-policy algorithms use the first seven, others the rest too.
+    """Hyperparameters, by one name for all libraries; on-policy algorithms use the first eight, others the rest too.
 
-    ``policy_steps`` and ``value_steps`` are gradient steps an epoch, on all its steps at once.
+    ``learning_rate`` is that of every network; ``policy_steps`` and ``value_steps`` are gradient steps an epoch, on all
+    its steps at once.
     """
 
     hidden_sizes: tuple[int, ...] = (64, 64)
@@ -35,6 +36,7 @@ class Settings:
     value_steps: int = 80
     target_kl: float | None = None
     max_ep_len: int = 1000
+    learning_rate: float = 3e-4
     batch_size: int = 100
     update_every: int = 50
     replay_size: int = 1_000_000
@@ -57,7 +59,9 @@ class Task:
         return "," in self.label
 
 
-OFF_POLICY = Settings(hidden_sizes=(256, 256), steps_per_epoch=1000, num_envs=1, policy_steps=0, value_steps=0)
+OFF_POLICY = Settings(
+    hidden_sizes=(256, 256), steps_per_epoch=1000, num_envs=1, policy_steps=0, value_steps=0, learning_rate=1e-3
+)
 CLEANRL = replace(OFF_POLICY, batch_size=256, update_every=1)
 ONE_STEP = Settings(policy_steps=1)
 NO_SBX = ("spinup PyTorch", "spinup JAX", SB3)
@@ -79,32 +83,37 @@ TASKS = {  # by the kind of action space
 }
 LABELS = tuple(dict.fromkeys(task.label for tasks in TASKS.values() for task in tasks))
 ON, OFF = ON_POLICY_TASKS[0].settings, OFF_POLICY
-NOTE = f"""\
+MEASURED = """\
 A speed is that of whole training (acting, simulating, learning, logging, saving) after the first epoch, which warms up
 and compiles; no library tests its agent meanwhile. Gradient steps a second count only the time spent learning, with the
 sampling of minibatches: a step of one network, or off-policy one minibatch; a step of policy and value together counts
-as two. "Of bound" is the share of what this machine allows: the time of the bare simulator, and the least arithmetic
-that acting and learning take, at the speed of large float32 matrix products in the same framework with as many threads
-(bench/bounds.py). Threads are cores too: a process with one thread has one core.
+as two. "Of bound" is the share of what this machine allows: the time of the bare simulators, each on a core of its own
+as far as there are threads and environments, and the least arithmetic that acting and learning take, at the speed of
+large float32 matrix products in the same framework with as many threads (bench/bounds.py). Threads are cores too: a
+process with one thread has one core. Where several numbers of threads are listed, the first round chose the one that
+suits the line best."""
+SWEEP_NOTE = f"{MEASURED} All else is as in [the main table](speed.md)."
+NOTE = f"""\
+{MEASURED}
 
 On-policy: tanh networks {list(ON.hidden_sizes)}, {ON.num_envs} environments, {ON.steps_per_epoch} steps an epoch,
-full batches, gamma 0.99, lambda 0.97.
+full batches, learning rates {ON.learning_rate}, gamma 0.99, lambda 0.97, gradients not clipped.
 
 - PPO takes 80 policy and 80 value steps an epoch everywhere. With early stop (target_kl 0.01, exceeded 1.5 times)
-  Stable-Baselines3 ends both, spinup those of the policy; SBX has no early stop.
+  Stable-Baselines3 ends both, spinup those of the policy; SBX has no early stop. Where that leaves them with unlike
+  numbers of steps, environment steps a second are not compared.
 - VPG takes 1 policy step and 80 value steps, which no other library does. With one value step it does what A2C of
   Stable-Baselines3 does with Adam and normalised advantages.
 - TRPO takes 1 natural gradient step, with 10 iterations of conjugate gradients, and 80 value steps. Its peer is that of
   sb3-contrib, where that is installed.
-- Stable-Baselines3 and SBX also clip gradients, and so does DQN in Stable-Baselines3.
 
 Off-policy: relu networks {list(OFF.hidden_sizes)}, one environment, {OFF.update_every} gradient steps after every
-{OFF.update_every} environment steps, batches of {OFF.batch_size}, gamma 0.99, polyak 0.995, SAC's alpha {OFF.alpha}, a
-replay buffer of {OFF.replay_size:,}; the first {OFF.steps_per_epoch // 2} actions are random. DQN is plain (no double
-Q) with Huber's loss, as in the other libraries, and epsilon 0.05. The time spent
-learning is not quite the same everywhere: DQN's target network moves within it in spinup, and outside of it, after
-each environment step, in the other libraries; the noise of TD3's target actions and of SAC's actions is drawn outside
-of it in spinup, and within it in the others.
+{OFF.update_every} environment steps, batches of {OFF.batch_size}, learning rates {OFF.learning_rate}, gamma 0.99,
+polyak 0.995, SAC's alpha {OFF.alpha}, a replay buffer of {OFF.replay_size:,}; learning begins after
+{OFF.steps_per_epoch // 2} steps, whose actions are random (DQN: with epsilon 0.05, as always). DQN is plain (no double
+Q) with Huber's loss, as in the other libraries. The time spent learning is not quite the same everywhere: DQN's target
+network moves within it in spinup, and outside of it, after each environment step, in the other libraries; the noise of
+TD3's target actions and of SAC's actions is drawn outside of it in spinup, and within it in the others.
 
 CleanRL is scripts, not a package: what pip finds under that name is 0.4.8, which needs the old gym and runs with no
 Gymnasium. Only its settings are compared: batches of {CLEANRL.batch_size}, a gradient step after every step, a learned

@@ -1,14 +1,19 @@
 """The measurement of speed: its arithmetic by hand, its tables and pictures from made-up numbers, one real line."""
 
 import json
+import math
 import os
 import shutil
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import bounds
+import machine
 import matplotlib
 import measuring
 import numpy as np
@@ -18,7 +23,9 @@ import speed
 import speed_report
 from gymnasium import spaces
 from sweeps import SWEEPS, sweep_jobs
-from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, Job, Settings, Task, choose_libraries, table_jobs
+from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, TASKS, Job, Settings, Task, choose_libraries, table_jobs
+
+import spinup
 
 
 @pytest.fixture(autouse=True)
@@ -35,15 +42,15 @@ TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
 
 
 def test_a_forward_pass_multiplies_and_adds_once_for_each_weight():
-    assert bounds.forward([2, 3, 1]) == 2 * (2 * 3 + 3 * 1)
-    assert bounds.forward([4, 5, 6, 7]) == 2 * (20 + 30 + 42)
+    assert bounds.forward_flops([2, 3, 1]) == 2 * (2 * 3 + 3 * 1)
+    assert bounds.forward_flops([4, 5, 6, 7]) == 2 * (20 + 30 + 42)
 
 
 def test_the_input_of_the_first_layer_needs_no_gradient_where_it_is_data():
-    assert bounds.train([2, 3, 1]) == 3 * 18 - 12
-    assert bounds.train([4, 5, 6, 7]) == 3 * 184 - 40
-    assert bounds.under_policy([4, 5, 6, 7], 1) == 2 * 184 - 40 + 10  # of 4 columns that of the action alone
-    assert bounds.under_policy([4, 5, 6, 7], 4) == 2 * 184
+    assert bounds.training_flops([2, 3, 1]) == 3 * 18 - 12
+    assert bounds.training_flops([4, 5, 6, 7]) == 3 * 184 - 40
+    assert bounds.flops_under_policy([4, 5, 6, 7], 1) == 2 * 184 - 40 + 10  # of 4 columns that of the action alone
+    assert bounds.flops_under_policy([4, 5, 6, 7], 4) == 2 * 184
 
 
 def test_a_gradient_takes_what_pytorch_counts():
@@ -53,10 +60,10 @@ def test_a_gradient_takes_what_pytorch_counts():
     q = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 6), torch.nn.Linear(6, 7))
     with FlopCounterMode(display=False) as counter:
         q(torch.ones(10, 4)).sum().backward()
-    assert counter.get_total_flops() == 10 * bounds.train([4, 5, 6, 7])
+    assert counter.get_total_flops() == 10 * bounds.training_flops([4, 5, 6, 7])
     with FlopCounterMode(display=False) as counter:
         q.requires_grad_(False)(torch.ones(10, 4, requires_grad=True)).sum().backward()
-    assert counter.get_total_flops() == 10 * bounds.under_policy([4, 5, 6, 7], 4)
+    assert counter.get_total_flops() == 10 * bounds.flops_under_policy([4, 5, 6, 7], 4)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +123,7 @@ JOBS = [Job("CartPole-v1", PPO, "spinup PyTorch"), Job("CartPole-v1", PPO, SB3)]
 
 def made_up(job, *speeds):
     results = [dict(zip(measuring.SPEEDS, pair, strict=True)) for pair in speeds]
-    return [result | {"policy_steps": 80, "value_steps": 80} for result in results]
+    return [result | {"policy_steps": 80, "value_steps": 80, "seconds": 9} for result in results]
 
 
 def made_up_results():
@@ -126,14 +133,14 @@ def made_up_results():
         ("matrix product of torch", 1): [1e11] * 3,
         ("matrix product of torch", 2): [2e11] * 3,
         (ours, 1): made_up(ours, (1000, 100), (3000, 300), (2000, 200)),
-        (ours, 2): made_up(ours, (100, 10), (300, 30), (200, 20)),
-        (theirs, 1): made_up(theirs, (10, 1), (10, 1), (10, 1)),
+        (ours, 2): made_up(ours, (200, 20)),
+        (theirs, 1): made_up(theirs, (10, 1)),
         (theirs, 2): made_up(theirs, (1000, 50), (1000, 50), (500, 25)),
     }
 
 
 def made_up_data(sweep="", rows=None):
-    rows = rows or measuring.summarise(JOBS, [1, 2], made_up_results())
+    rows = rows or measuring.summarise(JOBS, made_up_results())
     machine = {"processor": "a made-up processor", "cores": 2}
     data = {
         "command": "make it up",
@@ -142,50 +149,156 @@ def made_up_data(sweep="", rows=None):
         "axis": sweep and SWEEPS[sweep].axis,
         "note": NOTE,
     }
-    return data | {"epochs": 5, "rounds": 3, "machine": machine, "rows": rows}
+    return data | {"length": "at least 5 s each", "rounds": 3, "machine": machine, "rows": rows}
 
 
 def test_a_line_counts_with_its_best_number_of_threads():
-    ours, theirs = measuring.summarise(JOBS, [1, 2], made_up_results())
+    ours, theirs = measuring.summarise(JOBS, made_up_results())
     assert (ours["threads"], theirs["threads"]) == (1, 2)
     assert ours["medians_by_threads"] == {"1": 2000, "2": 200}
     assert ours["steps_per_second"]["each"] == [1000, 3000, 2000]
     assert (ours["peak"], theirs["peak"]) == (1e11, 2e11)
 
 
+def test_the_number_of_threads_is_that_of_most_rounds_even_if_others_were_luckier_once():
+    name = JOBS[0].name
+    results = {(name, 1): made_up(JOBS[0], (10, 1), (10, 1)), (name, 2): made_up(JOBS[0], (20, 1))}
+    assert measuring.best_threads(name, results) == 1
+
+
 def test_a_ratio_is_the_median_over_rounds():
-    ours, theirs = measuring.summarise(JOBS, [1, 2], made_up_results())
+    ours, theirs = measuring.summarise(JOBS, made_up_results())
     assert ours["steps_per_second"]["ratios"] == {SB3: 3}  # of 1, 3 and 4: not 2000 / 1000
     assert ours["gradient_steps_per_second"]["ratios"] == {SB3: 6}
     assert "ratios" not in theirs["steps_per_second"]
 
 
+@pytest.mark.parametrize(("their_steps", "compared"), [(80, True), (76, True), (50, False)])
+def test_environment_steps_are_compared_where_the_work_is_alike(their_steps, compared):
+    results = made_up_results()
+    for result in results[JOBS[1].name, 2]:
+        result["policy_steps"] = result["value_steps"] = their_steps
+    ours, _ = measuring.summarise(JOBS, results)
+    assert (SB3 in ours["steps_per_second"]["ratios"]) == compared
+    assert SB3 in ours["gradient_steps_per_second"]["ratios"]
+
+
 def test_every_line_has_its_bound():
-    ours, _ = measuring.summarise(JOBS, [1, 2], made_up_results())
+    ours, _ = measuring.summarise(JOBS, made_up_results())
     work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
-    most = bounds.bounds(work, 2e-5, 1e11)
+    most = bounds.bounds(work, 2e-5, 1e11)  # one thread: one simulator at a time
     assert [ours[name]["bound"] for name in measuring.SPEEDS] == pytest.approx(most)
     assert ours["steps_per_second"]["of_bound"] == pytest.approx(2000 / most[0])
 
 
-def test_processes_side_by_side_have_a_core_each_and_no_time_of_learning():
-    jobs = sweep_jobs("ranks", "CartPole-v1", 2)
-    results = made_up_results() | {(job.name, 2): [{"steps_per_second": 100.0}] for job in jobs}
-    for job in jobs:
-        results[job.name, 2][0] |= {"policy_steps": 80, "value_steps": 80}
-    rows = measuring.summarise(jobs, [2], results)
+@pytest.mark.parametrize(("sweep", "simulators"), [("envs", (1, 2, 2)), ("ranks", (2, 2)), ("seeds", (2, 2))])
+def test_simulators_have_a_core_each_as_far_as_there_are_environments_and_threads(sweep, simulators):
+    jobs = sweep_jobs(sweep, "CartPole-v1", 3, ["spinup PyTorch"])[: len(simulators)]
+    results = made_up_results() | {(job.name, 2): made_up(job, (100, 10)) for job in jobs}
+    bound = [row["steps_per_second"]["bound"] for row in measuring.summarise(jobs, results)]
     work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
-    most = [bounds.bounds(work, 2e-5, 2e11, simulators)[0] for simulators in (1, 2)]
-    assert [row["steps_per_second"]["bound"] for row in rows] == pytest.approx(most)
-    assert "gradient_steps_per_second" not in rows[0]
+    assert bound == pytest.approx([bounds.bounds(work, 2e-5, 2e11, number)[0] for number in simulators])
+
+
+def test_runs_side_by_side_tell_no_time_of_learning():
+    [job] = sweep_jobs("ranks", "CartPole-v1", 1)
+    result = {"steps_per_second": 100.0, "policy_steps": 80, "value_steps": 80, "seconds": 9}
+    [row] = measuring.summarise([job], made_up_results() | {(job.name, 2): [result]})
+    assert "gradient_steps_per_second" not in row
+
+
+# ---- rounds, with a made-up clock ----
+
+
+def measured_rounds(monkeypatch, calls, speeds, rounds=3, seconds=5):
+    """The results, and what was measured in which order: ``speeds`` by name and threads, a number or an error."""
+    seen = []
+
+    def measure(call, threads):
+        seen.append((call["name"], threads))
+        speed = speeds[call["name"], threads]
+        if isinstance(speed, Exception):
+            raise speed
+        if "library" not in call:
+            return speed
+        return made_up(None, (speed, 1))[0] | {"seconds": (call["epochs"] - 1) * 1.0}
+
+    monkeypatch.setattr(measuring, "measure", measure)
+    *_, results = measuring.measure_rounds(calls, rounds, seconds)
+    return results, seen
+
+
+def a_line(name):
+    return {"name": name, "library": "spinup JAX", "epochs": 11}
 
 
 def test_every_second_round_runs_backwards(monkeypatch):
-    seen = []
-    monkeypatch.setattr(measuring, "measure", lambda call, threads: seen.append((call, threads)) or 1.0)
-    rounds = measuring.measure_rounds({("a", 1): "A", ("b", 2): "B"}, rounds=3)
-    assert [dict(results) for results in rounds][-1] == {("a", 1): [1.0] * 3, ("b", 2): [1.0] * 3}
-    assert seen == [("A", 1), ("B", 2), ("B", 2), ("A", 1), ("A", 1), ("B", 2)]
+    calls = {("a", 1): {"name": "a"}, ("b", 2): a_line("b")}
+    results, seen = measured_rounds(monkeypatch, calls, {("a", 1): 1.0, ("b", 2): 7})
+    assert {key: len(measured) for key, measured in results.items()} == {("a", 1): 3, ("b", 2): 3}
+    assert seen == [("a", 1), ("b", 2), ("b", 2), ("a", 1), ("a", 1), ("b", 2)]
+
+
+def test_the_first_round_chooses_the_number_of_threads_of_each_line_but_not_of_yardsticks(monkeypatch):
+    calls = {(name, n): call for name, call in (("step", {"name": "step"}), ("b", a_line("b"))) for n in (1, 2)}
+    speeds = {("step", 1): 1.0, ("step", 2): 2.0, ("b", 1): 8, ("b", 2): 7}
+    results, _ = measured_rounds(monkeypatch, calls, speeds)
+    assert {key: len(found) for key, found in results.items()} == {
+        ("step", 1): 3,
+        ("step", 2): 3,
+        ("b", 1): 3,
+        ("b", 2): 1,
+    }
+
+
+def test_what_ends_too_soon_is_measured_again_with_more_epochs_which_later_rounds_keep(monkeypatch):
+    calls = {("b", 1): a_line("b") | {"epochs": 2}}
+    results, seen = measured_rounds(monkeypatch, calls, {("b", 1): 7}, rounds=2, seconds=5)
+    assert [result["seconds"] for result in results["b", 1]] == [7, 7]  # 5 * 1.25, of epochs that take a second
+    assert len(seen) == 3
+
+
+def test_runs_that_hardly_overlap_train_twice_as_long(monkeypatch):
+    seconds, epochs = iter([0.0, 0.0, 9.0]), []
+    monkeypatch.setattr(
+        measuring, "measure", lambda call, _: epochs.append(call["epochs"]) or {"seconds": next(seconds)}
+    )
+    assert measuring.measure_for(5, {"epochs": 3}, 1) == {"seconds": 9}
+    assert epochs == [3, 5, 9]
+
+
+def test_a_line_that_fails_is_left_out_and_told(monkeypatch, capsys, tmp_path):
+    ours, theirs = JOBS
+    results = {key: found for key, found in made_up_results().items() if key[0] != theirs.name}
+    calls = {("step", 1): {"name": "step"}} | {(job.name, n): a_line(job.name) for job in JOBS for n in (1, 2)}
+    speeds = dict.fromkeys(calls, 1.0) | {(theirs.name, 2): speed.UserError("It broke.")}
+    left, _ = measured_rounds(monkeypatch, calls, speeds, rounds=2)
+    assert {name for name, _ in left} == {"step", ours.name}
+    assert "error: It broke. It is left out." in capsys.readouterr().err
+    monkeypatch.setattr(speed, "measure_rounds", lambda *_: [results])
+    with pytest.raises(speed.UserError, match=f"{theirs.name} could not be measured; the rest is in "):
+        speed.run(Namespace(out=tmp_path, commit="abc", rounds=1, seconds=5), JOBS, [1, 2])
+    assert [row["library"] for row in json.loads((tmp_path / "speed.json").read_text())["rows"]] == [ours.library]
+
+
+def test_without_a_yardstick_nothing_is_measured(monkeypatch):
+    with pytest.raises(speed.UserError, match="It broke"):
+        measured_rounds(monkeypatch, {("step", 1): {"name": "step"}}, {("step", 1): speed.UserError("It broke.")})
+
+
+def test_a_failing_measurement_shows_its_traceback(capsys):
+    with pytest.raises(speed.UserError, match=r"'NoSuch-v0'.* could not be measured: its traceback is above"):
+        measuring.measure({"call": "measure_step_time", "env": "NoSuch-v0"}, 1)
+    assert "NoSuch" in capsys.readouterr().err
+
+
+def test_threads_get_cores_that_are_not_siblings(tmp_path, monkeypatch):
+    """Processors 0 and 1 are one core, 2 and 3 another; 4 is known to nobody."""
+    for cpu, siblings in enumerate(["0-1", "0-1", "2-3", "2-3"]):
+        (tmp_path / str(cpu)).write_text(siblings)
+    monkeypatch.setattr(machine, "TOPOLOGY", str(tmp_path / "{}"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 0, 1, 2, 3}, raising=False)
+    assert [machine.some_cores(n) for n in (1, 3, 4)] == [[0], [0, 2, 4], [0, 2, 4, 1]]
 
 
 # ---- tables and pictures, from JSON alone ----
@@ -235,8 +348,8 @@ def test_the_committed_tables_and_pictures_are_those_of_their_files(committed, t
 
 def test_what_is_measured_is_written_with_its_commit_and_note(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: [made_up_results()])
-    args = Namespace(out=tmp_path, commit="abc, changed", pairs=3)
-    speed.run(args, JOBS, [1, 2], 5)
+    monkeypatch.setattr(speed, "measure_rounds", lambda *_: [made_up_results()] * 3)
+    speed.run(Namespace(out=tmp_path, commit="abc, changed", rounds=3, seconds=5), JOBS, [1, 2])
     data = json.loads((tmp_path / "speed.json").read_text())
     assert (data["commit"], data["note"], data["sweep"], data["rounds"]) == ("abc, changed", NOTE, "", 3)
     text = (tmp_path / "speed.md").read_text(encoding="utf-8")
@@ -249,7 +362,8 @@ def test_the_table_says_what_was_measured():
     text = speed_report.table(made_up_data())
     ours = next(line for line in text.splitlines() if line.startswith("| PPO | spinup PyTorch"))
     cells = [cell.strip() for cell in ours.split("|")[1:-1]]
-    assert cells[:6] == ["PPO", "spinup PyTorch", "1 of 1, 2", "2000", "1000 3000 2000", f"**3.00** {SB3}"]
+    assert cells[:4] == ["PPO", "spinup PyTorch", "1 of 1, 2", "80 + 80"]
+    assert cells[4:7] == ["2000", "1000 3000 2000", f"**3.00** {SB3}"]
     assert "100 GFLOP/s (torch, threads 1), 200 GFLOP/s (torch, threads 2)" in text
     assert "20 µs a step" in text
 
@@ -280,17 +394,89 @@ def test_only_what_suits_the_environment_is_compared():
 
 
 def test_settings_reach_our_algorithms():
-    keywords = peers.off_policy_keywords("sac", replace(CLEANRL, alpha="auto"))
-    assert (keywords["batch_size"], keywords["update_every"], keywords["alpha"]) == (256, 1, "auto")
-    keywords = peers.on_policy_keywords("ppo", Settings(policy_steps=7, value_steps=9, target_kl=0.5))
+    keywords = peers.off_policy_keywords("sac", replace(CLEANRL, alpha="auto", learning_rate=0.1))
+    assert (keywords["batch_size"], keywords["update_every"]) == (256, 1)
+    assert (keywords["alpha"], keywords["lr"]) == ("auto", 0.1)
+    keywords = peers.on_policy_keywords("ppo", Settings(policy_steps=7, value_steps=9, target_kl=0.5, learning_rate=2))
     assert (keywords["train_pi_iters"], keywords["train_v_iters"], keywords["target_kl"]) == (7, 9, 0.5)
+    assert keywords["pi_lr"] == keywords["vf_lr"] == 2
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "jax"])
+@pytest.mark.parametrize("task", [task for tasks in TASKS.values() for task in tasks], ids=lambda task: task.label)
+def test_our_algorithms_take_those_words(task, backend):
+    keywords = (peers.on_policy_keywords if task.algorithm in peers.ON_POLICY else peers.off_policy_keywords)(
+        task.algorithm, task.settings
+    )
+    signature(getattr(spinup, f"{task.algorithm}_{backend}")).bind(None, **keywords)
+
+
+class Recorder:
+    """Stands for any class of another library; remembers what it was made with."""
+
+    def __init__(self, *_, **keywords):
+        self.keywords = keywords
+
+
+@pytest.fixture
+def peer_modules(monkeypatch):
+    agents = dict.fromkeys(("PPO", "A2C", "TRPO", "DQN", "DDPG", "TD3", "SAC"), Recorder)
+    for name in ("stable_baselines3", "sbx", "sb3_contrib"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**agents))
+    noise = SimpleNamespace(NormalActionNoise=lambda mean, std: ("noise", *std))
+    monkeypatch.setitem(sys.modules, "stable_baselines3.common", SimpleNamespace(noise=noise))
+    monkeypatch.setitem(sys.modules, "stable_baselines3.common.noise", noise)
+
+
+@pytest.mark.parametrize("module", ["stable_baselines3", "sbx"])
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("ppo", {"n_steps": 25, "batch_size": 100, "n_epochs": 7, "target_kl": 0.5, "max_grad_norm": math.inf}),
+        ("vpg", {"n_steps": 25, "use_rms_prop": False, "normalize_advantage": True, "max_grad_norm": math.inf}),
+        ("trpo", {"n_steps": 25, "batch_size": 100, "n_critic_updates": 9, "cg_max_steps": 10}),
+    ],
+)
+def test_settings_reach_on_policy_peers(peer_modules, module, algorithm, expected):
+    settings = Settings((5, 6), 100, 4, policy_steps=7, value_steps=9, target_kl=0.5, learning_rate=0.1)
+    agent = peers._on_policy_agent(module, algorithm, settings)()
+    networks = {"policy_kwargs": {"net_arch": {"pi": [5, 6], "vf": [5, 6]}}}
+    assert agent.keywords == expected | networks | {"gae_lambda": 0.97, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("module", ["stable_baselines3", "sbx"])
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("dqn", {"target_update_interval": 1, "exploration_initial_eps": 0.05, "exploration_final_eps": 0.05}),
+        ("sac", {"ent_coef": "auto"}),
+        ("td3", {"action_noise": ("noise", 0.1, 0.1)}),
+        ("ddpg", {"action_noise": ("noise", 0.1, 0.1)}),
+    ],
+)
+def test_settings_reach_off_policy_peers(peer_modules, module, algorithm, expected):
+    if (module, algorithm) == ("stable_baselines3", "dqn"):
+        expected = expected | {"max_grad_norm": math.inf}
+    settings = replace(CLEANRL, hidden_sizes=(5, 6), alpha="auto", replay_size=700, learning_rate=0.1)
+    envs = SimpleNamespace(action_space=SimpleNamespace(shape=(2,)))
+    agent = peers._off_policy_agent(module, algorithm, settings)("MlpPolicy", envs)
+    assert agent.keywords == expected | {
+        "learning_rate": 0.1,
+        "learning_starts": 500,
+        "train_freq": 1,
+        "gradient_steps": 1,
+        "batch_size": 256,
+        "buffer_size": 700,
+        "tau": 0.005,
+        "policy_kwargs": {"net_arch": [5, 6]},
+    }
 
 
 def test_sweeps_change_what_they_say():
     widths = [job.task.settings.hidden_sizes for job in sweep_jobs("width", "HalfCheetah-v5", 5)]
     assert set(widths) == {(n, n) for n in SWEEPS["width"].values}
     assert [job.task.settings.num_envs for job in sweep_jobs("envs", "CartPole-v1", 2)][:2] == [1, 2]
-    call = measuring.call_of(sweep_jobs("ranks", "CartPole-v1", 2)[-1], epochs=3)
+    call = measuring.call_of(sweep_jobs("ranks", "CartPole-v1", 2)[-1])
     assert (call["call"], call["launched"], call["processes"]) == ("launch", "cpu", 2)
 
 
@@ -372,33 +558,32 @@ def logs_of(folder, **runs):
 def test_runs_side_by_side_count_while_all_of_them_train(tmp_path):
     # Epochs end at 980, 990, 1000, and at 985, 1015: together from 985 to 1000, 1.5 epochs of one, 0.5 of the other.
     logs = logs_of(tmp_path, a=((5, 15, 25), 1000), b=((4, 34), 1015))
-    assert peers.speed_together(logs, 300) == 300 * (1.5 + 0.5) / 15
-    assert peers.speed_together(logs[:1], 300) == 300 / 10
+    assert peers.speed_together(logs, 300) == (15, 300 * (1.5 + 0.5) / 15)
+    assert peers.speed_together(logs[:1], 300) == (20, 300 / 10)
 
 
 @pytest.mark.parametrize(("start", "enough"), [(970, True), (974, True), (976, False), (990, False)])
 def test_runs_that_hardly_overlap_are_not_measured(tmp_path, start, enough):
     logs = logs_of(tmp_path, a=((1, 11), 980), b=((1, 41), start + 40))  # from 970 to 980, and from `start` on
-    assert (peers.speed_together(logs, 300) is not None) == enough
-
-
-def test_runs_that_hardly_overlap_train_longer(monkeypatch):
-    commands, speeds = [], [None, None, 7.0]
-    monkeypatch.setattr(peers.subprocess, "run", lambda command, **_: commands.append(command))
-    monkeypatch.setattr(peers, "speed_together", lambda *_: speeds.pop(0))
-    result = peers.launch("CartPole-v1", "spinup PyTorch", "ppo", Settings(), 2, "jobs", 3)
-    assert result["steps_per_second"] == 7
-    assert [flag for command in commands for flag in command if "epochs" in flag] == [
-        f"--epochs={n}" for n in (2, 4, 8)
-    ]
+    assert (peers.speed_together(logs, 300) != (0, 0)) == enough
 
 
 def test_one_line_is_measured_in_a_process_of_its_own():
     settings = replace(PPO.settings, steps_per_epoch=80, policy_steps=2, value_steps=3, hidden_sizes=(8,))
     job = Job("CartPole-v1", replace(PPO, settings=settings), "spinup PyTorch")
-    result = measuring.measure(measuring.call_of(job, epochs=2), threads=1)
+    result = measuring.measure(measuring.call_of(job), threads=1)
     assert (result["policy_steps"], result["value_steps"]) == (2, 3)
     assert result["gradient_steps_per_second"] > 5 / 80 * result["steps_per_second"] > 0  # learning is a part of it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["spinup PyTorch", "spinup JAX"])
+def test_off_policy_one_gradient_step_belongs_to_one_environment_step(library):
+    settings = replace(OFF_POLICY, steps_per_epoch=200, hidden_sizes=(8,), replay_size=500, replay_is_full=True)
+    job = Job("CartPole-v1", Task("DQN", "dqn", settings), library)
+    result = measuring.measure(measuring.call_of(job), threads=1)
+    learning = 200 / result["gradient_steps_per_second"]
+    assert 0.05 * result["seconds"] < learning < result["seconds"] == 200 / result["steps_per_second"]
 
 
 # ---- the command line ----
@@ -421,11 +606,9 @@ def test_what_cannot_be_drawn_gets_a_sentence(tmp_path, text):
 
 
 def planned(monkeypatch, *argv):
-    """What would be measured: for the table and each sweep its jobs, threads and epochs."""
+    """What would be measured: for the table and each sweep its jobs, threads and all flags."""
     runs = {}
-    monkeypatch.setattr(
-        speed, "run", lambda args, jobs, threads, epochs, sweep: runs.update({sweep: (jobs, threads, epochs)})
-    )
+    monkeypatch.setattr(speed, "run", lambda args, jobs, threads, sweep: runs.update({sweep: (jobs, threads, args)}))
     speed.main([*argv, "--commit", "abc"])
     return runs
 
@@ -434,6 +617,9 @@ def test_a_quick_run_measures_a_little_of_everything(monkeypatch):
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch")
     assert list(runs) == ["", *SWEEPS]
     assert len(runs[""][0]) == 6 + 4
+    assert (runs[""][2].rounds, runs[""][2].seconds) == (1, 1)
+    runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "--rounds", "2", "--threads", "1")
+    assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 1, [1])  # what is said counts
 
 
 def test_a_quick_run_leaves_out_what_cannot_be_made(monkeypatch, capsys):
@@ -464,7 +650,13 @@ def test_no_more_threads_than_may_be_used(monkeypatch, threads):
         speed.main(["--threads", "1", threads])
 
 
-@pytest.mark.parametrize("flags", [["--epochs", "1"], ["--pairs", "0"], ["--tasks", "A3C"], ["--sweep", "depth"]])
+def test_a_file_is_no_place_for_results(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(speed.UserError, match=r"--out .*file will not do \(.*\): name a folder"):
+        speed.main(["--out", str(tmp_path / "file"), "--tasks", "PPO", "--env", "CartPole-v1", "--commit", "abc"])
+
+
+@pytest.mark.parametrize("flags", [["--seconds", "0"], ["--rounds", "0"], ["--tasks", "A3C"], ["--sweep", "depth"]])
 def test_bad_flags_get_a_sentence(flags, capsys):
     with pytest.raises(SystemExit):
         speed.main(flags)
