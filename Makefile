@@ -23,15 +23,16 @@ check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-bench: .venv/installed-bench  ## A small version of every benchmark: tables and pictures in data/bench/ (ten minutes)
-	@$(BIN)/python bench/speed.py --quick --overwrite
-	@$(BIN)/python bench/curves.py run --algos vpg ppo --envs Swimmer --steps 4e4 --seeds 0 1 --jobs auto --data_dir data/bench/runs
-	@$(BIN)/python bench/curves.py collect data/bench/runs --to data/bench/curves
-	@$(BIN)/python bench/curves.py draw data/bench/curves
-	@$(BIN)/python -m spinup.run trpo_jax --env Hopper-v5 "--train_v_iters[v]" 0 80 --exp_name ex2-1 --epochs 10 --jobs auto --data_dir data/bench --resume
-	@$(BIN)/python -m spinup.run plot data/bench/ex2-1 --smooth 5 --save data/bench/exercise2_1.png
-	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 4 --seed 0 --jobs auto --data_dir data/bench
-	@$(BIN)/python -m spinup.run plot data/bench/ex2-2 --smooth 3 --save data/bench/exercise2_2.png
+bench: .venv/installed-bench  ## A small version of every benchmark: tables and pictures in data/make_bench/ (ten minutes)
+	@rm -rf data/make_bench
+	@$(BIN)/python bench/speed.py --quick --out data/make_bench $(if $(COMMIT),--commit $(COMMIT))
+	@$(BIN)/python bench/curves.py run --algos vpg ppo --envs Swimmer --steps 4e4 --seeds 0 1 --jobs auto --data_dir data/make_bench/runs $(if $(COMMIT),--commit $(COMMIT))
+	@$(BIN)/python bench/curves.py collect data/make_bench/runs --to data/make_bench/curves
+	@$(BIN)/python bench/curves.py draw data/make_bench/curves
+	@$(BIN)/python -m spinup.run trpo_jax --env Hopper-v5 "--train_v_iters[v]" 0 80 --exp_name ex2-1 --epochs 10 --jobs auto --data_dir data/make_bench
+	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-1 --smooth 5 --save data/make_bench/exercise2_1.png
+	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 4 --seed 0 --jobs auto --data_dir data/make_bench
+	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-2 --smooth 3 --save data/make_bench/exercise2_2.png
 
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

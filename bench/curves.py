@@ -14,6 +14,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from commits import describe_commit
@@ -67,7 +68,8 @@ def run_main(argv: list[str]) -> None:
         raise UserError(f"{', '.join(args.algos)} cannot act in {', '.join(args.envs)}: dqn needs discrete actions.")
     # Seed by seed, so that what is cut short is cut short alike for all.
     experiments = [make_experiment(algo, env, seed, args) for seed in args.seeds for algo, env in chosen]
-    launch(experiments, launcher=launcher, report=lambda: _report(experiments, args, commit))
+    report = partial(_report, experiments, args, commit)
+    launch(experiments, launcher=launcher, report=report, here=args.launcher == "local")
 
 
 def make_experiment(algo: str, env: str, seed: int, args: Namespace) -> Experiment:
@@ -85,8 +87,9 @@ def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> 
     unfinished = [experiment for experiment in experiments if not experiment.is_finished]
     print(f"{len(unfinished)} of {len(experiments)} runs to train, in {args.data_dir}", flush=True)
     machine = describe_trainer(args) if unfinished else {}
-    for folder, (algo, env) in {e.output_dir.parent: _algo_and_env(e) for e in unfinished}.items():
-        add_made_by(folder, {"command": _command(algo, env, args), "commit": commit, "machine": machine})
+    for experiment in unfinished:
+        about = {"command": _command(*_algo_and_env(experiment), args), "commit": commit, "machine": machine}
+        add_made_by(experiment.output_dir.parent, about | {"seeds": [experiment.kwargs["seed"]]})
 
 
 def describe_trainer(args: Namespace) -> dict[str, str | int]:
@@ -156,12 +159,16 @@ them."""
 
 
 def collect_main(argv: list[str]) -> None:
-    """Write the learning curves of run directories as CSV files, and what made them as JSON."""
+    """Add the learning curves of run directories to CSV files, and what made them to JSON files beside these."""
     parser = ArgumentParser(prog=f"{PROGRAM} collect", description=collect_main.__doc__)
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="DIR", help="folders that hold runs, however deep")
     add("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where to write (default: bench/results/curves)")
-    add("--overwrite", action="store_true", help="replace files even where they hold runs or rows that would be lost")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace collected runs by others of the same seeds, or of other settings",
+    )
     add("--unfinished", action="store_true", help="take runs too that have not got all their epochs yet")
     args = parser.parse_args(argv)
     collect(args.sources, args.to, args.overwrite, args.unfinished)

@@ -1,31 +1,33 @@
 """From run directories to the files that are committed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curves_files import MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
+from curves_files import ALGOS, MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
 
+from spinup.utils.backends import backend_of
 from spinup.utils.configs import read_config
 from spinup.utils.curves import Run, column_name, find_runs, read_run
 from spinup.utils.errors import UserError
 from spinup.utils.saving import write_atomically
 
-MADE_BY = "made_by.json"  # in the folder of an experiment's runs: a list of what they were trained by
+MADE_BY = "made_by.json"  # in the folder of an experiment's runs: a list of what has trained which of them
+ENTRY = {"command": str, "commit": str, "machine": dict, "seeds": list}
 # What may differ between the runs of one experiment.
 OF_ONE_RUN = {"seed", "epochs", "exp_name", "logger_kwargs", "resume", "save_freq", "snapshots", "device", "num_cpu"}
 
 
 def collect(sources: Sequence[Path], folder: Path, overwrite: bool = False, unfinished: bool = False) -> None:
-    """Write the experiments whose runs are somewhere in ``sources`` into ``folder``.
+    """Add the experiments whose runs are somewhere in ``sources`` to those in ``folder``.
 
     Runs that have not got all their epochs yet are left out, with a line to say so, unless ``unfinished``.
 
     Raises:
-        UserError: if there are none, if the runs of one do not belong together, or unless ``overwrite``, if what is in
-            ``folder`` has runs or rows that would be lost, or other settings.
+        UserError: if there are none, if the runs of one do not belong together, or unless ``overwrite``, if ``folder``
+            has other rows of the same seeds, or other settings.
     """
     paths = {path.resolve(): path for source in sources for path in _runs_in(source)}
     groups: dict[str, list[_Trained]] = {}
@@ -39,10 +41,7 @@ def collect(sources: Sequence[Path], folder: Path, overwrite: bool = False, unfi
     experiments = [_experiment(group) for _, group in sorted(groups.items())]
     if not experiments:
         raise UserError("nothing to collect: none of these runs is finished; --unfinished takes them as they are.")
-    if not overwrite:
-        for experiment in experiments:
-            _refuse_loss(folder / f"{experiment.name}.csv", experiment)
-    for experiment in experiments:
+    for experiment in [_joined(folder / f"{new.name}.csv", new, overwrite) for new in experiments]:
         write_experiment(folder, experiment)
         print(f"Collected {experiment.name}: seeds {', '.join(map(str, experiment.runs))}")
 
@@ -69,7 +68,13 @@ def _read(run: Run) -> _Trained:
     config = read_config(run.path)
     if "algorithm" not in config or run.env is None:
         raise UserError(f"{str(run.path)!r} does not say in config.json and env.json what was trained where.")
-    backend, algo = config["algorithm"].split(".")[-3:-1]  # spinup.algos.jax.ppo.ppo
+    backend = backend_of(config["algorithm"])  # of spinup.algos.jax.ppo.ppo
+    algo = config.get("algo") or config["algorithm"].rpartition(".")[2]  # TRPO may be told to do NPG
+    if not backend or algo not in ALGOS:
+        raise UserError(
+            f"{str(run.path)!r} was trained by {algo} of {config['algorithm']}: only curves of spinup's own "
+            f"{', '.join(ALGOS)} can be collected."
+        )
     columns = {name: run.columns[column_name(run, name)] for name in MEASURED}
     settings = {"env": run.env} | {key: value for key, value in config.items() if key not in OF_ONE_RUN}
     finished = len(columns[STEPS]) >= config["epochs"]
@@ -80,15 +85,15 @@ def _read(run: Run) -> _Trained:
 def _experiment(group: Sequence[_Trained]) -> Experiment:
     first = group[0]
     runs: dict[int, Run] = {}
-    made_by: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for trained in sorted(group, key=lambda trained: trained.seed):
         if trained.seed in runs:
             both = f"{str(runs[trained.seed].path)!r} and {str(trained.run.path)!r}"
             raise UserError(f"{both} have the same seed: collect one of them.")
         _refuse_others(first, trained)
         runs[trained.seed] = trained.run
-        made_by += [entry for entry in read_made_by(trained.run.path.parent) if entry not in made_by]
-    about = {"seeds": list(runs), "made_by": made_by, "settings": first.settings}
+        entries += _of(read_made_by(trained.run.path.parent), [trained.seed])
+    about = {"seeds": list(runs), "made_by": _united(entries), "settings": first.settings}
     return Experiment(first.env, first.algo, first.backend, runs, about)
 
 
@@ -105,39 +110,76 @@ def _differing(one: dict[str, Any], other: dict[str, Any]) -> str:
     return ", ".join(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
 
 
+def _joined(file: Path, new: Experiment, overwrite: bool) -> Experiment:
+    """What ``file`` holds and ``new`` together. Of a seed in both, the rows there must be the first of the new ones."""
+    if not file.is_file():
+        return new
+    old, rows = read_experiment(file), rows_of(new)
+    if differing := _differing(old.about["settings"], new.about["settings"]):
+        if overwrite:
+            return new
+        raise UserError(
+            f"{str(file)!r} is of other settings than these runs, which differ in {differing}: choose another folder "
+            "with --to, or replace it by them with --overwrite."
+        )
+    replaced = [seed for seed, kept in rows_of(old).items() if seed in rows and rows[seed][: len(kept)] != kept]
+    if replaced and not overwrite:
+        raise UserError(
+            f"{str(file)!r} has rows that these runs do not have (seeds {', '.join(map(str, replaced))}): choose "
+            "another folder with --to, or replace them with --overwrite."
+        )
+    runs = dict(sorted((old.runs | new.runs).items()))
+    kept = _of(old.about["made_by"], old.runs.keys() - set(replaced))
+    about = new.about | {"seeds": list(runs), "made_by": _united([*kept, *new.about["made_by"]])}
+    return new._replace(runs=runs, about=about)
+
+
+# ---- what has trained them ----
+
+
 def read_made_by(folder: Path) -> list[dict[str, Any]]:
-    """What has trained the runs in ``folder``: command, commit and machine of each start."""
+    """What has trained the runs in ``folder``: command, commit, machine and seeds of each start."""
     file = folder / MADE_BY
+    expected = 'a list of objects with "command" and "commit" (text), "machine" (an object) and "seeds" (a list)'
     if not file.is_file():
         raise UserError(
-            f"{str(file)!r} is missing: python bench/curves.py run writes it; for other runs, write a list of objects "
-            'with "command", "commit" and "machine".'
+            f"{str(file)!r} is missing: python bench/curves.py run writes it; for other runs, write {expected}."
         )
-    return json.loads(file.read_text(encoding="utf-8"))
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise UserError(f"{str(file)!r} will not do: expected {expected}.")
+    return entries
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in ENTRY.items())
 
 
 def add_made_by(folder: Path, entry: dict[str, Any]) -> None:
-    """Note what trains the runs in ``folder`` from now on, unless that is there already."""
+    """Note what trains the runs of some seeds in ``folder`` from now on."""
     entries = read_made_by(folder) if (folder / MADE_BY).is_file() else []
-    if entry not in entries:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps([*entries, entry], indent=2) + "\n"
-        write_atomically(folder / MADE_BY, lambda part: part.write_bytes(text.encode()))
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_united([*entries, entry]), indent=2) + "\n"
+    write_atomically(folder / MADE_BY, lambda part: part.write_bytes(text.encode()))
 
 
-def _refuse_loss(file: Path, new: Experiment) -> None:
-    """Every row that ``file`` has of a seed must be among the first that there are of it now."""
-    if not file.is_file():
-        return
-    old, rows = read_experiment(file), rows_of(new)
-    if differing := _differing(old.about["settings"], new.about["settings"]):
-        raise UserError(
-            f"{str(file)!r} is of other settings than these runs, which differ in {differing}: choose another folder "
-            "with --to, or add --overwrite."
-        )
-    lost = [seed for seed, kept in rows_of(old).items() if rows.get(seed, [])[: len(kept)] != kept]
-    if lost:
-        raise UserError(
-            f"{str(file)!r} has runs or rows that are not in these folders (seeds {', '.join(map(str, lost))}): "
-            "collect them from where they are too, or add --overwrite."
-        )
+def _of(entries: Iterable[dict[str, Any]], seeds: Iterable[int]) -> list[dict[str, Any]]:
+    """Those of ``entries`` that have trained any of ``seeds``, without their other seeds."""
+    found = [entry | {"seeds": [seed for seed in entry["seeds"] if seed in seeds]} for entry in entries]
+    return [entry for entry in found if entry["seeds"]]
+
+
+def _united(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each command, commit and machine once, with all seeds that it has trained."""
+    united: list[dict[str, Any]] = []
+    for entry in entries:
+        for other in united:
+            if all(other[key] == entry[key] for key in ENTRY.keys() - {"seeds"}):
+                other["seeds"] = sorted({*other["seeds"], *entry["seeds"]})
+                break
+        else:
+            united.append({key: entry[key] for key in ENTRY})
+    return united

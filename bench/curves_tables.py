@@ -18,7 +18,7 @@ INTRODUCTION = """\
 # Learning curves
 
 Drawn by `python bench/curves.py draw` from the CSV files here alone; the JSON files say what made them. The original's
-curves are those it published ([where they are from](../../published/README.md)).
+curves are those it published (`bench/published/README.md` says where they are from).
 
 - **Performance** is the average return of the episodes of an epoch on-policy, while the agent learns and explores, and
   of ten test episodes without exploration off-policy.
@@ -28,9 +28,10 @@ curves are those it published ([where they are from](../../published/README.md))
   a run's rows over those steps, not smoothed, beside that of the published curve.
 - **± std** is one standard deviation over runs (ddof 0), and so is the band about a curve.
 - **IQM** is the interquartile mean over runs, which for fewer than four of them is the mean. Its 95 % interval is by
-  2000 bootstrap resamples of the runs of a row (each row is a stratum of its own). With as few runs as here, such an
-  interval is too narrow rather than too wide.
-- **Inside, above, below** compares our mean with the original's mean ± std at the same step.
+  2000 bootstrap resamples of the runs of a row (each row is a stratum of its own). Of so few runs it is too narrow:
+  with three it reaches from the lowest to the highest, which holds the median of all runs that could be made in 75 % of
+  cases. Fewer than three have none.
+- **Inside, above, below** compares our mean with the original's mean ± std at the same step; one run is not compared.
 - **The environments are not quite the same**: the original's are v3, ours v5. HalfCheetah and Swimmer have the same
   model and reward. Walker2d's right foot has more friction now. Hopper, Walker2d and Ant no longer reward the step they
   fall in. Ant sees other numbers, and always pays for contact.
@@ -73,12 +74,14 @@ def _points(experiment: Experiment, window: int) -> list[tuple[np.ndarray, np.nd
 
 
 def _row(experiment: Experiment, steps: str, values: list, theirs: tuple[float, float] | None) -> str:
-    mean, std = np.mean(values), np.std(values)
-    iqm, low, high = ESTIMATORS["iqm"](np.reshape(values, (-1, 1)), [experiment.name] * len(values))
-    interval = "" if low is None or high is None else f" [{_text(low[0])}, {_text(high[0])}]"
-    cells = [experiment.algo.upper(), BACKENDS[experiment.backend], steps, str(len(values))]
-    cells += [f"{_text(mean)} ± {_text(std)}", f"{_text(iqm[0])}{interval}"]
-    cells += [f"{_text(theirs[0])} ± {_text(theirs[1])}", beside(mean, *theirs)] if theirs else ["", ""]
+    runs, mean, std = len(values), np.mean(values), np.std(values)
+    iqm, low, high = ESTIMATORS["iqm"](np.reshape(values, (-1, 1)), [experiment.name] * runs)
+    cells = [experiment.algo.upper(), BACKENDS[experiment.backend], steps, str(runs)]
+    cells += [f"{_text(mean)} ± {_text(std)}", _text(iqm[0])] if runs > 1 else [_text(mean), ""]
+    if runs > 2 and low is not None and high is not None:
+        cells[-1] += f" [{_text(low[0])}, {_text(high[0])}]"
+    cells += [f"{_text(theirs[0])} ± {_text(theirs[1])}"] if theirs else [""]
+    cells += [beside(mean, *theirs)] if theirs and runs > 1 else [""]
     return f"| {' | '.join(cells)} |"
 
 
@@ -92,13 +95,14 @@ def _text(value: float) -> str:
 
 
 def _made_by(experiments: Sequence[Experiment]) -> Iterator[str]:
-    yield from ("## What made them", "", "| | commit | command | machine |", "|---|---|---|---|")
+    yield from ("## What made them", "", "| | seeds | commit | command | machine |", "|---|---|---|---|---|")
     machines: list[str] = []
     for experiment in experiments:
         for entry in experiment.about["made_by"]:
             machine = "; ".join(f"{key}: {value}" for key, value in entry["machine"].items())
             if machine not in machines:
                 machines.append(machine)
-            cells = [f"`{experiment.name}`", entry["commit"], f"`{entry['command']}`", str(machines.index(machine) + 1)]
+            cells = [f"`{experiment.name}`", " ".join(map(str, entry["seeds"])), entry["commit"]]
+            cells += [f"`{entry['command']}`", str(machines.index(machine) + 1)]
             yield f"| {' | '.join(cells)} |"
     yield from ("", "Machines:", "", *(f"{number}. {machine}" for number, machine in enumerate(machines, start=1)))

@@ -1,15 +1,18 @@
 """bench/curves.py: what it trains, what it keeps of that, and that its figures and tables say what the files say."""
 
 import csv
-import importlib
 import json
 import re
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
+import curves
+import curves_draw as drawing
+import curves_files as files
+import curves_settings as settings
+import machine
 import numpy as np
 import pytest
 
@@ -18,14 +21,8 @@ from spinup.utils.curves import Run
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
 
-BENCH = Path(spinup.__file__).resolve().parents[1] / "bench"
+BENCH = Path(curves.__file__).resolve().parent
 RESULTS = BENCH / "results" / "curves"
-sys.path.append(str(BENCH))  # the modules of a script stand beside it
-curves = importlib.import_module("curves")
-drawing = importlib.import_module("curves_draw")
-files = importlib.import_module("curves_files")
-machine = importlib.import_module("machine")
-settings = importlib.import_module("curves_settings")
 
 
 def table(path, delimiter=","):
@@ -94,13 +91,14 @@ def published(env, algo, steps):
 @pytest.mark.parametrize(("env", "algo", "backend", "span", "runs", "cells"), list(rows_of_the_page()))
 def test_a_row_of_the_tables(env, algo, backend, span, runs, cells, folder=RESULTS):
     x, values = performance(folder, env, algo, backend, span)
-    mean, std = numbers(cells[0])
     assert len(values) == runs
-    assert is_about(mean, values.mean()) and is_about(std, values.std())
-    middle = sorted(values)[runs // 4 : runs - runs // 4]
-    iqm, *interval = numbers(cells[1].replace("[", " "))
-    assert is_about(iqm, sum(middle) / len(middle))
-    if runs in (2, 3):  # of so few, more than 2.5 % of all resamples are the best or the worst run alone
+    assert all(map(is_about, numbers(cells[0]), (values.mean(), values.std())))
+    assert ("±" in cells[0]) == (cells[1] != "") == (runs > 1)
+    if runs > 1:
+        middle = sorted(values)[runs // 4 : runs - runs // 4]
+        iqm, *interval = numbers(cells[1].replace("[", " "))
+        assert is_about(iqm, sum(middle) / len(middle)) and (len(interval) == 2) == (runs > 2)
+    if runs == 3:  # of so few, more than 2.5 % of all resamples are the best or the worst run alone
         assert is_about(interval[0], values.min()) and is_about(interval[1], values.max())
     elif runs > 3:
         assert min(values) - 1 <= interval[0] <= iqm <= interval[1] <= max(values) + 1
@@ -112,17 +110,18 @@ def test_a_row_of_the_tables(env, algo, backend, span, runs, cells, folder=RESUL
     their_mean, their_std = theirs
     assert all(map(is_about, numbers(cells[2]), (their_mean, their_std)))
     below, above = values.mean() < their_mean - their_std, values.mean() > their_mean + their_std
-    assert cells[3] == ("**below**" if below else "above" if above else "inside")
+    assert cells[3] == ("" if runs == 1 else "**below**" if below else "above" if above else "inside")
 
 
 def test_the_rows_of_what_was_not_published():
     rng, folder = np.random.default_rng(0), Path("classic")
-    for env, algo, epoch in (("CartPole-v1", "dqn", 2000), ("Pendulum-v1", "sac", 2000), ("Acrobot-v1", "ppo", 4000)):
+    classic = (("CartPole-v1", "dqn", 2000, 1), ("Pendulum-v1", "sac", 2000, 2), ("Acrobot-v1", "ppo", 4000, 3))
+    for env, algo, epoch, number in classic:
         steps = np.arange(epoch, 300_001, epoch)
         columns = {name: rng.normal(-150, 60, len(steps)) for name in files.MEASURED} | {files.STEPS: steps}
         runs = {
             seed: Run(folder, "mine", env, columns | {files.PERFORMANCE: rng.normal(0, 200, len(steps))})
-            for seed in range(3)
+            for seed in range(number)
         }
         files.write_experiment(folder, files.Experiment(env, algo, "jax", runs, {"made_by": MADE_BY}))
     curves.main(["draw", str(folder)])
@@ -184,7 +183,7 @@ def test_the_committed_figures_and_tables_are_those_of_the_files(tmp_path):
 
 # ---- collecting ----
 
-MADE_BY = [{"command": "spinup ppo", "commit": "abc", "machine": {"processor": "a loom"}}]
+MADE_BY = [{"command": "spinup ppo", "commit": "abc", "machine": {"processor": "a loom"}, "seeds": [0, 1, 10]}]
 
 
 def train(run, seed=0, **settings):
@@ -208,7 +207,7 @@ def test_what_is_collected_is_what_was_logged():
             shown, exact = ([float(row[name]) for row in table_] for name, table_ in ((kept, mine), (column, logged)))
             np.testing.assert_allclose(shown, exact, rtol=5e-5)
     about = json.loads(Path("out/curves/swimmer_ppo_pytorch.json").read_text())
-    assert about["seeds"] == [0, 10] and about["made_by"] == MADE_BY
+    assert about["seeds"] == [0, 10] and about["made_by"] == [MADE_BY[0] | {"seeds": [0, 10]}]
     assert (about["settings"]["max_ep_len"], about["settings"]["gamma"]) == (20, 0.99)
     curves.main(["draw", "out/curves"])
     assert (Path("out/curves") / "swimmer_on_policy_pytorch.png").read_bytes().startswith(b"\x89PNG")
@@ -229,16 +228,93 @@ def test_what_is_not_finished_is_left_out_unless_asked_for(capsys):
         curves.main(["collect", "data/mine/s1", "--to", "out"])
 
 
-def test_collected_runs_are_not_lost_by_mistake():
-    for seed in (0, 1):
+def test_collected_runs_stay_though_they_are_gone():
+    for seed in (0, 10, 1):
         train(f"data/mine/s{seed}", seed)
+    curves.main(["collect", "data", "--to", "all"])
+    for more in ([], ["--overwrite"]):
+        for seed in (0, 10, 1, 0):
+            curves.main(["collect", f"data/mine/s{seed}", "--to", "out", *more])
+        for name in ("swimmer_ppo_pytorch.csv", "swimmer_ppo_pytorch.json"):
+            assert Path("out", name).read_bytes() == Path("all", name).read_bytes()
+
+
+def test_a_run_that_goes_on_keeps_the_rows_that_were_collected():
+    train("data/mine/s0", epochs=2)
     curves.main(["collect", "data", "--to", "out"])
     before = Path("out/swimmer_ppo_pytorch.csv").read_bytes()
-    with pytest.raises(UserError, match=r"rows that are not in these folders \(seeds 1\).*--overwrite"):
-        curves.main(["collect", "data/mine/s0", "--to", "out"])
-    assert Path("out/swimmer_ppo_pytorch.csv").read_bytes() == before
-    curves.main(["collect", "data/mine/s0", "--to", "out", "--overwrite"])
-    assert {row["seed"] for row in table("out/swimmer_ppo_pytorch.csv")} == {"0"}
+    config = Path("data/mine/s0/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"epochs": 7}))
+    train("data/mine/s1", 1, epochs=2)
+    curves.main(["collect", "data", "--to", "out"])
+    after = Path("out/swimmer_ppo_pytorch.csv").read_bytes()
+    assert after.startswith(before) and len(table("out/swimmer_ppo_pytorch.csv")) == 4
+
+
+def note(*entries):
+    made = [{"command": c, "commit": commit, "machine": {}, "seeds": seeds} for c, commit, *seeds in entries]
+    Path("data/mine/made_by.json").write_text(json.dumps(made))
+
+
+def collected_entries():
+    made = json.loads(Path("out/swimmer_ppo_pytorch.json").read_text())["made_by"]
+    return [(entry["command"], entry["commit"], *entry["seeds"]) for entry in made]
+
+
+def test_only_what_has_trained_the_collected_runs_is_kept():
+    for seed in (0, 1):
+        train(f"data/mine/s{seed}", seed)
+    note(("a", "abc", 0, 1, 2), ("b", "def", 1), ("c", "def", 2))
+    curves.main(["collect", "data", "--to", "out"])
+    assert collected_entries() == [("a", "abc", 0, 1), ("b", "def", 1)]
+    train("data/mine/s2", 2)
+    note(("a", "abc", 0, 1, 2), ("b", "def", 1), ("c", "def", 2))
+    curves.main(["collect", "data/mine/s2", "--to", "out"])
+    assert collected_entries() == [("a", "abc", 0, 1, 2), ("b", "def", 1), ("c", "def", 2)]
+    train("other/mine/s1", 1)
+    curves.main(["collect", "other", "--to", "out", "--overwrite"])
+    assert collected_entries() == [("a", "abc", 0, 2), ("c", "def", 2), ("spinup ppo", "abc", 1)]
+    curves.main(["draw", "out"])
+    assert "| `swimmer_ppo_pytorch` | 0 2 | abc | `a` | 1 |" in Path("out/README.md").read_text(encoding="utf-8")
+
+
+ENTRY = {"command": "a", "commit": "b", "machine": {}, "seeds": [0]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[",
+        "{}",
+        "[1]",
+        json.dumps(ENTRY),
+        json.dumps([ENTRY | {"machine": "mine"}]),
+        *(json.dumps([{k: v for k, v in ENTRY.items() if k != key}]) for key in ENTRY),
+    ],
+)
+def test_a_note_that_lacks_something_gets_a_sentence(text):
+    train("data/mine/s0")
+    Path("data/mine/made_by.json").write_text(text)
+    with pytest.raises(UserError, match=r"made_by.json' will not do: expected a list of objects with \"command\""):
+        curves.main(["collect", "data", "--to", "out"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"algorithm": "my_ppo.ppo"}, "ppo of my_ppo.ppo"),
+        ({"algorithm": "__main__.ppo"}, "ppo of __main__.ppo"),
+        ({"algorithm": "a.b.c.d"}, "d of a.b.c.d"),
+        ({"algorithm": "spinup.algos.jax.mine.mine"}, "mine of spinup.algos.jax.mine.mine"),
+        ({"algorithm": "spinup.algos.jax.trpo.trpo", "algo": "npg"}, "npg of spinup.algos.jax.trpo.trpo"),
+    ],
+)
+def test_only_algorithms_of_ours_are_collected(changed, name):
+    train("data/mine/s0")
+    config = Path("data/mine/s0/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | changed))
+    with pytest.raises(UserError, match=f"was trained by {name}: only curves of spinup's own vpg, trpo, ppo"):
+        curves.main(["collect", "data", "--to", "out"])
 
 
 def test_rows_that_differ_are_not_replaced_by_mistake():
@@ -250,7 +326,7 @@ def test_rows_that_differ_are_not_replaced_by_mistake():
     before = file.read_bytes()
     assert before.count(b"\n") == 1 + 3
     train("other/mine/s0")  # the seconds differ, at least
-    with pytest.raises(UserError, match=r"rows that are not in these folders \(seeds 0\).*--overwrite"):
+    with pytest.raises(UserError, match=r"rows that these runs do not have \(seeds 0\).*--overwrite"):
         curves.main(["collect", "other", "--to", "out"])
     assert file.read_bytes() == before
     curves.main(["collect", "other", "--to", "out", "--overwrite"])
@@ -361,14 +437,18 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     entries = json.loads(Path("d/swimmer_vpg_pytorch/made_by.json").read_text())
     command = "python bench/curves.py run --algos vpg --backend pytorch --envs Swimmer --steps"
     assert [e["command"] for e in entries] == [f"{command} 800 --seeds 0", f"{command} 1200 --seeds 0 1"]
+    assert [e["seeds"] for e in entries] == [[0], [0, 1]]
+    curves.main([*argv, "--seeds", "0", "2", "--steps", "1200"])
+    entries = json.loads(Path("d/swimmer_vpg_pytorch/made_by.json").read_text())
+    assert (entries[-1]["command"], entries[-1]["seeds"]) == (f"{command} 1200 --seeds 0 2", [2])  # 0 was finished
     assert {e["commit"] for e in entries} == {"abc"} and "processor" in entries[0]["machine"]
     curves.main(["collect", "d", "--to", "out"])
-    assert len(table("out/swimmer_vpg_pytorch.csv")) == 6
+    assert len(table("out/swimmer_vpg_pytorch.csv")) == 9
 
 
 def made_by(monkeypatch, *argv):
     """What ``run`` notes of itself, when it would train one experiment."""
-    monkeypatch.setattr(curves, "launch", lambda experiments, launcher, report: report())
+    monkeypatch.setattr(curves, "launch", lambda experiments, launcher, report, here: report())
     curves.main(["run", "--algos", "ppo", "--envs", "Swimmer", "--seeds", "0", "--data_dir", "d", *argv])
     backend = "pytorch" if "pytorch" in argv else "jax"
     (entry,) = json.loads(Path(f"d/swimmer_ppo_{backend}/made_by.json").read_text())
@@ -395,6 +475,17 @@ def test_a_device_is_named_as_its_framework_finds_it(monkeypatch, capsys, backen
 
 def test_the_processor_alone_is_named_where_it_trains(monkeypatch):
     assert "device" not in made_by(monkeypatch, "--commit", "abc", "--backend", "pytorch")
+
+
+def test_a_cluster_may_have_a_device_that_is_not_here(monkeypatch, capfd):
+    ran = []
+    monkeypatch.setattr(curves, "choose_launcher", lambda *_: ran.extend)
+    argv = ["run", "--algos", "ppo", "--envs", "Swimmer", "--commit", "abc", "--device", "warp", "--backend", "pytorch"]
+    curves.main([*argv, "--launcher", "ray"])
+    assert len(ran) == 5
+    with pytest.raises(SystemExit):
+        curves.main([*argv, "--launcher", "local"])
+    assert "device='warp' is not available here" in capfd.readouterr().err
 
 
 def test_the_machines_of_a_cluster_are_not_described(monkeypatch):
