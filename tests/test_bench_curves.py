@@ -168,6 +168,7 @@ def test_smoothing_covers_the_steps_of_the_published_curves(algo, epoch, rows):
     assert drawing.smoothing(experiment, None) == 1
 
 
+@pytest.mark.slow
 def test_the_committed_figures_and_tables_are_those_of_the_files(tmp_path):
     for folder in ("a", "b"):
         curves.main(["draw", "--to", folder])
@@ -465,6 +466,7 @@ def test_the_gpu_that_trains_is_named(monkeypatch):
     assert trained_on["device"] == "NVIDIA H200" and "processor" in trained_on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "pytorch"])
 def test_a_device_is_named_as_its_framework_finds_it(monkeypatch, capsys, backend):
     machine.print_device(["cpu", backend])
@@ -477,6 +479,7 @@ def test_the_processor_alone_is_named_where_it_trains(monkeypatch):
     assert "device" not in made_by(monkeypatch, "--commit", "abc", "--backend", "pytorch")
 
 
+@pytest.mark.slow
 def test_a_cluster_may_have_a_device_that_is_not_here(monkeypatch, capfd):
     ran = []
     monkeypatch.setattr(curves, "choose_launcher", lambda *_: ran.extend)

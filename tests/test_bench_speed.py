@@ -286,6 +286,7 @@ def test_without_a_yardstick_nothing_is_measured(monkeypatch):
         measured_rounds(monkeypatch, {("step", 1): {"name": "step"}}, {("step", 1): speed.UserError("It broke.")})
 
 
+@pytest.mark.slow
 def test_a_failing_measurement_shows_its_traceback(capsys):
     with pytest.raises(speed.UserError, match=r"'NoSuch-v0'.* could not be measured: its traceback is above"):
         measuring.measure({"call": "measure_step_time", "env": "NoSuch-v0"}, 1)
@@ -335,6 +336,7 @@ def test_the_same_file_gives_the_same_bytes_whatever_the_settings_of_matplotlib(
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("committed", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
 def test_the_committed_tables_and_pictures_are_those_of_their_files(committed, tmp_path):
     shutil.copy(committed, tmp_path)
@@ -568,6 +570,7 @@ def test_runs_that_hardly_overlap_are_not_measured(tmp_path, start, enough):
     assert (peers.speed_together(logs, 300) != (0, 0)) == enough
 
 
+@pytest.mark.slow
 def test_one_line_is_measured_in_a_process_of_its_own():
     settings = replace(PPO.settings, steps_per_epoch=80, policy_steps=2, value_steps=3, hidden_sizes=(8,))
     job = Job("CartPole-v1", replace(PPO, settings=settings), "spinup PyTorch")

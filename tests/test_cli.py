@@ -354,6 +354,7 @@ ENVS = """
 """
 
 
+@pytest.mark.slow
 def test_train_as_typed(tmp_path):
     command = [sys.executable, "-m", "spinup.run", "ppo", "--env", "CartPole-v1", *TINY, "--exp_name", "first"]
     process = subprocess.run(command, env=clone_env(), capture_output=True, text=True)

@@ -236,6 +236,7 @@ def test_what_is_there_already_is_replaced_only_if_asked(backend):
     assert not np.allclose(after, before)
 
 
+@pytest.mark.slow
 def test_an_agent_that_trains_on_is_not_hidden_by_the_one_converted_before():
     settings = dict(steps_per_epoch=20, num_envs=1, train_pi_iters=9, train_v_iters=1, pi_lr=0.1, resume=True)
     settings |= dict(ac_kwargs={"hidden_sizes": [4]}, logger_kwargs={"output_dir": "run"})

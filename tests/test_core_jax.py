@@ -454,6 +454,7 @@ class Own:
 BRIEF = dict(epochs=2, steps_per_epoch=40, update_after=20, update_every=20, start_steps=0, num_test_episodes=1)
 
 
+@pytest.mark.slow
 def test_an_agent_needs_no_more_than_its_contract_says():
     ac = td3(Target, Own.create, logger_kwargs=dict(output_dir="run"), **BRIEF)
     loaded = spinup.load("run")

@@ -44,6 +44,7 @@ def test_continuous_actions_are_learned_whatever_their_range(algorithm, low, hig
     assert abs(a - goal) < 0.2 * (high - low) / 2  # untrained, it is about half a half range away
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["trpo", "npg", "ppo"])  # one step an epoch is too few for VPG
 def test_dimensions_of_different_ranges_are_learned_together(algorithm):
     ac = train(algorithm, Target, steps_per_epoch=200, epochs=60)

@@ -50,6 +50,7 @@ ALGORITHMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_best_action_is_found_in_dimensions_of_different_ranges(algorithm):
     # between -1 and 3, and between 0 and 0.5; before training, it is about half a half range away
@@ -108,6 +109,7 @@ def test_a_learned_temperature_drives_the_entropy_to_its_target(target_entropy, 
     assert 0 < float(last_row()["Alpha"]) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "deviation"), [(0.02, 0.1), (0.18, 0.3)])
 def test_a_fixed_temperature_trades_reward_for_entropy(alpha, deviation):
     # the best policy is proportional to exp(-(a - 0.3)^2 / alpha): nearly a Gaussian of variance alpha / 2

@@ -71,6 +71,7 @@ def test_msg_tells_who_speaks(capsys):
     assert capsys.readouterr().out == "process 0: x = 3\n"
 
 
+@pytest.mark.slow
 def test_alone_nothing_needs_mpi():
     code = """
         import sys
@@ -104,6 +105,7 @@ def test_launchers_tell_a_process_its_number(monkeypatch, variables, placed):
     assert (mpi_tools.proc_id(), mpi_tools.num_procs()) == placed
 
 
+@pytest.mark.slow
 def test_a_launcher_of_another_mpi_is_noticed():
     strangers = {"PMI_SIZE": "2", "PMI_RANK": "0"}
     code = (
@@ -117,15 +119,18 @@ def test_a_launcher_of_another_mpi_is_noticed():
 # ---- several ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3])
 def test_processes_exchange_numbers(n):
     together("exchange()", n)
 
 
+@pytest.mark.slow
 def test_processes_of_a_users_own_script_are_kept_the_same():
     together("synchronise()")
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_split_batch_is_that_of_the_whole():
     together("split_gradient('split.pt')")
     toy_mpi.split_gradient("whole.pt")
@@ -133,6 +138,7 @@ def test_the_gradient_of_a_split_batch_is_that_of_the_whole():
         torch.testing.assert_close(split, whole, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_an_epoch_split_among_processes_teaches_what_one_process_learns_from_the_whole():
     together("improve_all('split.pt')")
     split = torch.load("split.pt", weights_only=False)

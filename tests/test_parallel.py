@@ -220,6 +220,7 @@ def test_all_end_with_the_launcher_in_their_own_time(number, status):
     assert not any(child.is_running() for child in children)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 def test_no_experiment_outlives_a_launcher_that_was_killed():
     process = start_grid(ENDLESS, {"jobs": 2}, stdout=subprocess.DEVNULL)
@@ -235,6 +236,7 @@ def test_no_experiment_outlives_a_launcher_that_was_killed():
 # ---- what is shown ----
 
 
+@pytest.mark.slow
 def test_a_table_on_a_terminal():
     pty = pytest.importorskip("pty")
     mine, theirs = pty.openpty()

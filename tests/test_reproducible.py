@@ -71,6 +71,7 @@ def train_every_algorithm():
     return [train_gym(algorithm, env) for algorithm, env in zip(ALGORITHMS, ["Pendulum-v1", *ENVS], strict=True)]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_run_in_a_fresh_process_that_may_use_more_threads(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     result = subprocess.run(
@@ -84,6 +85,7 @@ def test_same_seed_gives_the_same_run_in_a_fresh_process_that_may_use_more_threa
     assert result.stdout.splitlines()[-1] == str(train_every_algorithm())
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_number_of_threads_set_before_does_not_matter(algorithm):
     tables = []

@@ -115,6 +115,7 @@ def test_every_unfinished_run_below_a_folder_is_resumed(started):
     assert started[1].output_dir == Path("d/first/first_s1")
 
 
+@pytest.mark.slow
 def test_resume_as_typed(capfd):
     train(epochs=2)
     before = Path("d/first/first_s0/progress.txt").read_text()

@@ -71,6 +71,7 @@ def assert_same_run(first, other, backend):
 # ---- the same numbers ----
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_a_run_in_three_parts_is_the_same_as_one_in_one(algo, backend):
     train(algo, backend, "whole")

@@ -349,6 +349,7 @@ def test_every_activation_is_tried_once(started, monkeypatch, algorithm, activat
     assert tried == [*map(parse_value, activations)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo_pytorch", "ppo_jax"])
 @pytest.mark.parametrize("how", [{}, {"jobs": 2}])
 def test_every_device_is_tried_before_a_grid_starts(started, capfd, algorithm, how):
@@ -441,6 +442,7 @@ def is_from_jax(activation):
     sys.exit(0 if activation is jax.nn.elu else 3)
 
 
+@pytest.mark.slow
 def test_a_function_of_jax_arrives_as_itself():
     jax = pytest.importorskip("jax")
     assert run_in_process(Experiment("x", is_from_jax, {"activation": jax.nn.elu}, {})) == 0

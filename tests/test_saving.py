@@ -214,6 +214,7 @@ def test_torch_load_takes_an_agent_with_its_safe_defaults(imports):
     assert python(f"{imports}; print(torch.load('run/pyt_save/model.pt').act(torch.zeros(3)).shape)") == "(2,)"
 
 
+@pytest.mark.slow
 def test_spinup_load_needs_nothing_else():
     logger_of(MLPActorCritic(OBS, BOX))
     assert python("import spinup, torch; print(spinup.load('run').act([0, 0, 0]).shape)") == "(2,)"
@@ -311,6 +312,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_an_agent_of_a_script_needs_the_script_no_more():
     Path("script.py").write_text(AGENT_OF_A_SCRIPT)
     subprocess.run([sys.executable, "script.py"], check=True, capture_output=True)
