@@ -165,6 +165,11 @@ def test_unknown_keywords(function, key, told):
     assert str(raised.value) == told
 
 
+def test_what_does_not_tell_its_parameters():
+    with pytest.raises(UserError, match="zeros will not do: expected a function or class of Python"):
+        check_keywords(torch.zeros, ["hidden_sizes"])
+
+
 def test_known_keywords():
     check_keywords(train, ["env_fn", "gamma", "num_envs"])
     check_keywords(train, ["env_name"], also=["env_name"])

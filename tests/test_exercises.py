@@ -9,15 +9,24 @@ from gymnasium import spaces
 
 import spinup
 from spinup.algos.pytorch import ddpg
+from spinup.examples.pytorch import bench_ppo_cartpole
 from spinup.exercises.pytorch.problem_set_2 import exercise2_2
 from spinup.utils.buffers import Batch
 from spinup.utils.curves import column_name, read_run
+from spinup.utils.errors import UserError
 from spinup.utils.plot import make_plots
 from spinup.utils.run_utils import ExperimentGrid
 
 ROOT = Path(spinup.__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 OBS, ACT, GAMMA = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 2, (2,)), 0.9
+
+
+def test_the_grid_of_ppo_answers_mistakes_with_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="--num_runs 0 will not do"):
+        bench_ppo_cartpole.main(["--num_runs", "0"])
+    with pytest.raises(UserError, match="unknown argument '--num_run'"):
+        bench_ppo_cartpole.main(["--num_run", "1"])
 
 
 def batch_of(n):

@@ -582,6 +582,15 @@ def plain_policy(obs_dim, action_space, *_):
     return torch.nn.Sequential(torch.nn.Linear(obs_dim, len(action_space.low)), torch.nn.Sigmoid())
 
 
+def test_an_agent_that_explores_by_itself_never_may_have_plain_act(monkeypatch):
+    class Plain(core.DDPGActorCritic):
+        def act(self, obs):
+            return super().act(obs)
+
+    _, rows = train("ddpg", spies("ddpg")[0], actor_critic=Plain)
+    assert np.isfinite(float(rows[-1]["AverageTestEpRet"]))
+
+
 @pytest.mark.parametrize(
     ("algorithm", "actor"),
     [("td3", core.MLPActor), ("td3", plain_policy), ("sac", core.SquashedGaussianMLPActor)],

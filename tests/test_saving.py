@@ -810,6 +810,49 @@ def test_a_damaged_pickle_is_told_in_one_sentence(content):
         saving.load_env("run", trust=True)
 
 
+def saves_of_pytorch(logger):
+    """A function that saves an agent whose parameters are ``x``."""
+    net = torch.nn.Linear(1, 1)
+    logger.setup_pytorch_saver(net)
+
+    def save(x):
+        torch.nn.init.constant_(net.bias, x)
+        logger.save_state({})
+
+    return save
+
+
+def saves_of_jax(logger):
+    """The same in JAX."""
+    agents = [jax_agent()]
+    logger.setup_jax_saver(lambda: agents[-1])
+
+    def save(x):
+        agents.append(jax.tree.map(lambda leaf: leaf + x, agents[0]))
+        logger.save_state({})
+
+    return save
+
+
+def test_an_environment_that_a_loop_of_ones_own_saved():
+    logger = EpochLogger("run")
+    logger.save_state({"env": gym.make("CartPole-v1")}, None)
+    logger.log_tabular("Epoch", 0)
+    logger.dump_tabular()
+    assert saving.load_env("run", trust=True).spec.id == "CartPole-v1"
+
+
+@pytest.mark.parametrize("make", [saves_of_pytorch, saves_of_jax])
+def test_an_agent_that_has_diverged_does_not_replace_the_last_save(make):
+    logger = EpochLogger("run")
+    save = make(logger)
+    save(1.0)
+    before = {file: file.read_bytes() for file in Path("run").rglob("model*")}
+    with pytest.raises(UserError, match=r"The agent has diverged .* the last save is kept"):
+        save(np.nan)
+    assert before and {file: file.read_bytes() for file in Path("run").rglob("model*")} == before
+
+
 @pytest.mark.parametrize(
     ("env_id", "told"),
     [

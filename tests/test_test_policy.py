@@ -154,6 +154,7 @@ def test_a_line_says_when_nothing_is_shown(capsys):
         ({"num_episodes": 0}, "--episodes is 0"),
         ({"max_ep_len": -1}, "--len is -1"),
         ({"seed": -1}, "--seed is -1"),
+        ({"seed": 2**32}, "--seed is 4294967296: expected 0 to"),
         ({"video": "film.mp4"}, "made with render_mode='rgb_array', not None"),
         ({"video": "film.avi", "env": Counter(render_mode="rgb_array")}, "'film.avi': expected"),
     ],
@@ -209,6 +210,8 @@ def test_a_simulator_that_cannot_draw_gets_a_sentence(tmp_path):
 
 def test_a_film_where_no_file_can_be(tmp_path):
     (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write the video '/proc/film\.mp4': .*No such file"):
+        run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=1, video="/proc/film.mp4")
     with pytest.raises(UserError, match="cannot write the video"):
         run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=1, video=tmp_path / "file/film.mp4")
 

@@ -106,11 +106,16 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
     Raises:
         UserError: naming the keyword and those that come near it.
     """
-    parameters = inspect.signature(function).parameters
+    name = getattr(function, "__name__", repr(function))
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # what is written in C may have none
+        raise UserError(
+            f"{name} will not do: expected a function or class of Python, which tells its parameters."
+        ) from None
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     known = [*parameters, *also]
-    name = getattr(function, "__name__", repr(function))
     for key in keywords:
         if key not in known:
             hint = did_you_mean(key, known) or f" It takes: {', '.join(known)}."

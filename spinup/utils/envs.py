@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -371,7 +372,13 @@ def run_episodes(
     return ep_ret, ep_len
 
 
+def deterministic_act(agent: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """``agent.act`` without exploration; that of an agent of one's own may be plain ``act(obs)``."""
+    takes = signature(agent.act).parameters
+    return partial(agent.act, deterministic=True) if "deterministic" in takes else agent.act
+
+
 def test_agent(agent: Any, envs: VectorEnv, seed: int | Sequence[int]) -> dict[str, np.ndarray]:
     """The columns ``TestEpRet`` and ``TestEpLen``, ``[N]`` each, of :func:`run_episodes` without exploration."""
-    ep_ret, ep_len = run_episodes(partial(agent.act, deterministic=True), envs, seed)
+    ep_ret, ep_len = run_episodes(deterministic_act(agent), envs, seed)
     return {"TestEpRet": ep_ret, "TestEpLen": ep_len}

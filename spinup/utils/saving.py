@@ -20,7 +20,7 @@ import pickle
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -220,9 +220,15 @@ def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
             "(trust=True) if the run is your own."
         )
     try:
-        return pickle.loads((run / "vars.pkl").read_bytes())["env_fn"]
+        state = dict(pickle.loads((run / "vars.pkl").read_bytes()))
     except Exception as error:  # unpickling runs the code of others
         raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
+    if "env_fn" in state:
+        return state["env_fn"]
+    if isinstance(state.get("env"), gym.Env):  # by a loop of one's own: logger.save_state({"env": env}, None)
+        return lambda **_: state["env"]
+    found = ", ".join(map(repr, state)) or "nothing"
+    raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment (it holds {found}; expected 'env' or 'env_fn').")
 
 
 def _read_spec(file: Path) -> EnvSpec:
@@ -286,15 +292,30 @@ class ForeignAgent(UserError):
 
 
 def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
-    """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains."""
+    """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains.
+
+    Raises:
+        UserError: if parameters of it are NaN.
+    """
     import cloudpickle  # it keeps the code of classes that a user's script defines, which nothing could import later
     import torch
 
-    if isinstance(model, torch.nn.Module) and any(p.device.type != "cpu" for p in model.parameters()):
-        model = copy.deepcopy(model).cpu()
+    if isinstance(model, torch.nn.Module):
+        refuse_nan(model.parameters())
+        if any(p.device.type != "cpu" for p in model.parameters()):
+            model = copy.deepcopy(model).cpu()
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
     torch.save(model, data, pickle_module=cloudpickle)
     _write_model(path, "pytorch", data.getbuffer(), itr)
+
+
+def refuse_nan(parameters: Iterable[Any]) -> None:
+    """Raise UserError where any of the arrays or tensors, an agent's parameters, holds NaN."""
+    if any(bool((x != x).any()) for x in parameters):
+        raise UserError(
+            "The agent has diverged (its parameters are NaN): training stops here and the last save is kept; lower the "
+            "learning rate."
+        )
 
 
 def save_jax(path: Path, model: Callable[[], Any], itr: int | None = None) -> None:

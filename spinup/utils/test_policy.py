@@ -15,7 +15,7 @@ from spinup.utils import saving
 from spinup.utils.arguments import ArgumentParser
 from spinup.utils.checks import check_hyperparameters
 from spinup.utils.configs import read_config
-from spinup.utils.envs import clip_action
+from spinup.utils.envs import clip_action, deterministic_act
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.logx import EpochLogger, colorize
 from spinup.utils.video import VideoWriter, check_video_path
@@ -78,10 +78,10 @@ def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.En
 def _make_policy(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
     if deterministic is None:
         deterministic = getattr(agent, "deterministic_by_default", False)
-    options = {"deterministic": True} if deterministic else {}  # an agent of one's own may have plain act(obs)
+    act = deterministic_act(agent) if deterministic else agent.act
 
     def get_action(obs: np.ndarray) -> Any:
-        a = agent.act(obs, **options)
+        a = act(obs)
         return a if env is None else clip_action(a, env.action_space)
 
     return get_action
@@ -151,8 +151,8 @@ def _check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) 
         raise UserError(f"--len is {max_ep_len}: expected a number of steps, or 0 for no cap.")
     if num_episodes < 1:
         raise UserError(f"--episodes is {num_episodes}: expected 1 or more.")
-    if seed is not None and seed < 0:
-        raise UserError(f"--seed is {seed}: expected 0 or more.")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise UserError(f"--seed is {seed}: expected 0 to 2**32 - 1.")
 
 
 def _seed_sampling(seed: int | None) -> None:

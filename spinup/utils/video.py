@@ -66,17 +66,17 @@ class VideoWriter:
     def __enter__(self) -> "VideoWriter":
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._part.touch()  # now, rather than after the first frame by several lines of ffmpeg's
         except OSError as error:
             raise self._cannot_write(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._ffmpeg is None:
-            return
-        self._ffmpeg.close()
         try:
-            if kind is None:
-                self._part.replace(self.path)
+            if self._ffmpeg:
+                self._ffmpeg.close()
+                if kind is None:
+                    self._part.replace(self.path)
         except OSError as failure:
             raise self._cannot_write(failure) from failure
         finally:

@@ -4,30 +4,38 @@
 the answer.
 """
 
-import argparse
+import sys
 
 import torch
 
 from spinup import ExperimentGrid, ppo_pytorch
+from spinup.utils.arguments import ArgumentParser
+from spinup.utils.errors import UserError, exit_on_user_error
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the grid."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(prog="python -m spinup.examples.pytorch.bench_ppo_cartpole", description=__doc__)
     parser.add_argument("--cpu", type=int, default=1, help="processes an experiment (default: %(default)s)")
     parser.add_argument("--num_runs", type=int, default=3, help="seeds of each experiment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="epochs of 4000 steps (default: %(default)s)")
     parser.add_argument("--data_dir", help="where to save (default: data)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the runs that are there")
+    parser.add_argument("--resume", action="store_true", help="go on with the runs that are there")
     args = parser.parse_args(argv)
+    if args.num_runs < 1:
+        raise UserError(f"--num_runs {args.num_runs} will not do: expected 1 or more.")
 
     grid = ExperimentGrid(name="ppo-pyt-bench")
     grid.add("env_name", "CartPole-v1", "", True)
     grid.add("seed", [10 * i for i in range(args.num_runs)])
     grid.add("epochs", args.epochs)
+    grid.add("steps_per_epoch", 4000)
     grid.add("ac_kwargs:hidden_sizes", [(32,), (64, 64)], "hid")
     grid.add("ac_kwargs:activation", [torch.nn.Tanh, torch.nn.ReLU], "")
-    grid.run(ppo_pytorch, num_cpu=args.cpu, data_dir=args.data_dir)
+    grid.add("resume", args.resume)
+    grid.run(ppo_pytorch, num_cpu=args.cpu, data_dir=args.data_dir, overwrite=args.overwrite)
 
 
 if __name__ == "__main__":
-    main()
+    exit_on_user_error(main, sys.argv[1:])
