@@ -109,7 +109,7 @@ def dqn(
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``q(obs)`` -> values ``[B, number of actions]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions, the greedy ones.
+            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions, the greedy ones.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.

@@ -118,7 +118,7 @@ def sac(
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
             ``q(obs, act)`` -> values ``[2, B]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions.
+            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.

@@ -129,7 +129,7 @@ def td3(
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,
             ``q(obs, act)`` -> values ``[2, B]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions.
+            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.

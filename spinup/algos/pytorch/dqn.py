@@ -106,7 +106,7 @@ def dqn(
         env_fn: function that builds one copy of a Gymnasium environment with discrete actions.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``q(obs)`` -> values ``[B, number of actions]``, and
-            ``act(obs, deterministic=False)`` -> NumPy actions, the greedy ones.
+            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions, the greedy ones.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.

@@ -111,7 +111,7 @@ def sac(
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
             ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and
-            ``act(obs, deterministic=False)`` -> NumPy actions.
+            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
