@@ -124,6 +124,40 @@ def test_another_configuration_is_refused():
     assert Path("run/config.json").read_bytes() == before
 
 
+def test_fewer_epochs_than_there_are_are_refused():
+    train("ppo", "pytorch", "run", epochs=3)
+    before = Path("run/config.json").read_bytes()
+    with pytest.raises(UserError, match=r"^'run' has been trained for 3 epochs and cannot be resumed with epochs=2: "):
+        train("ppo", "pytorch", "run", epochs=2, resume=True)
+    assert Path("run/config.json").read_bytes() == before
+
+
+def cartpole(**kwargs):
+    return gym.make("CartPole-v1", **kwargs)
+
+
+OTHER_ENVS = {
+    "Acrobot-v1": lambda: gym.make("Acrobot-v1"),
+    '"sutton_barto_reward": true': lambda: cartpole(sutton_barto_reward=True),
+    '"max_episode_steps": 9': lambda: cartpole(max_episode_steps=9),
+    "ClipReward": lambda: gym.wrappers.ClipReward(cartpole(), 0, 1),
+    "what <function": lambda: Counter(length=7),
+}
+
+
+@pytest.mark.parametrize("told", OTHER_ENVS)
+def test_another_environment_is_refused(told):
+    settings = dict(steps_per_epoch=20, ac_kwargs=dict(hidden_sizes=[4]), logger_kwargs=dict(output_dir="run"))
+    spinup.ppo_pytorch(lambda: cartpole(), epochs=1, **settings)
+    before = Path("run/config.json").read_bytes()
+    with pytest.raises(UserError, match=r"^'run' was trained in CartPole-v1 .* and cannot be resumed in ") as raised:
+        spinup.ppo_pytorch(OTHER_ENVS[told], epochs=2, resume=True, **settings)
+    assert told in str(raised.value).split("resumed in")[1]
+    assert Path("run/config.json").read_bytes() == before
+    spinup.ppo_pytorch(EnvFn("CartPole-v1"), epochs=2, resume=True, **settings)  # the same, whatever builds it
+    assert is_finished("run", 2)
+
+
 # ---- environments ----
 
 ENVIRONMENTS = {

@@ -3,17 +3,21 @@
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from spinup import ALGORITHMS
 from spinup.utils.backends import backend_of, import_backend
+from spinup.utils.checkpoints import last_epoch
 from spinup.utils.errors import UserError, first_line
 from spinup.utils.logx import convert_json
-from spinup.utils.saving import env_settings
+from spinup.utils.saving import env_settings, refuse_another_env
 from spinup.utils.values import MODULES
 
+# What may change when a run goes on: how long it trains, and what has no influence on the numbers.
+FREE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
 _MADE_ANEW = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
 
 
@@ -55,6 +59,33 @@ def read_config(run: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{str(file)!r} cannot be read as a configuration ({first_line(error)}).") from error
     return config
+
+
+def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
+    """Check that ``run`` can go on with ``config``; there is nothing to check where it has not begun.
+
+    Raises:
+        UserError: if its algorithm, environment or hyperparameters were others, or if it has more epochs already.
+    """
+    if not (run / "config.json").is_file():
+        return
+    old, new, free = read_config(run), convert_json(config), FREE
+    if "env_fn" in config and (run / "env.json").is_file():  # which says more than the name of a function
+        refuse_another_env(run, config["env_fn"])
+        free = free | {"env_fn"}
+    for key in sorted(old.keys() & new.keys() - free, key=lambda key: (key != "algorithm", key)):
+        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(c[key], sort_keys=True)) for c in (old, new))
+        if was != wanted:
+            raise UserError(
+                f"{str(run)!r} was trained with {key}={was} and cannot be resumed with {wanted}: only "
+                f"{', '.join(sorted(FREE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
+            )
+    done = last_epoch(run)
+    if done is not None and new.get("epochs", done + 1) <= done:
+        raise UserError(
+            f"{str(run)!r} has been trained for {done + 1} epochs and cannot be resumed with epochs={new['epochs']}: "
+            "give at least as many."
+        )
 
 
 def settings_of(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -154,6 +154,23 @@ def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     return None
 
 
+def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env]) -> None:
+    """Raise UserError if ``env_fn`` builds another environment than the one that ``env.json`` describes."""
+    was, described = _in_a_line(_read_spec(path / "env.json")), _describe_env(env_fn)
+    wanted = f"what {env_fn!r} builds" if described is None else _in_a_line(EnvSpec.from_json(described))
+    if was != wanted:
+        raise UserError(f"{str(path)!r} was trained in {was} and cannot be resumed in {wanted}.")
+
+
+def _in_a_line(spec: EnvSpec) -> str:
+    """The name of an environment and all else that it is rebuilt from."""
+    settings = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
+    settings["max_episode_steps"] = spec.max_episode_steps
+    if spec.additional_wrappers:
+        settings["wrappers"] = [[wrapper.entry_point, wrapper.kwargs] for wrapper in spec.additional_wrappers]
+    return f"{spec.id.rpartition(':')[2]} {json.dumps(settings, sort_keys=True)}"
+
+
 def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
     """The EnvSpec of what ``env_fn`` builds, as JSON, or None where it has none that could rebuild it."""
     env = env_fn()
