@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -134,6 +135,30 @@ def test_the_same_command_with_resume_goes_on(started):
     command = "ppo --env CartPole-v1 --steps_per_epoch 20 --num_envs 2 --epochs 2 --train_pi_iters 1 --train_v_iters 1"
     type_(f"{command} --exp_name first --data_dir d --resume --seed 0 1")
     assert [experiment.is_finished for experiment in started] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "command, told",
+    [
+        ("ppo --env CartPole-v1 --gamma 0.5", "was trained with gamma=0.99 and cannot be resumed with 0.5"),
+        (
+            "ppo --env CartPole-v1 --hid [4]",
+            'was trained with ac_kwargs=null and cannot be resumed with {"hid',
+        ),
+        ("ppo --env Acrobot-v1", "was trained in CartPole-v1 .* and cannot be resumed in Acrobot-v1"),
+        (
+            "vpg --env CartPole-v1",
+            'was trained with algorithm="spinup.algos.pytorch.ppo.ppo" and cannot be resumed',
+        ),
+        ("ppo --env CartPole-v1 --epochs 1", "has been trained for 2 epochs and cannot be resumed with epochs=1"),
+    ],
+)
+def test_what_another_command_finished_is_not_skipped(command, told, started, capsys):
+    train(epochs=2)
+    same = "--steps_per_epoch 20 --num_envs 2 --train_v_iters 1 --exp_name first --data_dir d --seed 1 0 --resume"
+    same += "" if command.startswith("vpg") else " --train_pi_iters 1"
+    same += "" if "--epochs" in command else " --epochs 2"
+    assert re.search(told, fails(f"{command} {same}", capsys)) and started == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from spinup.utils.action_spaces import check_bounded, check_discrete, check_on_policy
 from spinup.utils.backends import backend_of, import_backend
 from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
+from spinup.utils.configs import refuse_changes
 from spinup.utils.envs import make_env
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment, readable, run_in_process
@@ -30,7 +31,7 @@ _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> None:
-    """Check processes, hyperparameters, activations, directories and environments; nothing is written.
+    """Check processes, hyperparameters, activations, directories, environments and runs to resume; writes nothing.
 
     Raises:
         UserError: the first mistake found.
@@ -47,6 +48,9 @@ def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> Non
                 refuse_existing_run(experiment.output_dir)
     check_activations(experiments)
     check_environments(experiments)
+    for experiment in experiments:
+        if experiment.resumes and _is_ours(experiment.thunk):  # what others write into config.json, nobody else knows
+            refuse_changes(experiment.output_dir, _config_of(experiment))
 
 
 def check_call(experiment: Experiment) -> None:
@@ -61,7 +65,13 @@ def check_call(experiment: Experiment) -> None:
     if _is_ours(thunk):
         if thunk.__module__.startswith("spinup.algos.jax"):
             refuse_processes(JAX, experiment.num_cpu)
-        check_hyperparameters(with_defaults(thunk, kwargs), processes=experiment.num_cpu)
+        _config_of(experiment)
+
+
+def _config_of(experiment: Experiment) -> dict[str, Any]:
+    """What an algorithm of ours checks, and writes into ``config.json``."""
+    thunk = experiment.thunk
+    return check_hyperparameters(with_defaults(thunk, experiment.kwargs), thunk, experiment.num_cpu)
 
 
 def _backend(made: Callable) -> str:
