@@ -137,7 +137,7 @@ def _run_parser() -> ArgumentParser:
     data_dir = str(Path(user_config.DEFAULT_DATA_DIR) / "curves")
     add("--data_dir", default=data_dir, help="where runs are kept (default: %(default)s)")
     add("--device", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
-    add("--jobs", type=parse_value, default=1, help="runs that train side by side, or auto: one on each core")
+    add("--jobs", type=parse_value, help="runs that train side by side, or auto: one on each core")
     add("--retries", type=parse_value, help="how often to try again what crashed (default: 0; on Ray: 3)")
     add("--launcher", default="local", help="local, or ray for a Ray cluster (default: %(default)s)")
     add("--ray_address", help="of the cluster (default: the one of this machine, or this machine alone)")

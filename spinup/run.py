@@ -259,7 +259,7 @@ Flags of every algorithm
   --dt                  date and time in directory names      (--datestamp)
   --overwrite           replace a run that is already there
   --resume              go on with it from its last checkpoint; experiments that are finished are skipped
-  --jobs 4              experiments that run side by side, or auto: one on each core (default: 1)
+  --jobs 4              experiments that run side by side, or auto: one on each core; no failure stops the others
   --retries 2           how often to try again what crashed, from its last checkpoint (default: 0; on Ray: 3)
   --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
   --track tensorboard   send the rows there, or to wandb, or to both (then watch: tensorboard --logdir data)

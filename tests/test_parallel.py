@@ -52,10 +52,19 @@ def test_so_many_at_a_time_in_order(capfd):
     assert (run_of(2) / "output.log").read_text() == "seed 2 from epoch 0\n"
 
 
-def test_one_job_is_the_series(capfd):
-    run(grid_of(2), jobs=1)
+def test_without_jobs_they_run_in_series(capfd):
+    run(grid_of(2), jobs=None)
     assert "seed 1 from epoch 0\n" in capfd.readouterr().out
     assert not (run_of(1) / "output.log").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, "auto"])
+def test_on_one_core_too_a_crash_does_not_stop_the_others(jobs, monkeypatch):
+    monkeypatch.setattr(parallel, "physical_cores", lambda: 1)
+    with pytest.raises(SystemExit, match="1 of 2 experiments failed: g_s0"):
+        run(grid_of(2, trouble={0: "crash"}), jobs=jobs)
+    assert [epochs_of(run_of(seed)) for seed in range(2)] == [[0], [0, 1, 2]]
+    assert (run_of(1) / "output.log").read_text() == "seed 1 from epoch 0\n"
 
 
 def test_a_crash_is_shown_and_does_not_stop_the_others(capfd):
@@ -111,7 +120,7 @@ def test_a_log_alone_is_no_run():
     assert (run_of(0) / "output.log").read_text() == "seed 0 from epoch 0\n"
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [None, 2])
 def test_what_has_finished_is_skipped(jobs, capfd):
     with pytest.raises(SystemExit):
         run(grid_of(3, trouble={0: "crash", 2: "crash"}))
@@ -180,7 +189,7 @@ def test_what_the_user_has_set_stays(monkeypatch):
     assert told(run_of(0))[0]["OMP_NUM_THREADS"] == "3"
 
 
-@pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "many", None])
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "many"])
 def test_jobs_are_a_count_or_auto(jobs):
     with pytest.raises(UserError, match="expected an integer >= 1, or 'auto'"):
         run(grid_of(2), jobs=jobs)

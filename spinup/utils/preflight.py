@@ -117,7 +117,7 @@ def check_launcher(launcher: str, **options: Any) -> None:
     if launcher not in ("local", "ray"):
         raise UserError(f"launcher={launcher!r} will not do: expected 'local' or 'ray'.")
     for name, value in options.items():
-        if launcher == "ray" and name == "jobs" and value != 1:
+        if launcher == "ray" and name == "jobs" and value is not None:
             raise UserError(f"jobs={value!r} is for this machine: on a Ray cluster, use cpus_per_run and gpus_per_run.")
         if launcher == "local" and name != "jobs" and value is not None:
             raise UserError(f"{name}={value!r} is for a Ray cluster: add --launcher ray (launcher='ray').")

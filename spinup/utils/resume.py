@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of such")
     add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
-    add("--jobs", type=parse_value, default=1, help="runs that train side by side, or auto: one on each core")
+    add("--jobs", type=parse_value, help="runs that train side by side, or auto: one on each core")
     add("--retries", type=parse_value, default=0, help="how often to try again what crashed (default: %(default)s)")
     add("--trust", action="store_true", help="allow code from outside the package (environments, networks), and links")
     args = parser.parse_args(argv)

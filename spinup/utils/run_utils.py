@@ -145,7 +145,7 @@ def launch(
 
 
 def choose_launcher(
-    jobs: int | str = 1,
+    jobs: int | str | None = None,
     retries: int | None = None,
     launcher: str = "local",
     ray_address: str | None = None,
@@ -161,8 +161,8 @@ def choose_launcher(
         cluster = Cluster(ray_address, 1 if cpus_per_run is None else cpus_per_run, gpus_per_run or 0)
         cluster.check()
         return lambda experiments: run_on_ray(experiments, cluster, retries)
-    places = parallel.count_jobs(jobs)
-    if places > 1:
+    if jobs is not None:
+        places = parallel.count_jobs(jobs)
         return lambda experiments: parallel.run_in_parallel(experiments, places, retries)
     return lambda experiments: run_in_series(experiments, _announce, _say_what_next, retries)
 
@@ -328,7 +328,7 @@ class ExperimentGrid:
         data_dir: str | os.PathLike | None = None,
         datestamp: bool = False,
         overwrite: bool = False,
-        jobs: int | str = 1,
+        jobs: int | str | None = None,
         retries: int | None = None,
         launcher: str = "local",
         ray_address: str | None = None,
@@ -338,7 +338,7 @@ class ExperimentGrid:
     ) -> None:
         """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
 
-        With ``jobs`` above 1, or on a Ray cluster, what an experiment prints goes to ``output.log`` in its directory,
+        With ``jobs``, even 1, or on a Ray cluster, what an experiment prints goes to ``output.log`` in its directory,
         and a failure does not keep the others from running. With ``resume=True`` among the parameters, those that have
         finished are skipped.
 
@@ -346,7 +346,8 @@ class ExperimentGrid:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
             num_cpu, data_dir, datestamp, overwrite, retries, track: see :func:`call_experiment`; ``retries`` is 3 by
                 default on a Ray cluster, where machines come and go.
-            jobs: how many experiments run side by side, or 'auto' for one on each physical core.
+            jobs: how many experiments run side by side, or 'auto' for one on each physical core. None: one after the
+                other, until one fails, with all that they print.
             launcher: 'local', or 'ray' for a Ray cluster, which runs as many side by side as it has room for. The
                 results come back to this machine.
             ray_address: of the cluster. None: the one that this machine belongs to, or else this machine alone.
@@ -354,8 +355,7 @@ class ExperimentGrid:
 
         Raises:
             UserError: before the first experiment starts; also when two would save to the same directory.
-            SystemExit: when an experiment fails or is interrupted; one after the other (``jobs=1``), those after it do
-                not run.
+            SystemExit: when an experiment fails or is interrupted; without ``jobs``, those after it do not run.
         """
         where = choose_launcher(jobs, retries, launcher, ray_address, cpus_per_run, gpus_per_run)
         experiments = []

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=25, help="epochs of 4000 steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="default: 0 10 20")
-    parser.add_argument("--jobs", type=parse_value, default=1, help="runs side by side, or auto (default: %(default)s)")
+    parser.add_argument("--jobs", type=parse_value, help="runs side by side, or auto")
     parser.add_argument("--data_dir", help="where to save (default: data)")
     args = parser.parse_args(argv)
 
