@@ -314,6 +314,7 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
         ("ppo --env CartPole-v1 --exp_name a/b", ["'a/b'"]),
         ("ppo --env CartPole-v1 --exp_name=", ["exp_name=''"]),
         ("ppo --env CartPole-v1 --dt yes", ["--dt", "'yes'"]),
+        ("ppo --env CartPole-v1 --overwrite --resume", ["contradict each other"]),
         ("plot nowhere --save curve.png", ["nowhere"]),
         ("test_policy nowhere", ["nowhere"]),
     ],

@@ -292,6 +292,13 @@ def test_a_run_is_not_written_over(name):
     assert Path("run", name).read_text() == "B\n2\n"
 
 
+def test_a_run_is_either_replaced_or_resumed():
+    write_row(Logger("run"), A=1)
+    with pytest.raises(UserError, match=r"overwrite and resume contradict each other: should the run in 'run' be"):
+        Logger("run", overwrite=True, resume=True)
+    assert Path("run/progress.txt").read_text() == "A\n1\n"
+
+
 RUN = [
     "progress.txt",
     "config.json",

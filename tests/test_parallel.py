@@ -160,7 +160,8 @@ def test_a_retry_never_goes_on_with_the_run_that_was_to_be_replaced():
 def test_a_retry_after_a_crash_between_the_first_row_and_the_first_checkpoint():
     Path("r").mkdir()
     Path("r", "progress.txt").touch()
-    assert experiment().again(None).kwargs == {"logger_kwargs": {"output_dir": "r", "overwrite": True}}
+    for first in (experiment(), experiment(resume=True)):
+        assert first.again(None).kwargs == {"logger_kwargs": {"output_dir": "r", "overwrite": True}}
 
 
 def test_a_retry_where_nothing_was():

@@ -397,6 +397,13 @@ def test_a_run_is_not_written_over(started):
     assert len(started) == 4
 
 
+@pytest.mark.parametrize("how", [{"overwrite": True}, {"logger_kwargs": {"overwrite": True}}])
+def test_a_run_is_either_replaced_or_resumed(started, how):
+    with pytest.raises(UserError, match="overwrite and resume contradict each other"):
+        call_experiment("x", spinup.ppo_pytorch, env_name="CartPole-v1", data_dir="d", resume=True, **how)
+    assert not started and not os.listdir()
+
+
 def test_a_file_is_no_place_for_results():
     Path("taken").touch()
     with pytest.raises(UserError, match="not a directory"):

@@ -89,7 +89,8 @@ class Experiment:
         logger_kwargs = {key: value for key, value in self.kwargs["logger_kwargs"].items() if key != "overwrite"}
         if self.can_resume and (last_epoch(self.output_dir) is not None or not holds_run(self.output_dir)):
             return replace(self, kwargs=self.kwargs | {"resume": True, "logger_kwargs": logger_kwargs})
-        return replace(self, kwargs=self.kwargs | {"logger_kwargs": logger_kwargs | {"overwrite": True}})
+        kwargs = {key: value for key, value in self.kwargs.items() if key != "resume"}
+        return replace(self, kwargs=kwargs | {"logger_kwargs": logger_kwargs | {"overwrite": True}})
 
 
 def readable(value: Any) -> str:

@@ -45,8 +45,8 @@ class Logger:
         track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
 
     Raises:
-        UserError: if ``output_dir`` already holds a run and both are false, if another process trains that run, or for
-            a service that cannot be used.
+        UserError: if ``output_dir`` already holds a run and both are false, if both are true, if another process trains
+            that run, or for a service that cannot be used.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ _ALWAYS_THERE = ("cpu", "auto")
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> None:
+def check_experiments(experiments: Sequence[Experiment]) -> None:
     """Check processes, hyperparameters, activations, directories, environments and runs to resume; writes nothing.
 
     Raises:
@@ -42,10 +42,9 @@ def check_experiments(experiments: Sequence[Experiment], overwrite: bool) -> Non
     if any(experiment.num_cpu > num_procs() for experiment in experiments):
         find_launcher()
     check_directories([experiment.output_dir for experiment in experiments])
-    if not overwrite:
-        for experiment in experiments:
-            if not experiment.resumes:
-                refuse_existing_run(experiment.output_dir)
+    for experiment in experiments:
+        overwrite = experiment.kwargs["logger_kwargs"].get("overwrite", False)
+        refuse_existing_run(experiment.output_dir, overwrite, experiment.resumes)
     check_activations(experiments)
     check_environments(experiments)
     for experiment in experiments:

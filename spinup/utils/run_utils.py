@@ -122,12 +122,11 @@ def call_experiment(
     """
     variant = {"seed": seed, **kwargs}
     experiment = _experiment(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
-    launch([experiment], overwrite, choose_launcher(retries=retries))
+    launch([experiment], choose_launcher(retries=retries))
 
 
 def launch(
     experiments: Sequence[Experiment],
-    overwrite: bool = False,
     launcher: Launcher | None = None,
     report: Callable[[], None] | None = None,
     here: bool = True,
@@ -136,7 +135,7 @@ def launch(
 
     ``here`` says that they run on this machine, which has to have their devices then.
     """
-    check_experiments(experiments, overwrite)
+    check_experiments(experiments)
     if here:
         check_devices(experiments)
     if report:
@@ -365,7 +364,7 @@ class ExperimentGrid:
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
-        launch(experiments, overwrite, where, self._report, here=launcher == "local")
+        launch(experiments, where, self._report, here=launcher == "local")
 
     def _report(self) -> None:
         self.print()

@@ -45,8 +45,20 @@ def holds_run(path: str | Path) -> bool:
     return (Path(path) / _PROGRESS).is_file()
 
 
-def refuse_existing_run(path: str | Path, progress: str = _PROGRESS) -> None:
-    """Raise UserError if ``path`` already holds a run, with diagnostics in a file named ``progress``, or is a file."""
+def refuse_existing_run(
+    path: str | Path, overwrite: bool = False, resume: bool = False, progress: str = _PROGRESS
+) -> None:
+    """Raise UserError if ``path`` is a file or holds a run already, with diagnostics in a file named ``progress``.
+
+    Either ``overwrite`` or ``resume`` allows a run to be there; both together contradict each other.
+    """
+    if overwrite and resume:
+        raise UserError(
+            f"overwrite and resume contradict each other: should the run in {str(path)!r} be replaced, or go on? "
+            "Leave one of the two out."
+        )
+    if overwrite or resume:
+        return
     if (Path(path) / progress).is_file():
         raise UserError(
             f"{str(path)!r} already holds a run: add --resume to go on with it, --overwrite to replace it, --dt to put "
@@ -68,11 +80,10 @@ def make_run_dir(
         A lock, which is free once nobody in this process refers to it, or the process is gone.
 
     Raises:
-        UserError: if it already holds a run and both are false, if another process trains that run, or if it cannot be
-            made.
+        UserError: if it already holds a run and both are false, if both are true, if another process trains that run,
+            or if it cannot be made.
     """
-    if not overwrite and not resume:
-        refuse_existing_run(path, progress)
+    refuse_existing_run(path, overwrite, resume, progress)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
