@@ -242,6 +242,13 @@ def test_datestamps(monkeypatch, forced):
     assert re.fullmatch(r"\d\d-\d\d-\d\d_\d\d-\d\d-\d\d-x_s0", inner)
 
 
+def test_a_new_date_leads_to_no_old_run(started, monkeypatch):
+    monkeypatch.setattr(user_config, "FORCE_DATESTAMP", True)
+    with pytest.raises(UserError, match="FORCE_DATESTAMP in user_config.py.*resume PATH"):
+        call_experiment("x", spinup.ppo_pytorch, env_name="CartPole-v1", data_dir="d", resume=True)
+    assert not started
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "a\\b", "..", "a:b", "n" * 300, None])
 def test_names_that_no_directory_can_have(name):
     with pytest.raises(UserError):

@@ -177,6 +177,11 @@ def _experiment(
     track: Sequence[str],
 ) -> Experiment:
     kwargs = {"seed": 0, **variant}
+    if kwargs.get("resume") and (datestamp or user_config.FORCE_DATESTAMP):
+        raise UserError(
+            "A new date in its name leads to no run that could be resumed: leave out either --dt (datestamp, or "
+            "FORCE_DATESTAMP in user_config.py) or --resume, or use `python -m spinup.run resume PATH`."
+        )
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
     if overwrite:
         logger_kwargs["overwrite"] = True
