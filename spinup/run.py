@@ -1,7 +1,7 @@
 """The command line: ``python -m spinup.run ppo --env CartPole-v1``, also installed as ``spinup``.
 
     spinup ALGORITHM [--key value ...] [--key[short] value ...] [--key:sub value ...]
-    spinup plot | test_policy | convert ...
+    spinup plot | test_policy | convert | resume | rerun ...
 
 Several values for a key make a grid, with one experiment for each combination.
 """
@@ -27,6 +27,13 @@ TOOLS = {
 }
 RERUN = "rerun"
 COMMANDS = TOOLS | {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
+RERUN_HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
+
+Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run one
+experiment for each combination.
+
+    --key value ...   as for the algorithm of the run, and what `python -m spinup.run --help` lists for every algorithm
+    --trust           allow code from outside the package (environments, networks)"""
 SYNONYMS = {
     "env": "env_name",
     "hid": "ac_kwargs:hidden_sizes",
@@ -69,6 +76,8 @@ def dispatch(argv: list[str]) -> None:
         print(f"spinup {__version__}")
     elif command in TOOLS:
         importlib.import_module(f"spinup.utils.{command}").main(rest)
+    elif command == RERUN and {"--help", "-h"} & {*rest}:
+        print(RERUN_HELP)
     elif command == RERUN:
         rerun(rest)
     else:

@@ -210,6 +210,13 @@ def test_help_on_an_algorithm(capsys):
     assert "--clip_ratio 0.2" in text and run.find_algorithm("ppo").__doc__.splitlines()[0] in text
 
 
+@pytest.mark.parametrize("line", ["rerun --help", "rerun -h", "rerun nowhere/config.json --help"])
+def test_help_on_rerun(line, capsys):
+    spinup(line)
+    text = capsys.readouterr().out
+    assert "rerun PATH/config.json" in text and "--trust" in text
+
+
 def test_help_is_fast_because_no_framework_is_imported():
     code = (
         "import sys; from spinup import run; run.main(['help']); "
@@ -314,6 +321,7 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
         ("ppo --env CartPole-v1 --exp_name a/b", ["'a/b'"]),
         ("ppo --env CartPole-v1 --exp_name=", ["exp_name=''"]),
         ("ppo --env CartPole-v1 --dt yes", ["--dt", "'yes'"]),
+        ("ppo --env CartPole-v1 --dt --resume", ["--dt", "spinup.run resume PATH"]),
         ("ppo --env CartPole-v1 --overwrite --resume", ["contradict each other"]),
         ("plot nowhere --save curve.png", ["nowhere"]),
         ("test_policy nowhere", ["nowhere"]),

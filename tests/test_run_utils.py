@@ -244,7 +244,7 @@ def test_datestamps(monkeypatch, forced):
 
 def test_a_new_date_leads_to_no_old_run(started, monkeypatch):
     monkeypatch.setattr(user_config, "FORCE_DATESTAMP", True)
-    with pytest.raises(UserError, match="FORCE_DATESTAMP in user_config.py.*resume PATH"):
+    with pytest.raises(UserError, match=r"FORCE_DATESTAMP in user_config\.py.*resume PATH"):
         call_experiment("x", spinup.ppo_pytorch, env_name="CartPole-v1", data_dir="d", resume=True)
     assert not started
 
