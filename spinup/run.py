@@ -217,6 +217,12 @@ def find_algorithm(command: str) -> Callable:
     names = {f"{algo}_{backend}" for backend, algos in ALGORITHMS.items() for algo in algos}
     short = {algo: f"{algo}_{backend}" for algo, backend in user_config.DEFAULT_BACKEND.items()}
     name = short.get(command, command)
+    if command in short and name not in names:
+        backends = [backend for backend, algos in ALGORITHMS.items() if command in algos]
+        raise UserError(
+            f"spinup/user_config.py: DEFAULT_BACKEND[{command!r}] is {user_config.DEFAULT_BACKEND[command]!r}, which has "
+            f"no {command}: expected one of {', '.join(backends)}."
+        )
     if name not in names:
         near = did_you_mean(command, [*short, *names, *COMMANDS])
         raise UserError(

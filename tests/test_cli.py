@@ -250,6 +250,13 @@ def test_every_algorithm_has_a_default_backend():
     assert set(user_config.DEFAULT_BACKEND) == {algo for algos in run.ALGORITHMS.values() for algo in algos}
 
 
+def test_a_default_backend_that_is_not_there(monkeypatch, capfd):
+    monkeypatch.setitem(user_config.DEFAULT_BACKEND, "ppo", "tf1")
+    told = "spinup/user_config.py: DEFAULT_BACKEND['ppo'] is 'tf1', which has no ppo: expected one of pytorch, jax."
+    assert fails("ppo --env CartPole-v1", capfd) == f"error: {told}"
+    assert run.find_algorithm("ppo_jax")
+
+
 def test_the_grid_of_the_documentation(started):
     spinup(
         "ppo --exp_name ppo_pend --env Pendulum-v1 --clip_ratio 0.1 0.2 --hid[h] [32,32] [64,32] "
