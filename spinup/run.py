@@ -29,8 +29,8 @@ RERUN = "rerun"
 COMMANDS = TOOLS | {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
 RERUN_HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
 
-Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run one
-experiment for each combination.
+Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run
+one experiment for each combination.
 
     --key value ...   as for the algorithm of the run, and what `python -m spinup.run --help` lists for every algorithm
     --trust           allow code from outside the package (environments, networks)"""
@@ -219,9 +219,10 @@ def find_algorithm(command: str) -> Callable:
     name = short.get(command, command)
     if command in short and name not in names:
         backends = [backend for backend, algos in ALGORITHMS.items() if command in algos]
+        chosen = user_config.DEFAULT_BACKEND[command]
         raise UserError(
-            f"spinup/user_config.py: DEFAULT_BACKEND[{command!r}] is {user_config.DEFAULT_BACKEND[command]!r}, which has "
-            f"no {command}: expected one of {', '.join(backends)}."
+            f"spinup/user_config.py: DEFAULT_BACKEND[{command!r}] is {chosen!r}, which has no {command}: "
+            f"expected one of {', '.join(backends)}."
         )
     if name not in names:
         near = did_you_mean(command, [*short, *names, *COMMANDS])
