@@ -1,5 +1,6 @@
 """Bad input is told in one sentence that names the value, what was expected, and what to do (DESIGN section 1.5)."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -182,6 +183,19 @@ def test_the_arguments_of_the_actor_critic_given_are_checked():
     check_hyperparameters({"actor_critic": lambda *spaces, **anything: None, "ac_kwargs": {"width": 3}})
     with pytest.raises(UserError, match="Agent has no parameter 'activation'"):
         check_hyperparameters({"actor_critic": Agent, "ac_kwargs": {"activation": torch.nn.Tanh}})
+
+
+@pytest.mark.parametrize(
+    ("logger_kwargs", "told"),
+    [
+        ({"outputdir": "run"}, "Logger has no parameter 'outputdir'. Did you mean 'output_dir'"),
+        ({"resume": True}, "resume is not for logger_kwargs: pass resume=True to the algorithm"),
+    ],
+)
+def test_the_arguments_of_the_logger_are_checked_before_anything_is_built(logger_kwargs, told):
+    with pytest.raises(UserError, match=re.escape(told)):
+        spinup.ppo_pytorch(pytest.fail, logger_kwargs=logger_kwargs)
+    check_hyperparameters({"logger_kwargs": {"output_dir": "run", "exp_name": "x", "track": ["wandb"]}})
 
 
 def test_with_defaults():

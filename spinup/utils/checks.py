@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from spinup.utils.errors import UserError, did_you_mean
+from spinup.utils.logx import Logger
 from spinup.utils.mpi_tools import num_procs, refuse_processes
 
 
@@ -146,6 +147,10 @@ def check_hyperparameters(
         check_keywords(actor_critic, ac_kwargs)
         for key in {"observation_space", "action_space"} & set(ac_kwargs):
             raise UserError(f"ac_kwargs:{key} is the environment's to give: leave it out.")
+    logger_kwargs = config.get("logger_kwargs") or {}
+    if "resume" in logger_kwargs:
+        raise UserError("resume is not for logger_kwargs: pass resume=True to the algorithm, beside them.")
+    check_keywords(Logger, logger_kwargs)
     processes = num_procs() if processes is None else processes
     if "replay_size" in config:
         refuse_processes("Algorithms that learn from a replay buffer are not data-parallel here", processes)
