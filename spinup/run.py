@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ COMMANDS = TOOLS | {RERUN: "run the experiment of a config.json again, with the 
 RERUN_HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
 
 Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run
-one experiment for each combination.
+one experiment for each combination. What is changed goes into its name, unless it is the seed or the number of epochs.
 
     --key value ...   as for the algorithm of the run, and what `python -m spinup.run --help` lists for every algorithm
     --trust           allow code from outside the package (environments, networks)"""
@@ -97,38 +97,56 @@ def launch(command: str, function: Callable, argv: list[str]) -> None:
     launch_grid(function, flags, {"exp_name": f"cmd_{command}"})
 
 
-def launch_grid(function: Callable, flags: dict[str, "Flag"], defaults: dict[str, Any]) -> None:
-    """Run ``function`` over the grid of ``flags``; ``defaults`` are those of our own settings."""
+def launch_grid(
+    function: Callable, flags: dict[str, "Flag"], defaults: dict[str, Any], named: Collection[str] = ()
+) -> None:
+    """Run ``function`` over the grid of ``flags``; ``defaults`` are those of our own settings.
+
+    The flags in ``named`` are told by the names of experiments even if they have one value only.
+    """
     settings = defaults | {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
 
     from spinup.utils.run_utils import ExperimentGrid
 
     grid = ExperimentGrid(name=settings.pop("exp_name"))
     for key, flag in flags.items():
-        grid.add(key, flag.values, flag.shorthand)
+        grid.add(key, flag.values, flag.shorthand, in_name=key in named)
     grid.run(function, **settings)
 
 
 def rerun(argv: list[str]) -> None:
-    """Launch the experiment of a ``config.json`` again, with the flags in ``argv`` instead of what it says."""
+    """Launch the experiment of a ``config.json`` again, with the flags in ``argv`` instead of what it says.
+
+    What makes it another experiment goes into its name.
+    """
     if not argv or _is_flag(argv[0]):
         raise UserError("rerun needs a file first: python -m spinup.run rerun PATH/config.json [--key value ...].")
     trust = "--trust" in argv
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
 
-    from spinup.utils.configs import read_call, read_config, settings_of
+    from spinup.utils.configs import FREE, read_call, read_config, settings_of
+    from spinup.utils.logx import convert_json
     from spinup.utils.run_utils import set_the_same
 
     run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])
     function, kwargs, env = read_call(run, trust, with_env="env_name" not in flags)
     check_flags(RERUN, function, flags)
-    old = {key: Flag(f"--{key}", None, [value]) for key, value in settings_of(kwargs | env).items()}
+    settings, config = settings_of(kwargs | env), read_config(run)
+    old = {key: Flag(f"--{key}", None, [value]) for key, value in settings.items()}
     old = {key: flag for key, flag in old.items() if not any(set_the_same(key, other) for other in flags)}
-    config = read_config(run)
-    exp_name = config.get("exp_name") or run.name
-    nested = run.resolve().parent.name == exp_name
-    data_dir = {"data_dir": str(run.resolve().parent.parent)} if nested else {}
-    launch_grid(function, old | flags, {"exp_name": exp_name, "num_cpu": config.get("num_cpu", 1), **data_dir})
+    changed = {key for key, flag in flags.items() if convert_json(flag.values) != [convert_json(settings.get(key))]}
+    named = set() if "exp_name" in flags else changed - {"seed", *FREE, *SETTINGS}
+    place = run.resolve()
+    defaults = {"num_cpu": config.get("num_cpu", 1), **_name_beside(place, config.get("exp_name") or place.name)}
+    launch_grid(function, old | flags, defaults, named)
+
+
+def _name_beside(run: Path, exp_name: str) -> dict[str, str]:
+    """The name of another run of an experiment, and the folder that puts it beside ``run``: never into a run."""
+    with_others = re.sub(r"^\d\d-\d\d-\d\d_", "", run.parent.name) == exp_name  # without its datestamp
+    folder = run.parent.parent if with_others else run.parent
+    again = "-rerun" if (folder / exp_name / "config.json").is_file() else ""
+    return {"exp_name": exp_name + again, "data_dir": str(folder)}
 
 
 def read_setting(key: str, flag: "Flag") -> Any:

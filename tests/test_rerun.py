@@ -185,11 +185,57 @@ def test_mistakes(command, told, capsys):
 def test_rerun_changes_what_is_given_and_keeps_the_rest(started):
     train(ac_kwargs=NETWORKS["pytorch"], gamma=0.9)
     type_("rerun d/first/first_s0/config.json --seed 1 2 --epochs 5 --hid [8,8]")
-    assert [experiment.output_dir for experiment in started] == [Path(f"d/first/first_s{s}").resolve() for s in (1, 2)]
+    name = "first_ac-hid8-8"
+    assert [experiment.output_dir for experiment in started] == [
+        Path(f"d/{name}/{name}_s{s}").resolve() for s in (1, 2)
+    ]
     for experiment in started:
         assert experiment.kwargs["ac_kwargs"] == dict(hidden_sizes=[8, 8], activation=torch.nn.ELU)
         assert (experiment.kwargs["gamma"], experiment.kwargs["epochs"]) == (0.9, 5)
         assert repr(experiment.kwargs["env_fn"]) == repr(EnvFn("CartPole-v1"))
+
+
+@pytest.mark.parametrize(
+    "flags, name",
+    [
+        ("--seed 1 --epochs 5 --save_freq 2 --snapshots", "first_s1"),
+        ("--seed 1 --jobs 1 --retries 1 --gamma 0.99 --hid [4]", "first_s1"),
+        ("--seed 1 --gamma 0.5", "first_gam0-5_s1"),
+        ("--gamma[g] 0.99 0.5 --seed 1", "first_g0-99_s1 first_g0-5_s1"),
+        ("--hid[h] [8] --env Acrobot-v1", "first_h8_envacrobot-v1_s0"),
+        ("--gamma 0.5 --exp_name other", "other_s0"),
+    ],
+)
+def test_another_experiment_gets_another_name(flags, name, started, monkeypatch):
+    monkeypatch.setattr("spinup.utils.parallel.run_in_parallel", lambda es, *_: started.extend(es))
+    train(ac_kwargs=NETWORKS["pytorch"])
+    type_(f"rerun d/first/first_s0/config.json {flags}")
+    assert [experiment.output_dir.name for experiment in started] == name.split()
+    data = Path("d").resolve()
+    assert all(e.output_dir.parent == data / e.output_dir.name.rpartition("_s")[0] for e in started)
+
+
+def test_a_switch_that_is_turned_off_makes_another_name(started):
+    settings = dict(steps_per_epoch=20, num_test_episodes=1, logger_kwargs=dict(output_dir="d/q/q_s0", exp_name="q"))
+    spinup.dqn_pytorch(EnvFn("CartPole-v1"), epochs=1, **settings)
+    type_("rerun d/q/q_s0 --double_q False")
+    assert [experiment.output_dir for experiment in started] == [Path("d/q_doufalse/q_doufalse_s0").resolve()]
+
+
+@pytest.mark.parametrize(
+    "logger_kwargs, place",
+    [
+        (dict(output_dir="d/script"), "d/script-rerun/script-rerun_s0"),
+        (dict(output_dir="d/script", exp_name="script"), "d/script-rerun/script-rerun_s0"),
+        (dict(output_dir="d/script", exp_name="other"), "d/other/other_s0"),
+        (dict(output_dir="d/script/script"), "d/script/script_s0"),
+        (dict(output_dir="d/26-01-31_x/26-01-31_12-00-00-x_s0", exp_name="x"), "d/x/x_s0"),
+    ],
+)
+def test_a_run_in_any_directory_is_run_again_beside_it(logger_kwargs, place, started):
+    train(logger_kwargs=logger_kwargs)
+    type_(f"rerun {logger_kwargs['output_dir']}")
+    assert [experiment.output_dir for experiment in started] == [Path(place).resolve()]
 
 
 def test_rerun_in_another_environment_under_another_name(started):

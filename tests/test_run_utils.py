@@ -129,6 +129,9 @@ def test_booleans_are_named_only_when_true():
     grid = grid_of(renorm=[False, True])
     grid.add("deep", True, in_name=True)
     assert names(grid) == ["g_dee", "g_ren_dee"]
+    grid = ExperimentGrid("g")
+    grid.add("deep", [False, True], in_name=True)
+    assert names(grid) == ["g_deefalse", "g_dee"]  # as it was asked for
     assert names(grid_of(renorm=[False, 1])) == ["g_renfalse", "g_ren1"]  # not all of them booleans
 
 

@@ -244,8 +244,8 @@ class _Parameter(NamedTuple):
         return path_safe(self.key if self.shorthand is None else self.shorthand)
 
     def name_of(self, value: Any) -> str:
-        """What ``value`` adds to an experiment name; booleans show only when true."""
-        if all(isinstance(v, bool) for v in self.values):
+        """What ``value`` adds to an experiment name; booleans show only when true, unless they have to."""
+        if all(isinstance(v, bool) for v in self.values) and (value or not self.in_name):
             return f"_{self.label}" if value else ""
         return f"_{self.label}{path_safe(value)}"
 
@@ -281,7 +281,7 @@ class ExperimentGrid:
             vals: a list of values, or one value.
             shorthand: what stands for ``key`` in experiment names; made from ``key`` if None (the whole key if
                 ``user_config.DEFAULT_SHORTHAND`` is off).
-            in_name: put the parameter into experiment names even if it has one value only.
+            in_name: put the parameter into experiment names even if it has one value only, or is false.
 
         Raises:
             UserError: an empty list or key, or a key that is there already (``'a'`` and ``'a:b'`` exclude each other).
