@@ -15,6 +15,7 @@ import math
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from machine import describe_machine
 from measuring import calls_of, measure_rounds, summarise
 from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
-from tasks import FRAMEWORKS, LABELS, NOTE, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
+from tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
 
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.parallel import logical_cores, physical_cores
 
+QUICK_EPOCH = 400  # environment steps, off-policy
 MAIN_LABELS = [task.label for tasks in TASKS.values() for task in tasks if not task.is_a_variant]
 
 
@@ -61,7 +63,14 @@ def plan(args: argparse.Namespace) -> dict[str, list[Job]]:
             if name in args.sweep:
                 raise
             print(f"note: the sweep {name} is left out. {error}")
-    return planned
+    return {name: list(map(shortened, jobs)) for name, jobs in planned.items()} if args.quick else planned
+
+
+def shortened(job: Job) -> Job:
+    """The same with shorter epochs, where their length makes no difference."""
+    if job.task.algorithm in ON_POLICY:  # whose epochs are batches
+        return job
+    return replace(job, task=replace(job.task, settings=replace(job.task.settings, steps_per_epoch=QUICK_EPOCH)))
 
 
 def file_of(args: argparse.Namespace, sweep: str) -> Path:

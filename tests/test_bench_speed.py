@@ -621,6 +621,8 @@ def test_a_quick_run_measures_a_little_of_everything(monkeypatch):
     assert list(runs) == ["", *SWEEPS]
     assert len(runs[""][0]) == 6 + 4
     assert (runs[""][2].rounds, runs[""][2].seconds) == (1, 1)
+    lengths = {job.task.algorithm: job.task.settings.steps_per_epoch for job in runs[""][0]}
+    assert lengths == dict.fromkeys(("vpg", "trpo", "ppo"), 4000) | dict.fromkeys(("ddpg", "td3", "sac", "dqn"), 400)
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "--rounds", "2", "--threads", "1")
     assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 1, [1])  # what is said counts
 
