@@ -63,7 +63,7 @@ def test_every_command_runs(tmp_path):
             run(shorten(words))
     assert (tmp_path / "first.mp4").stat().st_size > 0
     assert (tmp_path / "first.png").stat().st_size > 0
-    assert (tmp_path / "docs" / "images" / "benchmarks.png").stat().st_size > 0
+    assert (tmp_path / "docs" / "images" / "cartpole_ppo.png").stat().st_size > 0
 
 
 @pytest.mark.slow
