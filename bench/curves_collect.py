@@ -92,9 +92,16 @@ def _experiment(group: Sequence[_Trained]) -> Experiment:
             raise UserError(f"{both} have the same seed: collect one of them.")
         _refuse_others(first, trained)
         runs[trained.seed] = trained.run
-        entries += _of(read_made_by(trained.run.path.parent), [trained.seed])
+        entries += _trainers_of(trained)
     about = {"seeds": list(runs), "made_by": _united(entries), "settings": first.settings}
     return Experiment(first.env, first.algo, first.backend, runs, about)
+
+
+def _trainers_of(trained: _Trained) -> list[dict[str, Any]]:
+    folder = trained.run.path.parent
+    if not (entries := _of(read_made_by(folder), [trained.seed])):
+        raise UserError(f"{str(folder / MADE_BY)!r} does not say what has trained seed {trained.seed}: add that.")
+    return entries
 
 
 def _refuse_others(one: _Trained, other: _Trained) -> None:
@@ -174,12 +181,9 @@ def _of(entries: Iterable[dict[str, Any]], seeds: Iterable[int]) -> list[dict[st
 
 def _united(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each command, commit and machine once, with all seeds that it has trained."""
-    united: list[dict[str, Any]] = []
+    united: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        for other in united:
-            if all(other[key] == entry[key] for key in ENTRY.keys() - {"seeds"}):
-                other["seeds"] = sorted({*other["seeds"], *entry["seeds"]})
-                break
-        else:
-            united.append({key: entry[key] for key in ENTRY})
-    return united
+        start = json.dumps([entry[key] for key in ENTRY if key != "seeds"])
+        seeds = {*entry["seeds"], *united.get(start, entry)["seeds"]}
+        united[start] = {key: entry[key] for key in ENTRY} | {"seeds": sorted(seeds)}
+    return list(united.values())

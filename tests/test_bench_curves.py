@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -279,6 +280,12 @@ def test_only_what_has_trained_the_collected_runs_is_kept():
     assert "| `swimmer_ppo_pytorch` | 0 2 | abc | `a` | 1 |" in Path("out/README.md").read_text(encoding="utf-8")
 
 
+def test_a_run_that_no_note_tells_of_is_not_collected():
+    train("data/mine/s7", 7)
+    with pytest.raises(UserError, match=r"made_by.json' does not say what has trained seed 7"):
+        curves.main(["collect", "data", "--to", "out"])
+
+
 ENTRY = {"command": "a", "commit": "b", "machine": {}, "seeds": [0]}
 
 
@@ -445,6 +452,16 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     assert {e["commit"] for e in entries} == {"abc"} and "processor" in entries[0]["machine"]
     curves.main(["collect", "d", "--to", "out"])
     assert len(table("out/swimmer_vpg_pytorch.csv")) == 9
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_bench_begins_anew_and_takes_a_commit_where_there_is_no_git():
+    make = ["make", "-C", str(BENCH.parent), "--no-print-directory", "--dry-run", "bench", "COMMIT=abc"]
+    lines = subprocess.run(make, capture_output=True, text=True, check=True).stdout.splitlines()
+    commands = lines[lines.index("rm -rf data/make_bench") + 1 :]
+    assert all("data/make_bench" in command for command in commands)
+    told = [command.split()[1:3] for command in commands if command.endswith("--commit abc")]
+    assert told == [["bench/speed.py", "--quick"], ["bench/curves.py", "run"]]
 
 
 def made_by(monkeypatch, *argv):
