@@ -6,11 +6,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 
 import spinup
+from spinup.utils import plot
 
 ROOT = Path(spinup.__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +68,16 @@ def test_every_command_runs(tmp_path):
     assert (tmp_path / "first.mp4").stat().st_size > 0
     assert (tmp_path / "first.png").stat().st_size > 0
     assert (tmp_path / "docs" / "images" / "cartpole_ppo.png").stat().st_size > 0
+
+
+def test_the_results_draw_the_pictures():
+    if f"matplotlib=={version('matplotlib')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"):
+        pytest.skip("another matplotlib may draw other pixels")
+    drawn = [words for words in commands() if words[1] == "plot" and words[-1].startswith("docs/images/")]
+    for words in drawn:
+        plot.main([word.replace("data/", f"{ROOT}/bench/results/") for word in words[2:-1]] + ["drawn.png"])
+        assert np.array_equal(iio.imread("drawn.png"), iio.imread(ROOT / words[-1]))
+    assert drawn
 
 
 @pytest.mark.slow
