@@ -23,6 +23,7 @@ import spinup
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
 from spinup.utils import saving
+from spinup.utils.checkpoints import last_epoch
 from spinup.utils.envs import EnvFn, make_env
 from spinup.utils.errors import UserError
 from spinup.utils.logx import EpochLogger
@@ -843,14 +844,31 @@ def test_an_environment_that_a_loop_of_ones_own_saved():
 
 
 @pytest.mark.parametrize("make", [saves_of_pytorch, saves_of_jax])
-def test_an_agent_that_has_diverged_does_not_replace_the_last_save(make):
+@pytest.mark.parametrize("x", [np.nan, np.inf, -np.inf])
+def test_an_agent_that_has_diverged_does_not_replace_the_last_save(make, x):
     logger = EpochLogger("run")
     save = make(logger)
     save(1.0)
     before = {file: file.read_bytes() for file in Path("run").rglob("model*")}
     with pytest.raises(UserError, match=r"The agent has diverged .* the last save is kept"):
-        save(np.nan)
+        save(x)
     assert before and {file: file.read_bytes() for file in Path("run").rglob("model*")} == before
+
+
+DIVERGING = {
+    "ppo": dict(pi_lr=1e30, vf_lr=1e30, train_pi_iters=1, train_v_iters=1, save_freq=1),
+    "dqn": dict(q_lr=1e30, update_after=60, update_every=10, num_test_episodes=1),  # from the second epoch on
+}
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "jax"])
+@pytest.mark.parametrize("algorithm", DIVERGING)
+def test_training_with_discrete_actions_stops_where_it_diverges(algorithm, backend):
+    settings = dict(ac_kwargs={"hidden_sizes": [4]}, steps_per_epoch=40, epochs=9, **DIVERGING[algorithm])
+    with pytest.raises(UserError, match=r"^The agent has diverged .*: training stops here and the last save is kept"):
+        getattr(spinup, f"{algorithm}_{backend}")(EnvFn("CartPole-v1"), logger_kwargs={"output_dir": "run"}, **settings)
+    assert last_epoch("run") == 0
+    assert spinup.load("run").act(np.zeros(4)) in (0, 1)
 
 
 @pytest.mark.parametrize(

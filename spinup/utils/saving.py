@@ -323,13 +323,13 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     """Write a PyTorch model as ``pyt_save/model.pt`` (and ``model<itr>.pt``), on the CPU wherever it trains.
 
     Raises:
-        UserError: if parameters of it are NaN.
+        UserError: if parameters of it are not finite.
     """
     import cloudpickle  # it keeps the code of classes that a user's script defines, which nothing could import later
     import torch
 
     if isinstance(model, torch.nn.Module):
-        refuse_nan(model.parameters())
+        refuse_diverged(model.parameters())
         if any(p.device.type != "cpu" for p in model.parameters()):
             model = copy.deepcopy(model).cpu()
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
@@ -337,12 +337,12 @@ def save_pytorch(path: Path, model: Any, itr: int | None = None) -> None:
     _write_model(path, "pytorch", data.getbuffer(), itr)
 
 
-def refuse_nan(parameters: Iterable[Any]) -> None:
-    """Raise UserError where any of the arrays or tensors, an agent's parameters, holds NaN."""
-    if any(bool((x != x).any()) for x in parameters):
+def refuse_diverged(parameters: Iterable[Any]) -> None:
+    """Raise UserError where any of the arrays or tensors, an agent's parameters, holds NaN or infinity."""
+    if not all(bool((abs(x) < float("inf")).all()) for x in parameters):
         raise UserError(
-            "The agent has diverged (its parameters are NaN): training stops here and the last save is kept; lower the "
-            "learning rate."
+            "The agent has diverged (its parameters are not finite): training stops here and the last save is kept; "
+            "lower the learning rate."
         )
 
 

@@ -24,7 +24,7 @@ from spinup.utils.action_spaces import action_units, check_bounded, check_discre
 from spinup.utils.backends import spare_imports_from_collection
 from spinup.utils.errors import UserError
 from spinup.utils.mpi_tools import JAX, num_procs, refuse_processes
-from spinup.utils.saving import ForeignAgent, refuse_nan
+from spinup.utils.saving import ForeignAgent, refuse_diverged
 
 # ---- networks ----
 
@@ -588,7 +588,7 @@ def to_bytes(agent):
     """``agent`` in the format of safetensors, with a description of its classes from which it can be rebuilt."""
     arrays = {}
     description = _describe(agent, "agent", arrays)
-    refuse_nan(arrays.values())
+    refuse_diverged(arrays.values())
     return safetensors.numpy.save(arrays, {"agent": json.dumps(description)})
 
 
