@@ -31,7 +31,7 @@ bench: .venv/installed-bench  ## A small version of every benchmark: tables and 
 	@$(BIN)/python bench/curves.py draw data/make_bench/curves
 	@$(BIN)/python -m spinup.run trpo_jax --env Hopper-v5 "--train_v_iters[v]" 0 80 --exp_name ex2-1 --epochs 10 --jobs auto --data_dir data/make_bench
 	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-1 --smooth 5 --save data/make_bench/exercise2_1.png
-	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 4 --seed 0 --jobs auto --data_dir data/make_bench
+	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 2 --seed 0 --jobs auto --data_dir data/make_bench
 	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-2 --smooth 3 --save data/make_bench/exercise2_2.png
 
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
