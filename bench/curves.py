@@ -28,6 +28,7 @@ from machine import describe_device, describe_machine
 import spinup
 from spinup import ALGORITHMS, user_config
 from spinup.utils.arguments import ArgumentParser
+from spinup.utils.checkpoints import last_epoch
 from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
 from spinup.utils.launchers import Experiment
 from spinup.utils.run_utils import choose_launcher, experiment_of, launch, setup_logger_kwargs
@@ -73,13 +74,15 @@ def run_main(argv: list[str]) -> None:
 
 
 def make_experiment(algo: str, env: str, seed: int, args: Namespace) -> Experiment:
-    """One run of ``args.steps``, rounded up to whole epochs."""
+    """One run of ``args.steps``, rounded up to whole epochs, or of as many as it has been trained for already."""
     env_name, settings = versioned(env), settings_of(algo, env)
     name = name_of(env_name, algo, args.backend)
-    epochs = math.ceil(args.steps / settings["steps_per_epoch"])
+    logger_kwargs = setup_logger_kwargs(name, seed, args.data_dir)
+    trained = last_epoch(logger_kwargs["output_dir"])
+    epochs = max(math.ceil(args.steps / settings["steps_per_epoch"]), 0 if trained is None else trained + 1)
     kwargs = {"env_name": env_name, "seed": seed, "epochs": epochs, "device": args.device, "resume": True, **settings}
     thunk = getattr(spinup, f"{algo}_{args.backend}")
-    return experiment_of(name, thunk, kwargs, setup_logger_kwargs(name, seed, args.data_dir))
+    return experiment_of(name, thunk, kwargs, logger_kwargs)
 
 
 def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> None:

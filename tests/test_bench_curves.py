@@ -430,6 +430,14 @@ def test_steps_are_rounded_up_to_epochs(monkeypatch, steps, epochs):
     assert found.output_dir.parts[-4:] == ("data", "curves", "hopper_vpg_pytorch", "hopper_vpg_pytorch_s7")
 
 
+def test_what_has_more_steps_already_is_left_as_it_is(monkeypatch):
+    run = Path("d/swimmer_vpg_jax/swimmer_vpg_jax_s0")
+    (run / "checkpoint").mkdir(parents=True)
+    (run / "checkpoint" / "epoch4.npz").touch()
+    argv = ["--algos", "vpg", "--envs", "Swimmer", "--seeds", "0", "1", "--data_dir", "d", "--steps", "8000"]
+    assert [e.kwargs["epochs"] for e in experiments_of(monkeypatch, *argv)] == [5, 2]
+
+
 @pytest.mark.slow
 def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     monkeypatch.setitem(settings.EPOCH_STEPS, "vpg", 400)
