@@ -90,9 +90,14 @@ def _report(experiments: Sequence[Experiment], args: Namespace, commit: str) -> 
     unfinished = [experiment for experiment in experiments if not experiment.is_finished]
     print(f"{len(unfinished)} of {len(experiments)} runs to train, in {args.data_dir}", flush=True)
     machine = describe_trainer(args) if unfinished else {}
+    groups: dict[Path, list[Experiment]] = {}
     for experiment in unfinished:
-        about = {"command": _command(*_algo_and_env(experiment), args), "commit": commit, "machine": machine}
-        add_made_by(experiment.output_dir.parent, about | {"seeds": [experiment.kwargs["seed"]]})
+        groups.setdefault(experiment.output_dir.parent, []).append(experiment)
+    for folder, group in groups.items():
+        about = {"command": _command(*_algo_and_env(group[0]), args), "commit": commit, "machine": machine}
+        seeds = {experiment.kwargs["seed"]: last_epoch(experiment.output_dir) for experiment in group}
+        untrained = [seed for seed, trained in seeds.items() if trained is None]
+        add_made_by(folder, about | {"seeds": list(seeds)}, untrained)
 
 
 def describe_trainer(args: Namespace) -> dict[str, str | int]:

@@ -165,9 +165,13 @@ def _is_entry(entry: Any) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in ENTRY.items())
 
 
-def add_made_by(folder: Path, entry: dict[str, Any]) -> None:
-    """Note what trains the runs of some seeds in ``folder`` from now on."""
+def add_made_by(folder: Path, entry: dict[str, Any], untrained: Sequence[int]) -> None:
+    """Note what trains the runs of some seeds in ``folder`` from now on.
+
+    Earlier starts that were to train the ``untrained`` ones, and stopped before, are no longer said to have.
+    """
     entries = read_made_by(folder) if (folder / MADE_BY).is_file() else []
+    entries = _of(entries, {seed for earlier in entries for seed in earlier["seeds"]} - {*untrained})
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_united([*entries, entry]), indent=2) + "\n"
     write_atomically(folder / MADE_BY, lambda part: part.write_bytes(text.encode()))

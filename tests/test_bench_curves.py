@@ -462,6 +462,18 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     assert len(table("out/swimmer_vpg_pytorch.csv")) == 9
 
 
+def test_a_start_that_ended_before_a_run_began_has_not_trained_it(monkeypatch):
+    monkeypatch.setattr(curves, "launch", lambda experiments, launcher, report, here: report())
+    argv = ["run", "--algos", "ppo", "--envs", "Swimmer", "--seeds", "0", "1", "--data_dir", "d"]
+    curves.main([*argv, "--commit", "a"])
+    checkpoint = Path("d/swimmer_ppo_jax/swimmer_ppo_jax_s0/checkpoint/epoch0.npz")
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    curves.main([*argv, "--commit", "b"])
+    entries = json.loads(Path("d/swimmer_ppo_jax/made_by.json").read_text())
+    assert [(entry["commit"], entry["seeds"]) for entry in entries] == [("a", [0]), ("b", [0, 1])]
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_make_bench_begins_anew_and_takes_a_commit_where_there_is_no_git():
     make = ["make", "-C", str(BENCH.parent), "--no-print-directory", "--dry-run", "bench", "COMMIT=abc"]

@@ -212,20 +212,28 @@ def test_retries_are_a_count(retries):
 # ---- the end of the launcher ----
 
 ENDLESS = {"seed": [0, 1, 2], "epochs": 1000, "pause": 0.1, "late": True}
+INTERRUPTED = "Interrupted: 2 stopped, 1 waiting. Go on with the same command"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_all_end_with_the_launcher_in_their_own_time(number, status):
-    process = start_grid(ENDLESS, {"jobs": 2}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize(
+    "number, resume, status, hint",
+    [
+        (signal.SIGINT, False, 130, INTERRUPTED + " and --resume.\n"),
+        (signal.SIGINT, True, 130, INTERRUPTED + ".\n"),
+        (signal.SIGTERM, False, 143, ""),
+    ],
+)
+def test_all_end_with_the_launcher_in_their_own_time(number, resume, status, hint):
+    parameters = ENDLESS | {"resume": resume}
+    process = start_grid(parameters, {"jobs": 2}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_checkpoints(process, [run_of(0), run_of(1)])
     children = psutil.Process(process.pid).children()
     assert len(children) == 2
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert process.returncode == status
-    hint = "Interrupted: 2 stopped, 1 waiting. Go on with the same command and --resume.\n"
-    assert err == (hint if number == signal.SIGINT else "")
+    assert err == hint
     assert all((run_of(seed) / "interrupted").exists() for seed in (0, 1)) and not run_of(2).exists()
     assert not any(child.is_running() for child in children)
 

@@ -64,13 +64,18 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
                 _stop([job for job in jobs if job.attempt])
                 board.show([job.line() for job in jobs])
     except KeyboardInterrupt:
-        resumable = all(experiment.can_resume for experiment in experiments)
-        hint = " Go on with the same command and --resume." if resumable else ""
-        print(f"Interrupted: {_count(jobs)}.{hint}", file=sys.stderr)
+        print(f"Interrupted: {_count(jobs)}.{_how_to_go_on(experiments)}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     print(f"{len(jobs)} experiments: {_count(jobs)}.", flush=True)
     if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
         raise SystemExit(f"error: {len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
+
+
+def _how_to_go_on(experiments: Sequence[Experiment]) -> str:
+    if not all(experiment.can_resume for experiment in experiments):
+        return ""
+    resumed = all(experiment.resumes for experiment in experiments)
+    return f" Go on with the same command{'' if resumed else ' and --resume'}."
 
 
 def _watch(jobs: Sequence["Job"], places: int, board: Board) -> None:
