@@ -37,10 +37,18 @@ curves are those it published (`bench/published/README.md` says where they are f
   fall in. Ant sees other numbers, and always pays for contact.
 - **TRPO** of the original was published for TensorFlow alone; the others are its PyTorch versions.
 """
+BELOW = """\
+## Below the original's band
+
+The tables show a few steps; the published curves have a point every 20,000. Of those within our runs, our mean is below
+the original's mean - std at these and no others. (Of the committed curves, `bench/results/README.md` says why.)
+
+| | published points | below at | between steps |
+|---|---|---|---|"""
 
 
 def page(experiments: Sequence[Experiment], originals: Originals, figures: dict[str, list[str]]) -> str:
-    """Everything in Markdown: for each environment its figures and its table, then what made the curves."""
+    """Everything in Markdown: for each environment its figures and table, then what is below, and what made it all."""
     lines = [INTRODUCTION]
     for env, names in figures.items():
         lines += [f"## {env}", ""]
@@ -50,7 +58,7 @@ def page(experiments: Sequence[Experiment], originals: Originals, figures: dict[
             if experiment.env == env:
                 lines += rows(experiment, originals.get((unversioned(env), experiment.algo)))
         lines.append("")
-    return "\n".join([*lines, *_made_by(experiments), ""])
+    return "\n".join([*lines, *_below(experiments, originals), *_made_by(experiments), ""])
 
 
 def rows(experiment: Experiment, original: Published | None) -> Iterator[str]:
@@ -88,6 +96,24 @@ def _row(experiment: Experiment, steps: str, values: list, theirs: tuple[float, 
 def beside(ours: float, mean: float, std: float) -> str:
     """Where ``ours`` lies in relation to the band ``mean`` ± ``std``."""
     return "**below**" if ours < mean - std else "above" if ours > mean + std else "inside"
+
+
+def _below(experiments: Sequence[Experiment], originals: Originals) -> Iterator[str]:
+    """At which of all published points our mean is below the band, whether or not a table has them."""
+    yield BELOW
+    for experiment in experiments:
+        original = originals.get((unversioned(experiment.env), experiment.algo))
+        points = _points(experiment, smoothing(experiment, original))
+        if original is None or len(points) < 2:
+            continue
+        first, last = max(x[0] for x, _ in points), min(x[-1] for x, _ in points)
+        compared = (original.steps >= first) & (original.steps <= last)
+        steps = original.steps[compared]
+        ours = np.mean([np.interp(steps, x, y) for x, y in points], axis=0)
+        below = steps[ours < (original.mean - original.std)[compared]]
+        if len(below):
+            yield f"| `{experiment.name}` | {len(steps)} | {len(below)} | {below[0]:,.0f} and {below[-1]:,.0f} |"
+    yield ""
 
 
 def _text(value: float) -> str:

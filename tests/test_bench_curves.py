@@ -61,19 +61,29 @@ def average_around(y, i, half):
     return sum(near) / len(near)
 
 
+def smoothed(algo, x, y):
+    half = round((11 * LENGTHS.get(algo, 10_000) / x[0] - 1) / 2)
+    return [average_around(y, i, half) for i in range(len(y))]
+
+
+def runs_of(rows):
+    """Steps and performances, by seed."""
+    runs = {}
+    for row in rows:
+        x, y = runs.setdefault(row["seed"], ([], []))
+        x.append(int(row["steps"]))
+        y.append(float(row["performance"] or "nan"))
+    return runs
+
+
 def performance(folder, env, algo, backend, span):
     """Each run's: interpolated at one step, smoothed where there is a published curve, or averaged between two."""
-    name = f"{env.split('-')[0].lower()}_{algo.lower()}_{backend.lower()}"
-    rows, found = table(folder / f"{name}.csv"), []
-    for seed in dict.fromkeys(row["seed"] for row in rows):
-        mine = [row for row in rows if row["seed"] == seed]
-        x = [int(row["steps"]) for row in mine]
-        y = [float(row["performance"] or "nan") for row in mine]
+    name, found = f"{env.split('-')[0].lower()}_{algo.lower()}_{backend.lower()}", []
+    for x, y in runs_of(table(folder / f"{name}.csv")).values():
         if len(span) == 2:
             found.append(np.nanmean([v for s, v in zip(x, y) if span[0] < s <= span[1]]))
         else:
-            half = round((11 * LENGTHS.get(algo, 10_000) / x[0] - 1) / 2) if published(env, algo, span) else 0
-            found.append(np.interp(span[0], x, [average_around(y, i, half) for i in range(len(y))]))
+            found.append(np.interp(span[0], x, smoothed(algo, x, y) if published(env, algo, span) else y))
     return x, np.array(found)
 
 
@@ -112,6 +122,34 @@ def test_a_row_of_the_tables(env, algo, backend, span, runs, cells, folder=RESUL
     assert all(map(is_about, numbers(cells[2]), (their_mean, their_std)))
     below, above = values.mean() < their_mean - their_std, values.mean() > their_mean + their_std
     assert cells[3] == ("" if runs == 1 else "**below**" if below else "above" if above else "inside")
+
+
+def test_what_is_below_the_band_is_all_told():
+    section = (RESULTS / "README.md").read_text(encoding="utf-8").partition("## Below the original's band")[2]
+    told = re.findall(r"\| `(\w+)` \| (\d+) \| (\d+) \| ([\d,]+) and ([\d,]+) \|", section.partition("\n## ")[0])
+    bands, found = table(BENCH / "published" / "curves.csv"), []
+    for path in sorted(RESULTS.glob("*.csv")):
+        env, algo, _ = path.stem.split("_")
+        runs = list(runs_of(table(path)).values())
+        start, stop = max(x[0] for x, _ in runs), min(x[-1] for x, _ in runs)
+        band = [b for b in bands if (b["env"].lower(), b["algo"]) == (env, algo) and start <= int(b["steps"]) <= stop]
+        runs, below = [(x, smoothed(algo.upper(), x, y)) for x, y in runs], []
+        for step, mean, std in ([float(b[column]) for column in ("steps", "mean", "std")] for b in band):
+            below += [step] if np.mean([np.interp(step, x, y) for x, y in runs]) < mean - std else []
+        if below and len(runs) > 1:
+            found.append((path.stem, str(len(band)), str(len(below)), f"{below[0]:,.0f}", f"{below[-1]:,.0f}"))
+    assert told == found
+
+
+@pytest.mark.parametrize("start", [40_000, 60_000, 80_000])
+def test_ddpg_in_pytorch_is_below_by_one_slow_seed(start):
+    runs = list(runs_of(table(RESULTS / "halfcheetah_ddpg_pytorch.csv")).values())
+    for log in sorted(RESULTS.parent.glob("ex2-2_ddpgactorcritic/*_s[12]0/progress.txt")):
+        rows = table(log, "\t")
+        runs.append(([int(r["TotalEnvInteracts"]) for r in rows], [float(r["AverageTestEpRet"]) for r in rows]))
+    ends = [np.mean([v for s, v in zip(*run) if start < s <= start + 20_000]) for run in runs]
+    mean, std = published("HalfCheetah-v5", "DDPG", range(start, start + 20_001, 5000))
+    assert len(ends) == 4 and ends[0] == min(ends) < mean - std < np.mean(ends)
 
 
 def test_the_rows_of_what_was_not_published():

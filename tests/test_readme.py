@@ -1,5 +1,6 @@
 """The README does what it says: its commands run as written, but briefly, and what it points to exists."""
 
+import json
 import os
 import re
 import shlex
@@ -136,3 +137,39 @@ def test_constraints_pin_every_dependency_and_name_no_host():
     pinned = set(re.findall(r"^([\w.-]+)==", pins, flags=re.MULTILINE))
     declared = re.findall(r'"([A-Za-z][\w-]*)(?:\[[^]]*\])?>=', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(declared) - {"setuptools"} <= pinned
+
+
+# ---- numbers ----
+
+TASKS = {
+    "`sac`": "SAC",
+    "`td3`": "TD3",
+    "`ddpg`": "DDPG",
+    "`dqn`": "DQN",
+    "`ppo --target_kl None`": "PPO",
+    "`ppo`, which stops early": "PPO, early stop",
+    "`trpo`": "TRPO",
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_speeds_are_those_that_were_measured(name):
+    measured = {}
+    for row in json.loads((ROOT / "bench" / "results" / "speed.json").read_text(encoding="utf-8"))["rows"]:
+        if row["task"] == TASKS[name] and (row["env"] == "CartPole-v1") == (name == "`dqn`"):
+            measured[row["library"]] = row["steps_per_second"]
+    (shown,) = [line for line in README.splitlines() if line.startswith(f"| {name} |")]
+    torch, jax = measured["spinup PyTorch"], measured["spinup JAX"]
+    cells = [_speed(torch), _ratio(torch, "Stable-Baselines3")]
+    cells += [_speed(jax), _ratio(jax, "Stable-Baselines3"), _ratio(jax, "SBX" if "SBX" in measured else "")]
+    cells += [f"{100 * jax['of_bound']:.0f} %"]
+    assert shown == f"| {' | '.join([name, *cells])} |"
+
+
+def _speed(found):
+    return f"{float(format(found['median'], '.3g')):,.0f}"
+
+
+def _ratio(found, library):
+    ratio = found["ratios"].get(library)
+    return f"{ratio:.1f}" if ratio else "(other work)" if library else "(has none)"
