@@ -63,7 +63,14 @@ def plan(args: argparse.Namespace) -> dict[str, list[Job]]:
             if name in args.sweep:
                 raise
             print(f"note: the sweep {name} is left out. {error}")
-    return {name: list(map(shortened, jobs)) for name, jobs in planned.items()} if args.quick else planned
+    return {name: quick_jobs(jobs) for name, jobs in planned.items()} if args.quick else planned
+
+
+def quick_jobs(jobs: Sequence[Job]) -> list[Job]:
+    """Each task in the first environment that suits it, the points of a sweep in one library, in short epochs."""
+    envs = {job.task.label: job.env for job in reversed(jobs)}
+    libraries = {job.library for job in jobs if job.value is None} or {jobs[-1].library}
+    return [shortened(job) for job in jobs if job.env == envs[job.task.label] and job.library in libraries]
 
 
 def shortened(job: Job) -> Job:
@@ -122,7 +129,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, help="how often everything is measured (default: 3)")
     add("--threads", type=int, nargs="+", help="to try (default: powers of two up to all cores); sweeps take the most")
     add("--sweep", nargs="+", default=[], choices=list(SWEEPS), help="how cost grows")
-    add("--quick", action="store_true", help="a small version of everything: the main tasks, two values of each sweep")
+    add("--quick", action="store_true", help="a small version of everything: the main tasks, two points of each sweep")
     add("--out", type=Path, default=Path("data/bench"), help="where to write (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace what is there")
     add("--commit", help="which commit is measured (default: git knows)")
@@ -142,7 +149,7 @@ def defaults() -> dict[str, Any]:
 
 def quick_defaults() -> dict[str, Any]:
     """The same with --quick."""
-    return {"seconds": 1.0, "rounds": 1, "threads": [max(default_threads())], "tasks": MAIN_LABELS}
+    return {"seconds": 0.5, "rounds": 1, "threads": [max(default_threads())], "tasks": MAIN_LABELS}
 
 
 def run(args: argparse.Namespace, jobs: list[Job], threads: list[int], sweep: str = "") -> None:

@@ -620,12 +620,20 @@ def planned(monkeypatch, *argv):
 def test_a_quick_run_measures_a_little_of_everything(monkeypatch):
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch")
     assert list(runs) == ["", *SWEEPS]
-    assert len(runs[""][0]) == 6 + 4
-    assert (runs[""][2].rounds, runs[""][2].seconds) == (1, 1)
+    assert [job.env for job in runs[""][0]] == ["HalfCheetah-v5"] * 6 + ["CartPole-v1"]  # DQN alone needs the second
+    assert (runs[""][2].rounds, runs[""][2].seconds) == (1, 0.5)
     lengths = {job.task.algorithm: job.task.settings.steps_per_epoch for job in runs[""][0]}
     assert lengths == dict.fromkeys(("vpg", "trpo", "ppo"), 4000) | dict.fromkeys(("ddpg", "td3", "sac", "dqn"), 400)
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "--rounds", "2", "--threads", "1")
-    assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 1, [1])  # what is said counts
+    assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 0.5, [1])  # what is said counts
+
+
+def test_a_quick_run_compares_all_libraries_and_sweeps_with_one(monkeypatch):
+    runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "spinup JAX")
+    assert [job.library for job in runs[""][0]] == ["spinup PyTorch", "spinup JAX"] * 7
+    swept = {name: [(job.task.label, job.library, job.value) for job in runs[name][0]] for name in SWEEPS}
+    assert swept["width"] == [(task, "spinup JAX", value) for task in ("PPO", "SAC") for value in (64, 128)]
+    assert swept["ranks"] == [("PPO", "spinup PyTorch", value) for value in (1, 2)]  # MPI is for PyTorch
 
 
 def test_a_quick_run_leaves_out_what_cannot_be_made(monkeypatch, capsys):
