@@ -13,7 +13,7 @@ import math
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -57,9 +57,6 @@ def main(argv: list[str] | None = None) -> None:
 def run_main(argv: list[str]) -> None:
     """Train the chosen algorithms in the chosen environments, as far as that is not done yet."""
     args = _run_parser().parse_args(argv)
-    _check("--algos", args.algos, ALGOS)
-    _check("--envs", args.envs, VERSIONS)
-    _check("--backend", [args.backend], ALGORITHMS)
     if not isinstance(args.steps, int | float) or not 1 <= args.steps < math.inf:
         raise UserError(f"--steps {args.steps!r} will not do: expected a number of environment steps, such as 1e6.")
     where = (args.jobs, args.retries, args.launcher, args.ray_address, args.cpus_per_run, args.gpus_per_run)
@@ -120,25 +117,19 @@ def _command(algo: str, env: str, args: Namespace) -> str:
     return " ".join(words)
 
 
-def _check(flag: str, given: Sequence[str], known: Iterable[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise UserError(f"{flag} {name!r} is not one of {', '.join(known)}.{did_you_mean(name, known)}")
-
-
 def _run_parser() -> ArgumentParser:
     parser = ArgumentParser(prog=f"{PROGRAM} run", description=f"{run_main.__doc__}\n{SETTINGS}")
-    add = parser.add_argument
-    add(
-        "--algos", nargs="+", default=ALGOS, metavar="ALGO", help=f"some of: {' '.join(ALGOS)} (default: all that suit)"
-    )
-    add("--backend", default="jax", help="jax or pytorch (default: %(default)s)")
-    add(
+    add, some = parser.add_argument, parser.add_names
+    algos, envs = " ".join(ALGOS), " ".join(VERSIONS)
+    some("--algos", ALGOS, nargs="+", default=ALGOS, metavar="ALGO", help=f"some of: {algos} (default: all that suit)")
+    some("--backend", ALGORITHMS, default="jax", help="jax or pytorch (default: %(default)s)")
+    some(
         "--envs",
+        VERSIONS,
         nargs="+",
         default=PUBLISHED_ENVS,
         metavar="ENV",
-        help=f"some of: {' '.join(VERSIONS)} (default: the first five)",
+        help=f"some of: {envs} (default: the first five)",
     )
     add("--steps", type=parse_value, default=1e6, help="environment steps, rounded up to whole epochs (default: 1e6)")
     add("--seeds", type=int, nargs="+", default=range(5), metavar="SEED", help="default: 0 1 2 3 4")

@@ -26,6 +26,7 @@ from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
 from tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
 
+from spinup.utils.arguments import ArgumentParser
 from spinup.utils.errors import UserError, exit_on_user_error, first_line
 from spinup.utils.parallel import logical_cores, physical_cores
 
@@ -120,15 +121,22 @@ def read(file: Path) -> dict[str, Any]:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
+    parser = ArgumentParser(prog="python bench/speed.py", description=__doc__)
+    add, some = parser.add_argument, parser.add_names
     add("--env", nargs="+", default=["HalfCheetah-v5", "CartPole-v1"], help="environments; sweeps take the first")
-    add("--tasks", nargs="+", choices=LABELS, metavar="TASK", help=f"some of: {'; '.join(LABELS)} (default: all)")
-    add("--libraries", nargs="+", choices=list(FRAMEWORKS), help="which of them (default: all that are installed)")
+    tasks, libraries, sweeps = "; ".join(LABELS), ", ".join(FRAMEWORKS), ", ".join(SWEEPS)
+    some("--tasks", LABELS, nargs="+", metavar="TASK", help=f"some of: {tasks} (default: all)")
+    some(
+        "--libraries",
+        FRAMEWORKS,
+        nargs="+",
+        metavar="NAME",
+        help=f"some of: {libraries} (default: all that are installed)",
+    )
     add("--seconds", type=float, help="how long a measurement lasts at least, after a first epoch (default: 5)")
     add("--rounds", type=int, help="how often everything is measured (default: 3)")
     add("--threads", type=int, nargs="+", help="to try (default: powers of two up to all cores); sweeps take the most")
-    add("--sweep", nargs="+", default=[], choices=list(SWEEPS), help="how cost grows")
+    some("--sweep", SWEEPS, nargs="+", default=[], metavar="NAME", help=f"how cost grows with: {sweeps}")
     add("--quick", action="store_true", help="a small version of everything: the main tasks, two points of each sweep")
     add("--out", type=Path, default=Path("data/bench"), help="where to write (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace what is there")

@@ -670,8 +670,16 @@ def test_a_file_is_no_place_for_results(tmp_path):
         speed.main(["--out", str(tmp_path / "file"), "--tasks", "PPO", "--env", "CartPole-v1", "--commit", "abc"])
 
 
-@pytest.mark.parametrize("flags", [["--seconds", "0"], ["--rounds", "0"], ["--tasks", "A3C"], ["--sweep", "depth"]])
-def test_bad_flags_get_a_sentence(flags, capsys):
-    with pytest.raises(SystemExit):
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--seconds", "0"], "--seconds must be more than 0"),
+        (["--rounds", "0"], "--rounds 1 or more. See python bench/speed.py --help"),
+        (["--tasks", "PPQ"], "--tasks 'PPQ' is not one of VPG; VPG, one value step; .* Did you mean 'PPO'"),
+        (["--libraries", "sbx"], "--libraries 'sbx' is not one of spinup PyTorch, .*, SBX"),
+        (["--sweep", "with"], "--sweep 'with' is not one of width, .* Did you mean 'width'"),
+    ],
+)
+def test_bad_flags_get_a_sentence(flags, message):
+    with pytest.raises(speed.UserError, match=message):
         speed.main(flags)
-    assert "error: " in capsys.readouterr().err

@@ -3,12 +3,12 @@
 Every step prints the command line that does the same; its results replace those of an earlier demo, and nothing else.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 from spinup import run
+from spinup.utils.arguments import ArgumentParser
 from spinup.utils.errors import exit_on_user_error
 from spinup.utils.logx import colorize
 from spinup.utils.test_policy import load_policy_and_env, run_policy
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: status 1 if the trained agent's mean return is below 475, 2 for a mistake in the flags.
     """
-    parser = argparse.ArgumentParser(prog="python -m spinup.examples.demo", description="Train, watch and plot.")
+    parser = ArgumentParser(prog="python -m spinup.examples.demo", description="Train, watch and plot.")
     parser.add_argument("--epochs", type=int, default=30, help="epochs of 4000 steps to train (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where to put everything (default: demo)")
     args = parser.parse_args(argv)

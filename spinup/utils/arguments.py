@@ -1,6 +1,8 @@
 """Command-line flags whose mistakes become one clear sentence."""
 
 import argparse
+from collections.abc import Collection
+from functools import partial
 from typing import NoReturn
 
 from spinup.utils.errors import UserError, did_you_mean
@@ -15,6 +17,10 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
 
+    def add_names(self, flag: str, known: Collection[str], **kwargs) -> None:
+        """Add a flag that takes one of the names that are ``known``, or with ``nargs`` some of them."""
+        self.add_argument(flag, type=partial(_known_name, flag, known), **kwargs)
+
     def parse_args(self, args=None, namespace=None):
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
@@ -25,3 +31,10 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}. See {self.prog} --help.")
+
+
+def _known_name(flag: str, known: Collection[str], name: str) -> str:
+    if name not in known:
+        separator = "; " if any("," in one for one in known) else ", "
+        raise UserError(f"{flag} {name!r} is not one of {separator.join(known)}.{did_you_mean(name, known)}")
+    return name

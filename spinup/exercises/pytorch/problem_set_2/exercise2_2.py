@@ -9,11 +9,11 @@ Nothing crashes and nothing warns. Without looking into core.py: what is wrong w
 it spoil the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
 """
 
-import argparse
 import sys
 
 from spinup.algos.pytorch import core
 from spinup.algos.pytorch.ddpg import ddpg
+from spinup.utils.arguments import ArgumentParser
 from spinup.utils.errors import exit_on_user_error
 from spinup.utils.run_utils import ExperimentGrid
 from spinup.utils.values import parse_value
@@ -37,7 +37,7 @@ class BuggedDDPGActorCritic(core.DDPGActorCritic):
 
 def main(argv: list[str] | None = None) -> None:
     """Train with and without the bug."""
-    parser = argparse.ArgumentParser(prog="python -m spinup.exercises.pytorch.problem_set_2.exercise2_2")
+    parser = ArgumentParser(prog="python -m spinup.exercises.pytorch.problem_set_2.exercise2_2", description=__doc__)
     parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=25, help="epochs of 4000 steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="default: 0 10 20")
