@@ -58,7 +58,8 @@ def page(experiments: Sequence[Experiment], originals: Originals, figures: dict[
             if experiment.env == env:
                 lines += rows(experiment, originals.get((unversioned(env), experiment.algo)))
         lines.append("")
-    return "\n".join([*lines, *_below(experiments, originals), *_made_by(experiments), ""])
+    below = list(_below(experiments, originals)) or ["| none | | | |"]
+    return "\n".join([*lines, BELOW, *below, "", *_made_by(experiments), ""])
 
 
 def rows(experiment: Experiment, original: Published | None) -> Iterator[str]:
@@ -100,7 +101,6 @@ def beside(ours: float, mean: float, std: float) -> str:
 
 def _below(experiments: Sequence[Experiment], originals: Originals) -> Iterator[str]:
     """At which of all published points our mean is below the band, whether or not a table has them."""
-    yield BELOW
     for experiment in experiments:
         original = originals.get((unversioned(experiment.env), experiment.algo))
         points = _points(experiment, smoothing(experiment, original))
@@ -113,7 +113,6 @@ def _below(experiments: Sequence[Experiment], originals: Originals) -> Iterator[
         below = steps[ours < (original.mean - original.std)[compared]]
         if len(below):
             yield f"| `{experiment.name}` | {len(steps)} | {len(below)} | {below[0]:,.0f} and {below[-1]:,.0f} |"
-    yield ""
 
 
 def _text(value: float) -> str:

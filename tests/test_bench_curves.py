@@ -168,6 +168,7 @@ def test_the_rows_of_what_was_not_published():
     assert [(row[1], len(row[3])) for row in shown] == [(algo, n) for algo in ("PPO", "DQN", "SAC") for n in (1, 2)]
     for row in shown:
         test_a_row_of_the_tables(*row, folder=folder)
+    assert "\n| none | | | |\n" in (folder / "README.md").read_text(encoding="utf-8")  # is below the original
 
 
 def test_every_experiment_has_rows():
