@@ -81,6 +81,48 @@ def test_the_seed_of_numpy_decides_how_networks_begin(name, space):
         assert constant or not np.array_equal(a, other)
 
 
+@pytest.mark.parametrize("x", [6.0, 7.9, 8.0, 9.0, 9.1, 10.0, 12.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_saturated_tanh_keeps_its_slope(x, sign):
+    slope = jax.jit(jax.grad(core.tanh))(jnp.float32(sign * x))
+    assert float(slope) == pytest.approx(1 / math.cosh(x) ** 2, rel=1e-4)  # 1 - tanh(x)^2 would be 0 from 7.91 on
+
+
+def test_tanh_has_its_first_and_second_derivative():
+    with jax.enable_x64(True):
+        x = jnp.linspace(-3, 3, 13)
+        np.testing.assert_allclose(core.tanh(x), np.tanh(x), rtol=1e-12)
+        for ours, theirs in [(jax.grad(core.tanh), jax.grad(jnp.tanh))]:
+            np.testing.assert_allclose(jax.vmap(ours)(x), jax.vmap(theirs)(x), rtol=1e-9)
+            np.testing.assert_allclose(jax.vmap(jax.grad(ours))(x), jax.vmap(jax.grad(theirs))(x), atol=1e-9)
+    far = jnp.float32([-200, -50, 50, 200])
+    assert np.isfinite(jax.vmap(jax.grad(jax.grad(core.tanh)))(far)).all()
+
+
+def test_hidden_units_saturate_without_dying_too():
+    net = network((1, 1, 1), jax.nn.tanh, output_activation=jax.nn.tanh)
+    net = net.replace(weights=tuple(map(jnp.ones_like, net.weights)), biases=tuple(map(jnp.zeros_like, net.biases)))
+    slope = jax.grad(lambda x: net(x)[0])(jnp.float32([8.5]))
+    assert slope[0] == pytest.approx(1 / math.cosh(8.5) ** 2 / math.cosh(1) ** 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("agent_class", [core.DDPGActorCritic, core.TD3ActorCritic, core.SACActorCritic])
+@pytest.mark.parametrize("saturated", [6.0, 8.0, 10.0, 12.0])
+def test_a_saturated_policy_still_feels_its_critic(agent_class, saturated):
+    pi = agent_class.create(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,))).pi
+    last = pi.net.biases[-1].at[:2].set(saturated)
+
+    def total(bias):
+        actor = pi.replace(net=pi.net.replace(biases=(*pi.net.biases[:-1], bias)))
+        return (
+            actor(jnp.zeros((1, 3)), jnp.zeros((1, 2)))[0].sum()
+            if "SAC" in agent_class.__name__
+            else actor(jnp.zeros((1, 3))).sum()
+        )
+
+    assert (jax.grad(total)(last)[:2] > 0).all()
+
+
 @pytest.mark.parametrize("activation", [jax.nn.tanh, jax.nn.relu, jax.nn.silu])
 @pytest.mark.parametrize("output_activation", [core.identity, jax.nn.tanh])
 @one_or_a_batch

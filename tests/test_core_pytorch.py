@@ -63,6 +63,36 @@ def test_tanh_is_tanh_with_its_first_and_second_derivative():
     torch.testing.assert_close(core.Tanh()(torch.tensor([-1e4, 1e4])), torch.tensor([-1.0, 1.0]))
 
 
+@pytest.mark.parametrize("x", [6.0, 7.9, 8.0, 9.0, 9.1, 10.0, 12.0])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("create_graph", [False, True])  # two ways to compute it: TRPO differentiates it again
+def test_a_saturated_tanh_keeps_its_slope(x, sign, create_graph):
+    x = torch.tensor(sign * x, requires_grad=True)
+    (slope,) = torch.autograd.grad(core.tanh(x), x, create_graph=create_graph)
+    assert slope.item() == pytest.approx(1 / math.cosh(x.item()) ** 2, rel=1e-4)  # 1 - tanh(x)^2 would be 0 from 9.1 on
+
+
+def test_a_tanh_far_out_has_no_slope_and_no_nan():
+    x = torch.tensor([-200.0, -50.0, 50.0, 200.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(core.tanh(x).sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), x)
+    (fast,) = torch.autograd.grad(core.tanh(x).sum(), x)
+    assert torch.isfinite(torch.stack([slope, curvature, fast])).all()
+
+
+@pytest.mark.parametrize("agent_class", [core.DDPGActorCritic, core.TD3ActorCritic, core.SACActorCritic])
+@pytest.mark.parametrize("saturated", [6.0, 8.0, 10.0, 12.0])
+def test_a_saturated_policy_still_feels_its_critic(agent_class, saturated):
+    ac = agent_class(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)))
+    bias = ac.pi.net[-2].bias
+    with torch.no_grad():
+        bias[:2] = saturated
+    o, eps = torch.zeros(1, 3), torch.zeros(1, 2)
+    a = ac.pi(o, eps)[0] if agent_class is core.SACActorCritic else ac.pi(o)
+    (grad,) = torch.autograd.grad(a.sum(), bias)
+    assert (grad[:2] > 0).all()
+
+
 def test_tanh_asks_numpy_for_nothing_on_other_devices_than_the_cpu():
     assert core.Tanh()(torch.zeros(3, device="meta")).device.type == "meta"  # whose numbers NumPy cannot see
 

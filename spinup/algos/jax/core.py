@@ -52,6 +52,23 @@ def identity(x):
     return x
 
 
+@jax.custom_jvp
+def tanh(x):
+    """tanh, with a slope that stays positive where tanh itself rounds to 1.
+
+    The usual slope, 1 - tanh(x)^2, is exactly 0 in XLA's float32 from |x| = 7.9 on (in PyTorch from 9 on), so that a
+    saturated unit never moves again. 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x) is computed from x.
+    """
+    return jnp.tanh(x)
+
+
+@tanh.defjvp
+def _tanh_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return tanh(x), dx * 4 * jax.nn.sigmoid(2 * x) * jax.nn.sigmoid(-2 * x)
+
+
+_OURS = {jax.nn.tanh: tanh}  # what computes an activation in place of the function of jax.nn that names it
 _IN_NUMPY = {jax.nn.relu: lambda x: np.maximum(x, 0), jax.nn.tanh: np.tanh, identity: identity}
 
 
@@ -76,9 +93,10 @@ class MLP:
 
     def __call__(self, x):
         """Outputs ``[..., sizes[-1]]`` for ``x`` ``[..., sizes[0]]``."""
+        activation, output_activation = (_OURS.get(f, f) for f in (self.activation, self.output_activation))
         for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = self.activation(x @ w + b)
-        return self.output_activation(x @ self.weights[-1] + self.biases[-1])
+            x = activation(x @ w + b)
+        return output_activation(x @ self.weights[-1] + self.biases[-1])
 
     def few(self, x):
         """The same for a few rows, NumPy: for them, a call into XLA takes longer than the arithmetic."""
@@ -362,7 +380,7 @@ class SquashedGaussianMLPActor(_Bounded):
         u = mu + jnp.exp(log_std) * eps
         log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
         log_slope = 2 * (math.log(2) - u - jax.nn.softplus(-2 * u))
-        return self.scale(jnp.tanh(u)), (log_normal - log_slope).sum(-1)
+        return self.scale(tanh(u)), (log_normal - log_slope).sum(-1)
 
     def choose(self, obs, deterministic):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
