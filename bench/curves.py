@@ -27,12 +27,11 @@ from machine import describe_device, describe_machine
 
 import spinup
 from spinup import ALGORITHMS, user_config
-from spinup.utils.arguments import ArgumentParser
-from spinup.utils.checkpoints import last_epoch
-from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
+from spinup.utils.errors import UserError, did_you_mean
 from spinup.utils.launchers import Experiment
 from spinup.utils.run_utils import choose_launcher, experiment_of, launch, setup_logger_kwargs
-from spinup.utils.saving import write_atomically
+from spinup.utils.saving import last_epoch, write_atomically
 from spinup.utils.values import parse_value
 
 PROGRAM = "python bench/curves.py"
@@ -162,7 +161,9 @@ def collect_main(argv: list[str]) -> None:
     parser = ArgumentParser(prog=f"{PROGRAM} collect", description=collect_main.__doc__)
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="DIR", help="folders that hold runs, however deep")
-    add("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where to write (default: bench/results/curves)")
+    add(
+        "--to", type=Path, default=RESULTS, metavar="CHECKPOINTS", help="where to write (default: bench/results/curves)"
+    )
     add(
         "--overwrite",
         action="store_true",
@@ -178,7 +179,7 @@ def draw_main(argv: list[str]) -> None:
     parser = ArgumentParser(prog=f"{PROGRAM} draw", description=draw_main.__doc__)
     add = parser.add_argument
     add("folder", nargs="?", type=Path, default=RESULTS, help="of the files (default: bench/results/curves)")
-    add("--to", type=Path, metavar="FOLDER", help="where to write (default: the same folder)")
+    add("--to", type=Path, metavar="CHECKPOINTS", help="where to write (default: the same folder)")
     args = parser.parse_args(argv)
     experiments, originals, to = read_experiments(args.folder), read_published(), args.to or args.folder
     text = page(experiments, originals, draw_figures(experiments, originals, to))

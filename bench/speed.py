@@ -26,8 +26,8 @@ from speed_report import write
 from sweeps import SWEEPS, sweep_jobs
 from tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
 
-from spinup.utils.arguments import ArgumentParser
-from spinup.utils.errors import UserError, exit_on_user_error, first_line
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
+from spinup.utils.errors import UserError, first_line
 from spinup.utils.parallel import logical_cores, physical_cores
 
 QUICK_EPOCH = 400  # environment steps, off-policy

@@ -7,12 +7,11 @@ Nothing here imports a framework: every name below is loaded when it is first us
 import importlib
 import sys
 
+from spinup.utils.backends import algorithms, import_backend
+
 __version__ = "1.0.0.dev0"
 
-ALGORITHMS = {  # in the order of the course
-    "pytorch": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"),
-    "jax": ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"),
-}
+ALGORITHMS = algorithms()  # by backend, in the order of the course
 
 _HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
 _HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}
@@ -23,8 +22,6 @@ __all__ = ["ALGORITHMS", *_HOMES, *_ALGOS]
 
 def __getattr__(name: str):
     if name in _ALGOS:
-        from spinup.utils.backends import import_backend
-
         backend, algo = _ALGOS[name]
         return getattr(import_backend(backend, algo), algo)
     if name in _HOMES:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import ALGORITHMS, __version__, user_config
-from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
+from spinup.utils.arguments import exit_on_user_error
+from spinup.utils.errors import UserError, did_you_mean
 
 TOOLS = {
     "plot": "draw learning curves from the results of experiments",
@@ -124,8 +125,7 @@ def rerun(argv: list[str]) -> None:
     trust = "--trust" in argv
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
 
-    from spinup.utils.configs import FREE, read_call, read_config, settings_of
-    from spinup.utils.logx import convert_json
+    from spinup.utils.configs import FREE, convert_json, read_call, read_config, settings_of
     from spinup.utils.run_utils import set_the_same
 
     run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])

@@ -22,7 +22,7 @@ from spinup.utils.run_utils import call_experiment
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
-AS_A_PROGRAM = "import toy_mpi; from spinup.utils.errors import exit_on_user_error as run; "
+AS_A_PROGRAM = "import toy_mpi; from spinup.utils.arguments import exit_on_user_error as run; "
 
 
 def start(command, n=2, env=(), launcher=True):
@@ -108,9 +108,7 @@ def test_launchers_tell_a_process_its_number(monkeypatch, variables, placed):
 @pytest.mark.slow
 def test_a_launcher_of_another_mpi_is_noticed():
     strangers = {"PMI_SIZE": "2", "PMI_RANK": "0"}
-    code = (
-        "import toy_mpi; from spinup.utils.errors import exit_on_user_error as run; run(lambda _: toy_mpi.exchange())"
-    )
+    code = f"{AS_A_PROGRAM}run(lambda _: toy_mpi.exchange())"
     done = start(["-c", code], env=strangers, launcher=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: 2 processes were started, but MPI does not connect them"), done.stderr

@@ -11,10 +11,10 @@ import torch
 
 import spinup
 from spinup import run
-from spinup.utils.checkpoints import is_finished
 from spinup.utils.configs import read_call
 from spinup.utils.envs import EnvFn
 from spinup.utils.errors import UserError
+from spinup.utils.saving import is_finished
 
 SMALL = dict(steps_per_epoch=20, num_envs=2, epochs=1, train_pi_iters=1, train_v_iters=1)
 NETWORKS = {

@@ -23,10 +23,10 @@ import spinup
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
 from spinup.utils import saving
-from spinup.utils.checkpoints import last_epoch
 from spinup.utils.envs import EnvFn, make_env
 from spinup.utils.errors import UserError
 from spinup.utils.logx import EpochLogger
+from spinup.utils.saving import last_epoch
 
 OBS, BOX, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 5, (2,)), spaces.Discrete(4)
 

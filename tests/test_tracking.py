@@ -295,7 +295,8 @@ DIE = {
 def test_what_was_logged_is_kept_whatever_ends_the_run(death):
     script = f"""
 import os, signal, sys, time
-from spinup.utils.errors import UserError, exit_on_user_error
+from spinup.utils.arguments import exit_on_user_error
+from spinup.utils.errors import UserError
 from spinup.utils.logx import Logger
 def train(_):
     logger = Logger("run", track=["tensorboard", "wandb"])

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import spinup
-from spinup.utils.checkpoints import last_epoch
 from spinup.utils.errors import UserError
+from spinup.utils.saving import last_epoch
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 

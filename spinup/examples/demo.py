@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from spinup import run
-from spinup.utils.arguments import ArgumentParser
-from spinup.utils.errors import exit_on_user_error
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
 from spinup.utils.logx import colorize
 from spinup.utils.test_policy import load_policy_and_env, run_policy
 

@@ -1,11 +1,13 @@
-"""Command-line flags whose mistakes become one clear sentence."""
+"""What the commands share: flags whose mistakes become one clear sentence, and the exit after a user's mistake."""
 
 import argparse
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import NoReturn
 
 from spinup.utils.errors import UserError, did_you_mean
+from spinup.utils.mpi_tools import end_job, let_first_speak
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -38,3 +40,20 @@ def _known_name(flag: str, known: Collection[str], name: str) -> str:
         separator = "; " if any("," in one for one in known) else ", "
         raise UserError(f"{flag} {name!r} is not one of {separator.join(known)}.{did_you_mean(name, known)}")
     return name
+
+
+def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
+    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2.
+
+    Where several processes run it together, the end of one by any error is that of all.
+    """
+    try:
+        main(argv)
+    except (UserError, SystemExit, KeyboardInterrupt) as end:
+        if not isinstance(end, UserError):
+            end_job(end)
+            raise
+        let_first_speak()
+        print(f"error: {end}", file=sys.stderr)
+        end_job(2)
+        raise SystemExit(2) from None

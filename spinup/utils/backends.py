@@ -1,24 +1,57 @@
-"""The backends' frameworks: whether they are installed, and what to say where they are not."""
+"""The backends: which algorithms each has, whether its framework is installed, and what to say where it is not."""
 
+import functools
 import gc
 import importlib
 import importlib.util
 import re
+from pathlib import Path
 from types import ModuleType
 
 from spinup.utils.errors import UserError
 
-_PACKAGES = {"pytorch": ("torch",), "jax": ("jax", "optax", "safetensors")}
-_INSTALL = {"pytorch": "pip install torch", "jax": 'pip install "spinningup[jax]"'}
+_ALGOS = Path(__file__).parent.parent / "algos"
+_COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms come after
+_SHARED = ("core", "training", "backend", "__init__")  # files of a backend that are no algorithms
+
+
+# The first part of a dotted name, as people write it, and the module it stands for.
+FRAMEWORKS = {
+    "torch": "torch",
+    "np": "numpy",
+    "numpy": "numpy",
+    "tf": "tensorflow",
+    "tensorflow": "tensorflow",
+    "jax": "jax",
+    "optax": "optax",
+}
 
 
 class MissingFramework(UserError, ModuleNotFoundError):
     """A backend's framework is not installed; also an ImportError, as a failed ``import`` is in Python."""
 
 
+@functools.cache
+def algorithms() -> dict[str, tuple[str, ...]]:
+    """The algorithms of each backend, which are the files there are; in the order of the course, PyTorch first."""
+    folders = sorted(file.parent for file in _ALGOS.glob("*/core.py"))
+    folders.sort(key=lambda folder: folder.name != "pytorch")
+    return {folder.name: _algorithms_in(folder) for folder in folders}
+
+
+def _algorithms_in(folder: Path) -> tuple[str, ...]:
+    found = {file.stem for file in folder.glob("*.py")} - {*_SHARED}
+    return (*(name for name in _COURSE if name in found), *sorted(found - {*_COURSE}))
+
+
+def about(backend: str) -> ModuleType:
+    """The package ``spinup.algos.<backend>``, whose constants can be read without its framework."""
+    return importlib.import_module(f"spinup.algos.{backend}")
+
+
 def missing_packages(backend: str) -> list[str]:
     """Which packages of ``backend`` are not installed; imports none of them."""
-    return [package for package in _PACKAGES[backend] if importlib.util.find_spec(package) is None]
+    return [package for package in about(backend).PACKAGES if importlib.util.find_spec(package) is None]
 
 
 def backend_of(dotted: str) -> str:
@@ -42,6 +75,6 @@ def import_backend(backend: str, module: str) -> ModuleType:
     """
     if missing := missing_packages(backend):
         raise MissingFramework(
-            f"The backend {backend!r} needs {' and '.join(missing)}, not installed here: run {_INSTALL[backend]}."
+            f"The backend {backend!r} needs {' and '.join(missing)}, not installed here: run {about(backend).INSTALL}."
         )
     return importlib.import_module(f"spinup.algos.{backend}.{module}")

@@ -9,7 +9,6 @@ hold numbers and text only: reading them runs nothing. A simulator is brought ba
 
 import io
 import json
-import re
 import signal
 import threading
 import time
@@ -26,35 +25,10 @@ from spinup.utils.envs import VectorEnv
 from spinup.utils.errors import UserError, first_line
 from spinup.utils.logx import Logger
 from spinup.utils.mpi_tools import broadcast, gather, mpi_sum, only_first, scatter
-from spinup.utils.saving import write_atomically
+from spinup.utils.saving import CHECKPOINTS, checkpoint_files, write_atomically
 
-FOLDER = "checkpoint"
 _KEPT = 2
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
-
-
-# ---- which there are ----
-
-
-def _checkpoints(run: Path) -> dict[int, Path]:
-    """The files of ``run`` by their epochs, the last one first."""
-    numbered = ((re.fullmatch(r"epoch(\d+)\.npz", file.name), file) for file in (run / FOLDER).glob("epoch*.npz"))
-    return dict(sorted(((int(name[1]), file) for name, file in numbered if name), reverse=True))
-
-
-def last_epoch(run: str | Path) -> int | None:
-    """The epoch, counted from 0, after which ``run`` was last checkpointed; None if it never was."""
-    return next(iter(_checkpoints(Path(run))), None)
-
-
-def is_finished(run: str | Path, epochs: int | None = None) -> bool:
-    """Whether ``run`` has been trained for ``epochs`` epochs; None means as many as its ``config.json`` says."""
-    done = last_epoch(run)
-    if done is None:
-        return False
-    if epochs is None:
-        epochs = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["epochs"]
-    return done + 1 >= epochs
 
 
 # ---- one run's ----
@@ -84,7 +58,7 @@ class Checkpoint:
         rng: np.random.Generator | None = None,
     ):
         self._logger, self._learner, self._envs, self._buffer, self._rng = logger, learner, envs, buffer, rng
-        self._folder = logger.output_dir / FOLDER
+        self._folder = logger.output_dir / CHECKPOINTS
         self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
         self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
         self._start_time = time.time()
@@ -114,7 +88,7 @@ class Checkpoint:
         """The last checkpoint that can be read: its epoch and file and what is in it; None for a new run."""
         for half_written in self._logger.output_dir.rglob(".*.tmp"):  # whoever wrote it is gone, as this run is locked
             half_written.unlink()
-        found = _checkpoints(self._logger.output_dir) if self._logger.resumes else {}
+        found = checkpoint_files(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
             try:
                 return epoch, file, *self._read(file)

@@ -1,12 +1,12 @@
 """What each hyperparameter may be: one table, asked by every training function before it touches anything."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from spinup.utils.errors import UserError, did_you_mean
-from spinup.utils.logx import Logger
 from spinup.utils.mpi_tools import num_procs, refuse_processes
 
 
@@ -95,6 +95,13 @@ RULES = {
     "num_envs": _COUNT,
     "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
 }
+LOGGER_RULES = {  # what may stand in logger_kwargs; resume is given to the algorithm itself
+    "output_dir": _optional(Rule(lambda x: isinstance(x, str | os.PathLike), "the path of a directory")),
+    "output_fname": Rule(lambda x: isinstance(x, str) and bool(x), "the name of a file"),
+    "exp_name": _optional(Rule(lambda x: isinstance(x, str), "a name")),
+    "overwrite": _BOOL,
+    "track": Rule(lambda x: not isinstance(x, str) and isinstance(x, Sequence), "a list such as ['tensorboard']"),
+}
 AC_RULES = {
     "hidden_sizes": Rule(_is_sizes, "a list of layer widths such as [64,64]"),
     "activation": Rule(callable, "an activation such as torch.nn.Tanh"),
@@ -116,11 +123,14 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
         ) from None
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    known = [*parameters, *also]
+    _check_names(name, keywords, [*parameters, *also])
+
+
+def _check_names(owner: str, keywords: Iterable[str], known: Collection[str]) -> None:
     for key in keywords:
         if key not in known:
             hint = did_you_mean(key, known) or f" It takes: {', '.join(known)}."
-            raise UserError(f"{name} has no parameter {key!r}.{hint}")
+            raise UserError(f"{owner} has no parameter {key!r}.{hint}")
 
 
 def check_hyperparameters(
@@ -150,7 +160,8 @@ def check_hyperparameters(
     logger_kwargs = config.get("logger_kwargs") or {}
     if "resume" in logger_kwargs:
         raise UserError("resume is not for logger_kwargs: pass resume=True to the algorithm, beside them.")
-    check_keywords(Logger, logger_kwargs)
+    _check_names("Logger", logger_kwargs, LOGGER_RULES)
+    _check_rules(LOGGER_RULES, logger_kwargs, prefix="logger_kwargs:")
     processes = num_procs() if processes is None else processes
     if "replay_size" in config:
         refuse_processes("Algorithms that learn from a replay buffer are not data-parallel here", processes)

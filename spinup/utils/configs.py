@@ -1,4 +1,4 @@
-"""From the ``config.json`` of a run back to the call that made it."""
+"""The ``config.json`` of a run: what is written there, and the way back to the call that made it."""
 
 import importlib
 import inspect
@@ -8,17 +8,33 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spinup import ALGORITHMS
-from spinup.utils.backends import backend_of, import_backend
-from spinup.utils.checkpoints import last_epoch
+import numpy as np
+
+from spinup.utils.backends import FRAMEWORKS, algorithms, backend_of, import_backend
 from spinup.utils.errors import UserError, first_line
-from spinup.utils.logx import convert_json
-from spinup.utils.saving import env_settings, refuse_another_env
-from spinup.utils.values import MODULES
+from spinup.utils.saving import env_settings, last_epoch, refuse_another_env
 
 # What may change when a run goes on: how long it trains, and what has no influence on the numbers.
 FREE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
 _MADE_ANEW = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
+
+
+def convert_json(obj: Any) -> Any:
+    """``obj`` as JSON can hold it: functions and classes by their dotted names, other objects by their ``repr``."""
+    if isinstance(obj, Mapping):
+        return {str(key): convert_json(val) for key, val in obj.items()}
+    if isinstance(obj, list | tuple | set | frozenset):
+        return [convert_json(val) for val in obj]
+    if isinstance(obj, np.generic | np.ndarray):
+        return convert_json(obj.tolist())
+    if isinstance(obj, float) and not np.isfinite(obj):
+        return str(obj)
+    if obj is None or isinstance(obj, str | int | float | bool):
+        return obj
+    if hasattr(obj, "__qualname__"):
+        module = getattr(obj, "__module__", None)  # methods of builtin classes have none
+        return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
+    return repr(obj)
 
 
 def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Callable, dict[str, Any], dict[str, Any]]:
@@ -98,7 +114,7 @@ def settings_of(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _value(value: Any, trust: bool) -> Any:
     """``value``, or what it names if it looks like the dotted name of something in a framework."""
-    if isinstance(value, str) and "." in value and value.split(".")[0] in MODULES:
+    if isinstance(value, str) and "." in value and value.split(".")[0] in FRAMEWORKS:
         return _find(value, _activations_like(value), "activations of torch.nn and jax.nn", trust)
     return value
 
@@ -118,7 +134,7 @@ def _find(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
 def _algorithms_beside(dotted: str) -> list[Callable]:
     """The training functions of the backend that ``dotted`` belongs to; none if it is not of ours."""
     backend = backend_of(dotted)
-    return [getattr(import_backend(backend, algo), algo) for algo in ALGORITHMS.get(backend, ())]
+    return [getattr(import_backend(backend, algo), algo) for algo in algorithms().get(backend, ())]
 
 
 def _agent_of(algorithm: Callable) -> Any:

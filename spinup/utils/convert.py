@@ -14,9 +14,9 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.utils import saving
-from spinup.utils.arguments import ArgumentParser
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
 from spinup.utils.backends import import_backend
-from spinup.utils.errors import UserError, exit_on_user_error
+from spinup.utils.errors import UserError
 
 _AGENTS = ("MLPActorCritic", "DQNAgent", "DDPGActorCritic", "TD3ActorCritic", "SACActorCritic")
 ACTIVATIONS = {  # functions of jax.nn, and the classes of torch.nn that compute the same

@@ -1,7 +1,6 @@
 """A user's mistake: one clear sentence, no traceback."""
 
 import difflib
-import sys
 from collections.abc import Iterable
 
 
@@ -25,22 +24,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def first_line(error: Exception) -> str:
     """What an exception says, without the full stop and what follows the first line; its name if it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def exit_on_user_error(main, argv: list[str] | None = None) -> None:
-    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2.
-
-    Where several processes run it together, the end of one by any error is that of all.
-    """
-    try:
-        main(argv)
-    except (UserError, SystemExit, KeyboardInterrupt) as end:
-        from spinup.utils.mpi_tools import end_job, let_first_speak  # here, as it raises UserErrors itself
-
-        if not isinstance(end, UserError):
-            end_job(end)
-            raise
-        let_first_speak()
-        print(f"error: {end}", file=sys.stderr)
-        end_job(2)
-        raise SystemExit(2) from None

@@ -22,9 +22,8 @@ from typing import Any
 import cloudpickle
 
 from spinup.utils import mpi_tools
-from spinup.utils.checkpoints import is_finished, last_epoch
 from spinup.utils.checks import with_defaults
-from spinup.utils.saving import holds_run
+from spinup.utils.saving import holds_run, is_finished, last_epoch
 
 MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: of what the user has to mend, of what Ctrl-C stopped
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinup.utils import saving
+from spinup.utils.configs import convert_json, refuse_changes
 from spinup.utils.mpi_tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
 from spinup.utils.tracking import Tracking, check_trackers
 
@@ -159,8 +160,6 @@ class Logger:
         Raises:
             UserError: if the logger resumes a run of another configuration.
         """
-        from spinup.utils.configs import refuse_changes  # here, as it imports this module
-
         if self.resumes:
             refuse_changes(self.output_dir, config)
         config = convert_json({"exp_name": self.exp_name, **config} if self.exp_name is not None else config)
@@ -250,24 +249,6 @@ class EpochLogger(Logger):
         values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
         x = np.concatenate(values) if values else np.empty(0)
         return mpi_statistics_scalar(x, with_min_and_max=True) if mpi_sum(x.size) else (None, None, None, None)
-
-
-def convert_json(obj: Any) -> Any:
-    """``obj`` as JSON can hold it: functions and classes by their dotted names, other objects by their ``repr``."""
-    if isinstance(obj, Mapping):
-        return {str(key): convert_json(val) for key, val in obj.items()}
-    if isinstance(obj, list | tuple | set | frozenset):
-        return [convert_json(val) for val in obj]
-    if isinstance(obj, np.generic | np.ndarray):
-        return convert_json(obj.tolist())
-    if isinstance(obj, float) and not np.isfinite(obj):
-        return str(obj)
-    if obj is None or isinstance(obj, str | int | float | bool):
-        return obj
-    if hasattr(obj, "__qualname__"):
-        module = getattr(obj, "__module__", None)  # methods of builtin classes have none
-        return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
-    return repr(obj)
 
 
 def _table(keys: list[str], vals: list[Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinup.utils.arguments import ArgumentParser
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
 from spinup.utils.curves import (
     ESTIMATORS,
     PERFORMANCE,
@@ -19,7 +19,7 @@ from spinup.utils.curves import (
     column_name,
     make_curve,
 )
-from spinup.utils.errors import UserError, did_you_mean, exit_on_user_error
+from spinup.utils.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from spinup.utils.arguments import ArgumentParser
-from spinup.utils.checkpoints import FOLDER
 from spinup.utils.configs import read_call, read_config
 from spinup.utils.errors import UserError
 from spinup.utils.launchers import Experiment
 from spinup.utils.run_utils import choose_launcher, experiment_of, launch
+from spinup.utils.saving import CHECKPOINTS
 from spinup.utils.values import parse_value
 
 
@@ -60,7 +60,7 @@ def _check_what_is_written(run: Path, log: Any) -> None:
             f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is no file in its directory: "
             "add --trust if the run is yours."
         )
-    for file in [*run.iterdir(), *(run / FOLDER).glob("*")]:
+    for file in [*run.iterdir(), *(run / CHECKPOINTS).glob("*")]:
         if file.is_symlink():
             raise UserError(
                 f"{str(file)!r} is a link, so that a resumed run might write or delete files elsewhere: "

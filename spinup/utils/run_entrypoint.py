@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from spinup.utils.errors import exit_on_user_error
+from spinup.utils.arguments import exit_on_user_error
 
 
 def run(argv: list[str]) -> None:

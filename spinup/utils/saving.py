@@ -33,7 +33,8 @@ from spinup.utils.envs import EnvFn, import_module_of, make_env
 from spinup.utils.errors import UserError, first_line
 
 _PROGRESS = "progress.txt"
-_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", "checkpoint")
+CHECKPOINTS = "checkpoint"
+_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", CHECKPOINTS)
 _TRACKED = ("tensorboard", "wandb")
 
 
@@ -114,6 +115,33 @@ def find_run(path: str | Path) -> Path:
         raise UserError(f"{str(path)!r} is not a run: it {what}. Give the output directory of one.")
     more = f" and {len(below) - 3} more" if len(below) > 3 else ""
     raise UserError(f"{str(path)!r} is not a run, but there are runs below it: {', '.join(below[:3])}{more}. Give one.")
+
+
+# ---- its checkpoints ----
+
+
+def checkpoint_files(run: Path) -> dict[int, Path]:
+    """The files of ``run`` by their epochs, the last one first."""
+    numbered = ((re.fullmatch(r"epoch(\d+)\.npz", file.name), file) for file in (run / CHECKPOINTS).glob("epoch*.npz"))
+    return dict(sorted(((int(name[1]), file) for name, file in numbered if name), reverse=True))
+
+
+def last_epoch(run: str | Path) -> int | None:
+    """The epoch, counted from 0, after which ``run`` was last checkpointed; None if it never was."""
+    return next(iter(checkpoint_files(Path(run))), None)
+
+
+def is_finished(run: str | Path, epochs: int | None = None) -> bool:
+    """Whether ``run`` has been trained for ``epochs`` epochs; None means as many as its ``config.json`` says."""
+    done = last_epoch(run)
+    if done is None:
+        return False
+    if epochs is None:
+        epochs = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["epochs"]
+    return done + 1 >= epochs
+
+
+# ---- writing ----
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

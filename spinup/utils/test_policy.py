@@ -12,11 +12,11 @@ import gymnasium as gym
 import numpy as np
 
 from spinup.utils import saving
-from spinup.utils.arguments import ArgumentParser
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
 from spinup.utils.checks import check_hyperparameters
 from spinup.utils.configs import read_config
 from spinup.utils.envs import clip_action, deterministic_act
-from spinup.utils.errors import UserError, exit_on_user_error, first_line
+from spinup.utils.errors import UserError, first_line
 from spinup.utils.logx import EpochLogger, colorize
 from spinup.utils.video import VideoWriter, check_video_path
 

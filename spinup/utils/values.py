@@ -6,18 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from spinup.utils.backends import FRAMEWORKS
 from spinup.utils.errors import UserError, did_you_mean
-
-# The first part of a dotted name, as people write it, and the module it stands for.
-MODULES = {
-    "torch": "torch",
-    "np": "numpy",
-    "numpy": "numpy",
-    "tf": "tensorflow",
-    "tensorflow": "tensorflow",
-    "jax": "jax",
-    "optax": "optax",
-}
 
 
 class _NotAValue(Exception):
@@ -28,7 +18,7 @@ def parse_value(text: str) -> Any:
     """Turn what a user typed into a Python value.
 
     Literals, lists, tuples, dicts and ``dict(a=1)``, arithmetic on numbers, ``[64]*2``, and dotted names that start
-    with one of :data:`MODULES` (``torch.nn.ELU``) are understood; any other text is returned as it is.
+    with one of :data:`FRAMEWORKS` (``torch.nn.ELU``) are understood; any other text is returned as it is.
 
     Raises:
         UserError: a dotted name leads nowhere, its package is not installed, or it is called.
@@ -115,13 +105,13 @@ _OPERATIONS: dict[type, Callable] = {
 
 def _is_framework_name(node: ast.expr) -> bool:
     parts = ast.unparse(node).split(".")
-    return len(parts) > 1 and parts[0] in MODULES and all(part.isidentifier() for part in parts)
+    return len(parts) > 1 and parts[0] in FRAMEWORKS and all(part.isidentifier() for part in parts)
 
 
 def _resolve(dotted: str) -> Any:
     """Find ``torch.nn.ELU``: import the package, then follow the attributes."""
     first, *rest = dotted.split(".")
-    module = MODULES[first]
+    module = FRAMEWORKS[first]
     try:
         found = importlib.import_module(module)
     except ImportError as error:

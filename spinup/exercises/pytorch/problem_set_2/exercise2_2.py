@@ -13,8 +13,7 @@ import sys
 
 from spinup.algos.pytorch import core
 from spinup.algos.pytorch.ddpg import ddpg
-from spinup.utils.arguments import ArgumentParser
-from spinup.utils.errors import exit_on_user_error
+from spinup.utils.arguments import ArgumentParser, exit_on_user_error
 from spinup.utils.run_utils import ExperimentGrid
 from spinup.utils.values import parse_value
 
