@@ -28,7 +28,7 @@ from itertools import pairwise
 
 from tasks import ON_POLICY, Settings
 
-from spinup.utils.envs import EnvFn
+from spinup.experience.envs import EnvFn
 
 CONJUGATE_GRADIENT_ITERATIONS = 10
 POLICY_DELAY = 2

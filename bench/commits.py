@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -27,12 +27,12 @@ from machine import describe_device, describe_machine
 
 import spinup
 from spinup import ALGORITHMS, user_config
-from spinup.utils.arguments import ArgumentParser, exit_on_user_error
-from spinup.utils.errors import UserError, did_you_mean
-from spinup.utils.launchers import Experiment
-from spinup.utils.run_utils import choose_launcher, experiment_of, launch, setup_logger_kwargs
-from spinup.utils.saving import last_epoch, write_atomically
-from spinup.utils.values import parse_value
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.commands.values import parse_value
+from spinup.errors import UserError, did_you_mean
+from spinup.experiments.grid import choose_launcher, experiment_of, launch, setup_logger_kwargs
+from spinup.experiments.launchers.in_series import Experiment
+from spinup.records.saving import last_epoch, write_atomically
 
 PROGRAM = "python bench/curves.py"
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from curves_files import ALGOS, MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
 
-from spinup.utils.backends import backend_of
-from spinup.utils.configs import read_config
-from spinup.utils.curves import Run, column_name, find_runs, read_run
-from spinup.utils.errors import UserError
-from spinup.utils.saving import write_atomically
+from spinup.analysis.curves import Run, column_name, find_runs, read_run
+from spinup.backends import backend_of
+from spinup.errors import UserError
+from spinup.records.config import read_config
+from spinup.records.saving import write_atomically
 
 MADE_BY = "made_by.json"  # in the folder of an experiment's runs: a list of what has trained which of them
 ENTRY = {"command": str, "commit": str, "machine": dict, "seeds": list}

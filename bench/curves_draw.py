@@ -16,8 +16,8 @@ from curves_files import (
     unversioned,
 )
 
-from spinup.utils.curves import PERFORMANCE, Curve, make_curve
-from spinup.utils.plot import AXIS_LABELS, COLOURS, draw_curve, fit_x_axis, new_figure, save_figure, style
+from spinup.analysis.curves import PERFORMANCE, Curve, make_curve
+from spinup.analysis.plot import AXIS_LABELS, COLOURS, draw_curve, fit_x_axis, new_figure, save_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spinup.utils.curves import PERFORMANCE, Run
-from spinup.utils.errors import UserError
-from spinup.utils.run_utils import path_safe
-from spinup.utils.saving import write_atomically
+from spinup.analysis.curves import PERFORMANCE, Run
+from spinup.errors import UserError
+from spinup.experiments.grid import path_safe
+from spinup.records.saving import write_atomically
 
 BENCH = Path(__file__).resolve().parent
 RESULTS, PUBLISHED = BENCH / "results" / "curves", BENCH / "published" / "curves.csv"

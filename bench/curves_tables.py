@@ -6,7 +6,7 @@ import numpy as np
 from curves_draw import BACKENDS, smoothing
 from curves_files import ALGOS, PUBLISHED_RUNS, STEPS, Experiment, Originals, Published, unversioned
 
-from spinup.utils.curves import ESTIMATORS, PERFORMANCE, series
+from spinup.analysis.curves import ESTIMATORS, PERFORMANCE, series
 
 AT = (250_000, 500_000, 1_000_000, 2_000_000, 3_000_000)  # steps to tell the performance at, as far as trained
 LAST = 0.1  # share of a run that is its end

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
-from spinup.utils.arguments import exit_on_user_error
-from spinup.utils.backends import import_backend
-from spinup.utils.errors import UserError
+from spinup.backends import import_backend
+from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import UserError
 
 TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"  # on Linux: the logical cores of one core
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sb3-contrib", "sbx-rl")

@@ -22,8 +22,8 @@ from machine import some_cores
 from peers import launch, train
 from tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
 
-from spinup.utils.errors import UserError
-from spinup.utils.parallel import THREADS
+from spinup.errors import UserError
+from spinup.experiments.launchers.in_parallel import THREADS
 
 SPEEDS = ("steps_per_second", "gradient_steps_per_second")
 EQUAL_WORK = 0.05  # by how much gradient steps an epoch may differ for environment steps a second to be compared

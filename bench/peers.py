@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 
-from spinup.utils.buffers import Batch, ReplayBuffer
-from spinup.utils.curves import read_progress
-from spinup.utils.envs import EnvFn
-from spinup.utils.parallel import THREADS
+from spinup.analysis.curves import read_progress
+from spinup.experience.buffers import Batch, ReplayBuffer
+from spinup.experience.envs import EnvFn
+from spinup.experiments.launchers.in_parallel import THREADS
 
 EPSILON = 0.05
 

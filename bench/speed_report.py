@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from measuring import SPEEDS
 from tasks import FRAMEWORKS, ON_POLICY_TASKS
 
-from spinup.utils.plot import COLOURS, save_figure, style
+from spinup.analysis.plot import COLOURS, save_figure, style
 
 AXES = {"steps_per_second": "Environment steps per second", "gradient_steps_per_second": "Gradient steps per second"}
 LIBRARY_COLOURS = dict(zip(FRAMEWORKS, COLOURS, strict=False))

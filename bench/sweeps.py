@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Job, Settings, Task, spaces_of
 
-from spinup.utils.errors import UserError
-from spinup.utils.mpi_tools import find_launcher
+from spinup.errors import UserError
+from spinup.mpi.tools import find_launcher
 
 PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC", "sac", OFF_POLICY)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
-from spinup.utils.backends import missing_packages
-from spinup.utils.envs import EnvFn, make_env
-from spinup.utils.errors import UserError
+from spinup.backends import missing_packages
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn, make_env
 
 OURS = {"spinup PyTorch": "pytorch", "spinup JAX": "jax"}  # libraries of ours, and their backends
 SB3, SBX = "Stable-Baselines3", "SBX"

@@ -7,14 +7,18 @@ Nothing here imports a framework: every name below is loaded when it is first us
 import importlib
 import sys
 
-from spinup.utils.backends import algorithms, import_backend
+from spinup.backends import algorithms, import_backend
 
 __version__ = "1.0.0.dev0"
 
 ALGORITHMS = algorithms()  # by backend, in the order of the course
 
-_HOMES = {"Logger": "logx", "EpochLogger": "logx", "ExperimentGrid": "run_utils", "load": "saving"}
-_HOMES = {name: f"spinup.utils.{module}" for name, module in _HOMES.items()}
+_HOMES = {
+    "Logger": "spinup.records.logger",
+    "EpochLogger": "spinup.records.logger",
+    "ExperimentGrid": "spinup.experiments.grid",
+    "load": "spinup.records.saving",
+}
 _ALGOS = {f"{algo}_{backend}": (backend, algo) for backend, algos in ALGORITHMS.items() for algo in algos}
 
 __all__ = ["ALGORITHMS", *_HOMES, *_ALGOS]

@@ -17,14 +17,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import ALGORITHMS, __version__, user_config
-from spinup.utils.arguments import exit_on_user_error
-from spinup.utils.errors import UserError, did_you_mean
+from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import UserError, did_you_mean
 
 TOOLS = {
     "plot": "draw learning curves from the results of experiments",
     "test_policy": "watch, measure or film a trained agent",
     "convert": "write a trained agent in the format of another backend",
     "resume": "go on with runs that were interrupted",
+}
+_MODULES = {
+    "plot": "spinup.analysis.plot",
+    "test_policy": "spinup.analysis.policy",
+    "convert": "spinup.records.recipe",
+    "resume": "spinup.commands.resume",
 }
 RERUN = "rerun"
 COMMANDS = TOOLS | {RERUN: "run the experiment of a config.json again, with the flags that you give changed"}
@@ -76,7 +82,7 @@ def dispatch(argv: list[str]) -> None:
     elif command == "--version":
         print(f"spinup {__version__}")
     elif command in TOOLS:
-        importlib.import_module(f"spinup.utils.{command}").main(rest)
+        importlib.import_module(_MODULES[command]).main(rest)
     elif command == RERUN and {"--help", "-h"} & {*rest}:
         print(RERUN_HELP)
     elif command == RERUN:
@@ -107,7 +113,7 @@ def launch_grid(
     """
     settings = defaults | {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
 
-    from spinup.utils.run_utils import ExperimentGrid
+    from spinup.experiments.grid import ExperimentGrid
 
     grid = ExperimentGrid(name=settings.pop("exp_name"))
     for key, flag in flags.items():
@@ -125,8 +131,8 @@ def rerun(argv: list[str]) -> None:
     trust = "--trust" in argv
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
 
-    from spinup.utils.configs import FREE, convert_json, read_call, read_config, settings_of
-    from spinup.utils.run_utils import set_the_same
+    from spinup.experiments.grid import set_the_same
+    from spinup.records.config import FREE, convert_json, read_call, read_config, settings_of
 
     run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])
     function, kwargs, env = read_call(run, trust, with_env="env_name" not in flags)
@@ -191,7 +197,7 @@ def parse_flags(argv: list[str]) -> dict[str, Flag]:
 
 
 def _parse(texts: list[str]) -> list[Any]:
-    from spinup.utils.values import parse_value
+    from spinup.commands.values import parse_value
 
     return [parse_value(text) for text in texts] or [True]
 

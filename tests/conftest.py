@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from spinup.utils import backends
+from spinup import backends
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
@@ -32,5 +32,5 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 def started(monkeypatch):
     """Collects the experiments that would run, instead of running them."""
     experiments = []
-    monkeypatch.setattr("spinup.utils.run_utils.run_in_series", lambda es, *_: experiments.extend(es))
+    monkeypatch.setattr("spinup.experiments.grid.run_in_series", lambda es, *_: experiments.extend(es))
     return experiments

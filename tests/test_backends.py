@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import spinup
-from spinup.utils.backends import MissingFramework, import_backend, missing_packages
+from spinup.backends import MissingFramework, import_backend, missing_packages
 
 
 def without(package, code):

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 import spinup
-from spinup.utils.curves import Run
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
+from spinup.analysis.curves import Run
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
 
 BENCH = Path(curves.__file__).resolve().parent
 RESULTS = BENCH / "results" / "curves"

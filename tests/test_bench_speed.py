@@ -500,14 +500,14 @@ def test_a_sweep_takes_the_tasks_and_libraries_that_are_named():
 
 
 def test_ranks_need_mpi(monkeypatch):
-    monkeypatch.setattr("spinup.utils.mpi_tools.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("spinup.mpi.tools.shutil.which", lambda *_, **__: None)
     with pytest.raises(speed.UserError, match="needs mpirun, not installed here: pip install"):
         speed.main(["--sweep", "ranks", "--env", "CartPole-v1"])
 
 
 def lacking(monkeypatch, *modules):
     """Let ``modules`` not be installed, and all others be."""
-    for place in ("tasks.find_spec", "spinup.utils.backends.importlib.util.find_spec"):
+    for place in ("tasks.find_spec", "spinup.backends.importlib.util.find_spec"):
         monkeypatch.setattr(place, lambda name: None if name in modules else name)
 
 

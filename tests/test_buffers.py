@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinup.utils.buffers import RolloutBuffer, discount_cumsum, gae
-from spinup.utils.envs import Step
+from spinup.experience.buffers import RolloutBuffer, discount_cumsum, gae
+from spinup.experience.envs import Step
 
 NO, YES = False, True
 

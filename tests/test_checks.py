@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import spinup
-from spinup.utils.arguments import exit_on_user_error
-from spinup.utils.checks import AC_RULES, RULES, check_hyperparameters, check_keywords, with_defaults
-from spinup.utils.errors import UserError, did_you_mean, first_line
+from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import UserError, did_you_mean, first_line
+from spinup.hyperparameters import AC_RULES, RULES, check_hyperparameters, check_keywords, with_defaults
 
 NAN, INF = float("nan"), float("inf")
 NO_NUMBER = ["1", None, True, [1], NAN, 1j]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup import run, user_config
-from spinup.utils.errors import UserError
-from spinup.utils.values import parse_value
+from spinup.commands.values import parse_value
+from spinup.errors import UserError
 
 TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
 

@@ -15,10 +15,10 @@ from torch import nn
 from spinup import load, ppo_jax, run
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
-from spinup.utils import saving
-from spinup.utils.convert import ACTIVATIONS, convert
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
+from spinup.records import saving
+from spinup.records.recipe import ACTIVATIONS, convert
 
 OBS, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Discrete(4)
 BOX = spaces.Box(np.float32([-1.3, 0]), np.float32([3.1, 0.7]), dtype=np.float32)

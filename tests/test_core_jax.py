@@ -16,8 +16,8 @@ import spinup
 from spinup.algos.jax import core
 from spinup.algos.jax.td3 import td3
 from spinup.algos.pytorch import core as torch_core
-from spinup.utils.envs import EnvFn, make_env
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn, make_env
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (3,), np.float32)
 DISCRETE = spaces.Discrete(4)

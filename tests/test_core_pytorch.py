@@ -14,7 +14,7 @@ from torch import nn
 from toy_agents import Sgd
 
 from spinup.algos.pytorch import core
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 OBSERVATIONS = spaces.Box(-1, 1, (3,), np.float32)
 SHAPES = [spaces.Discrete(4), spaces.Box(-1, 1, (2,), np.float32)]

@@ -6,7 +6,7 @@ from torch import nn
 from toy_agents import Sgd, phase, transitions
 
 from spinup.algos.pytorch import core, dqn
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 # ---- equations ----
 

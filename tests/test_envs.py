@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_envs import Counter, RewardNaN
 
-from spinup.utils.envs import EnvFn, VectorEnv, clip_action, make_env, run_episodes
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn, VectorEnv, clip_action, make_env, run_episodes
 
 
 class Observes(gym.Env):

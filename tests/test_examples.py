@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from spinup.errors import UserError
 from spinup.examples.pytorch import bench_ppo_cartpole
-from spinup.utils.errors import UserError
 
 
 def test_the_benchmark_runs_its_grid(started):

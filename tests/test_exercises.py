@@ -9,13 +9,13 @@ from gymnasium import spaces
 
 import spinup
 from spinup.algos.pytorch import ddpg
+from spinup.analysis.curves import column_name, read_run
+from spinup.analysis.plot import make_plots
+from spinup.errors import UserError
 from spinup.examples.pytorch import bench_ppo_cartpole
 from spinup.exercises.pytorch.problem_set_2 import exercise2_2
-from spinup.utils.buffers import Batch
-from spinup.utils.curves import column_name, read_run
-from spinup.utils.errors import UserError
-from spinup.utils.plot import make_plots
-from spinup.utils.run_utils import ExperimentGrid
+from spinup.experience.buffers import Batch
+from spinup.experiments.grid import ExperimentGrid
 
 ROOT = Path(spinup.__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"

@@ -9,7 +9,7 @@ from toy_envs import Identity, Steady, Target
 from spinup.algos.pytorch.ppo import ppo
 from spinup.algos.pytorch.trpo import trpo
 from spinup.algos.pytorch.vpg import vpg
-from spinup.utils.envs import EnvFn
+from spinup.experience.envs import EnvFn
 
 ALGORITHMS = {
     "vpg": partial(vpg, pi_lr=0.05),

@@ -15,7 +15,7 @@ from toy_envs import Identity, Steady, Target
 from toy_parity import compiled_update
 
 from spinup.algos.jax.dqn import dqn
-from spinup.utils.envs import EnvFn
+from spinup.experience.envs import EnvFn
 
 # ---- the best action ----
 

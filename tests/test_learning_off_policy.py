@@ -11,7 +11,7 @@ from spinup.algos.pytorch.ddpg import ddpg
 from spinup.algos.pytorch.dqn import dqn
 from spinup.algos.pytorch.sac import sac
 from spinup.algos.pytorch.td3 import td3
-from spinup.utils.envs import EnvFn
+from spinup.experience.envs import EnvFn
 
 LEARN = dict(
     steps_per_epoch=1200,

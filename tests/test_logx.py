@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spinup.utils.configs import convert_json
-from spinup.utils.errors import UserError
-from spinup.utils.logx import EpochLogger, Logger, colorize
+from spinup.errors import UserError
+from spinup.records.config import convert_json
+from spinup.records.logger import EpochLogger, Logger, colorize
 
 
 class Terminal(io.StringIO):

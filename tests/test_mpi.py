@@ -15,14 +15,16 @@ import torch
 import toy_mpi
 
 import spinup
-from spinup.utils import mpi_pytorch, mpi_tools, preflight
-from spinup.utils.checks import check_hyperparameters
-from spinup.utils.errors import UserError
-from spinup.utils.run_utils import call_experiment
+from spinup.errors import UserError
+from spinup.experiments import preflight
+from spinup.experiments.grid import call_experiment
+from spinup.hyperparameters import check_hyperparameters
+from spinup.mpi import pytorch as mpi_pytorch
+from spinup.mpi import tools as mpi_tools
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
-AS_A_PROGRAM = "import toy_mpi; from spinup.utils.arguments import exit_on_user_error as run; "
+AS_A_PROGRAM = "import toy_mpi; from spinup.commands.arguments import exit_on_user_error as run; "
 
 
 def start(command, n=2, env=(), launcher=True):
@@ -222,7 +224,7 @@ def test_a_script_forks_itself():
     Path("script.py").write_text(
         textwrap.dedent("""
             import sys
-            from spinup.utils.mpi_tools import mpi_fork, mpi_sum, num_procs, proc_id
+            from spinup.mpi.tools import mpi_fork, mpi_sum, num_procs, proc_id
             mpi_fork(2)
             assert num_procs() == 2 and mpi_sum(1) == 2
             print(f"{proc_id()} of {sys.argv[1]}\\n", end="", flush=True)
@@ -280,7 +282,7 @@ def test_processes_that_a_launcher_has_started_are_counted(one_of_two):
 
 @pytest.mark.parametrize("algorithm", ["dqn_pytorch", "vpg_jax", "dqn_jax"])
 def test_training_functions_refuse_processes_too(one_of_two, algorithm):
-    from spinup.utils.envs import EnvFn
+    from spinup.experience.envs import EnvFn
 
     with pytest.raises(UserError, match="so 2 processes are too many"):
         getattr(spinup, algorithm)(EnvFn("CartPole-v1"), logger_kwargs=dict(output_dir="run"))

@@ -14,9 +14,9 @@ from toy_envs import Counter, Steady, Target
 
 import spinup
 from spinup.algos.pytorch import core, ddpg, dqn, sac, td3
-from spinup.utils.buffers import ReplayBuffer
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
+from spinup.experience.buffers import ReplayBuffer
+from spinup.experience.envs import EnvFn
 
 MODULES = {"dqn": dqn, "ddpg": ddpg, "td3": td3, "sac": sac}
 AGENTS = {

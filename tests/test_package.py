@@ -21,13 +21,13 @@ def loaded_after(code, names):
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    heavy = [*FRAMEWORKS, "numpy", "gymnasium", "matplotlib", "scipy", "spinup.utils.logx"]
+    heavy = [*FRAMEWORKS, "numpy", "gymnasium", "matplotlib", "scipy", "spinup.records.logger"]
     assert loaded_after("import spinup; dir(spinup); spinup.__all__; spinup.__version__", heavy) == []
 
 
 def test_the_tools_need_no_framework():
     code = "import spinup; spinup.EpochLogger, spinup.ExperimentGrid, spinup.load, spinup.Logger"
-    assert loaded_after(code, [*FRAMEWORKS, "spinup.utils.logx"]) == ["spinup.utils.logx"]
+    assert loaded_after(code, [*FRAMEWORKS, "spinup.records.logger"]) == ["spinup.records.logger"]
 
 
 def test_frameworks_that_are_not_installed_are_not_missed():
@@ -38,14 +38,14 @@ class NotInstalled:
         if name.split(".")[0] in {FRAMEWORKS}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NotInstalled())
-import spinup, spinup.run, spinup.utils.plot, spinup.utils.test_policy
+import spinup, spinup.run, spinup.analysis.plot, spinup.analysis.policy
 spinup.EpochLogger, spinup.ExperimentGrid
 try:
     spinup.ppo_pytorch
 except ModuleNotFoundError as error:
     assert str(error) == "torch"
 """
-    assert loaded_after(code, [*FRAMEWORKS, "spinup.utils.saving"]) == ["spinup.utils.saving"]
+    assert loaded_after(code, [*FRAMEWORKS, "spinup.records.saving"]) == ["spinup.records.saving"]
 
 
 @pytest.mark.parametrize("name", spinup.__all__)

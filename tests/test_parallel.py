@@ -13,11 +13,12 @@ import pytest
 from rich.console import Console
 from toy_runs import THREADS, epochs_of, start_grid, told, train, train_anew, wait_for_checkpoints
 
-from spinup.utils import live_table, parallel
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment
-from spinup.utils.live_table import Line, Progress, printable, read_progress
-from spinup.utils.run_utils import ExperimentGrid, call_experiment
+from spinup.errors import UserError
+from spinup.experiments.grid import ExperimentGrid, call_experiment
+from spinup.experiments.launchers import in_parallel as parallel
+from spinup.experiments.launchers import live_table
+from spinup.experiments.launchers.in_series import Experiment
+from spinup.experiments.launchers.live_table import Line, Progress, printable, read_progress
 
 
 def grid_of(seeds=4, **parameters):

@@ -13,7 +13,7 @@ from toy_parity import assert_same, laid_out
 
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
-from spinup.utils.buffers import Rollout
+from spinup.experience.buffers import Rollout
 
 MODULES = {
     backend: {algo: importlib.import_module(f"spinup.algos.{backend}.{algo}") for algo in ("vpg", "trpo", "ppo")}

@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgba
 from scipy.stats import trim_mean
 
-from spinup.utils import curves, plot
-from spinup.utils.errors import UserError
+from spinup.analysis import curves, plot
+from spinup.errors import UserError
 
 
 def write_run(path, returns, steps=None, exp_name="ppo", env="CartPole-v1", **columns):

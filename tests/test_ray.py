@@ -10,10 +10,10 @@ import psutil
 import pytest
 from toy_runs import epochs_of, start_grid, told, train, wait_for_checkpoints
 
-from spinup.utils import ray_launcher
-from spinup.utils.errors import UserError
-from spinup.utils.mirror import Changes, Mirror, read_all, write_all
-from spinup.utils.run_utils import ExperimentGrid
+from spinup.errors import UserError
+from spinup.experiments.grid import ExperimentGrid
+from spinup.experiments.launchers import on_ray as ray_launcher
+from spinup.experiments.launchers.mirror import Changes, Mirror, read_all, write_all
 
 
 def run_of(seed):

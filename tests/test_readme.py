@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spinup
-from spinup.utils import plot
+from spinup.analysis import plot
 
 ROOT = Path(spinup.__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup.algos.pytorch import core
-from spinup.utils.buffers import Batch, ReplayBuffer
-from spinup.utils.envs import Step
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
+from spinup.experience.buffers import Batch, ReplayBuffer
+from spinup.experience.envs import Step
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 CONTINUOUS, DISCRETE = spaces.Box(-1, 1, (3,), np.float32), spaces.Discrete(5)

@@ -11,7 +11,7 @@ from toy_envs import Counter
 from spinup.algos.pytorch.ppo import ppo
 from spinup.algos.pytorch.trpo import trpo
 from spinup.algos.pytorch.vpg import vpg
-from spinup.utils.envs import EnvFn
+from spinup.experience.envs import EnvFn
 
 ALGORITHMS = {"vpg": vpg, "trpo": trpo, "ppo": ppo}
 every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)

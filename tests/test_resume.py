@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from toy_envs import Counter
 
 import spinup
-from spinup.utils import checkpoints
-from spinup.utils.checkpoints import pack, unpack
-from spinup.utils.envs import EnvFn, VectorEnv
-from spinup.utils.errors import UserError
-from spinup.utils.saving import is_finished, last_epoch
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn, VectorEnv
+from spinup.records import checkpoints
+from spinup.records.checkpoints import pack, unpack
+from spinup.records.saving import is_finished, last_epoch
 
 ON_POLICY = dict(steps_per_epoch=60, num_envs=2)
 OFF_POLICY = dict(steps_per_epoch=60, update_after=40, update_every=20, batch_size=8, num_test_episodes=1)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_envs import Counter
 
-from spinup.utils.envs import EnvFn, VectorEnv, run_episodes
+from spinup.experience.envs import EnvFn, VectorEnv, run_episodes
 
 
 def counters(lengths, end="terminate", max_ep_len=None):

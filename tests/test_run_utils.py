@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 
 import spinup
 from spinup import user_config
-from spinup.utils import preflight, run_utils
-from spinup.utils.backends import import_backend
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, run_in_process
-from spinup.utils.run_utils import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
-from spinup.utils.values import parse_value
+from spinup.backends import import_backend
+from spinup.commands.values import parse_value
+from spinup.errors import UserError
+from spinup.experiments import grid as run_utils
+from spinup.experiments import preflight
+from spinup.experiments.grid import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
+from spinup.experiments.launchers.in_series import Experiment, run_in_process
 
 
 def train(env_fn=None, seed=0, gamma=0.9, epochs=1, ac_kwargs=None, clip=0.1, renorm=False, logger_kwargs=None):
@@ -469,7 +470,7 @@ def test_a_function_of_jax_arrives_as_itself():
 SCRIPT = """
     import os, signal, sys
     from helper import act                      # a module beside the script
-    from spinup.utils.run_utils import ExperimentGrid
+    from spinup.experiments.grid import ExperimentGrid
 
     def train(seed=0, how=None, logger_kwargs=None):   # lives in __main__, so it travels by value
         print("parent", os.getppid(), "child", os.getpid(), flush=True)
@@ -485,7 +486,7 @@ SCRIPT = """
 """
 HELPER = """
     import sys, time
-    from spinup.utils.errors import UserError
+    from spinup.errors import UserError
 
     def act(how):
         if how == "crash":

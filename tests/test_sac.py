@@ -12,7 +12,7 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from toy_agents import NoisyPolicy, Parts, Sgd, Value, gradients, phase, transitions, weights
 
 from spinup.algos.pytorch import core, sac
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 # ---- equations ----
 

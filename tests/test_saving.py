@@ -22,11 +22,11 @@ from toy_envs import Counter
 import spinup
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
-from spinup.utils import saving
-from spinup.utils.envs import EnvFn, make_env
-from spinup.utils.errors import UserError
-from spinup.utils.logx import EpochLogger
-from spinup.utils.saving import last_epoch
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn, make_env
+from spinup.records import saving
+from spinup.records.logger import EpochLogger
+from spinup.records.saving import last_epoch
 
 OBS, BOX, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 5, (2,)), spaces.Discrete(4)
 
@@ -304,7 +304,7 @@ def test_an_agent_of_ones_own_is_loaded_if_trusted(tmp_path, monkeypatch):
 
 AGENT_OF_A_SCRIPT = """
 from spinup import ppo_pytorch
-from spinup.utils.run_utils import call_experiment
+from spinup.experiments.grid import call_experiment
 from spinup.algos.pytorch.core import MLPActorCritic
 class Mine(MLPActorCritic): pass
 if __name__ == "__main__":

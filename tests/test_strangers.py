@@ -12,11 +12,11 @@ import torch
 
 import spinup
 from spinup import run
-from spinup.utils.configs import read_call
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
-from spinup.utils.resume import continuation_of
-from spinup.utils.saving import load_env_fn
+from spinup.commands.resume import continuation_of
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
+from spinup.records.config import read_call
+from spinup.records.saving import load_env_fn
 
 SMALL = dict(
     steps_per_epoch=8, num_envs=1, epochs=1, train_pi_iters=1, train_v_iters=1, ac_kwargs={"hidden_sizes": [2]}
@@ -73,8 +73,8 @@ ALGORITHMS = {
     "spinup.algos.pytorch.core.torch.hub.load": HUB,
     "spinup.algos.pytorch.ppo.core.torch.hub.load": HUB,
     "spinup.load": {"path": "run", "trust": True},
-    "spinup.utils.saving.load": {"path": "run", "trust": True},
-    "spinup.utils.run_entrypoint.run": {"argv": ["run/vars.pkl"]},
+    "spinup.records.saving.load": {"path": "run", "trust": True},
+    "spinup.commands.run_entrypoint.run": {"argv": ["run/vars.pkl"]},
     "spinup.algos.pytorch.ppo.update": {},
     "spinup.algos.pytorch.ppo.ppp": {},
     "spinup.algos.tf1.ppo.ppo": {},

@@ -14,11 +14,11 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from spinup import ppo_pytorch, sac_jax
-from spinup.utils import test_policy as cli
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
-from spinup.utils.test_policy import has_display, load_policy_and_env, run_policy
-from spinup.utils.video import VideoWriter
+from spinup.analysis import policy as cli
+from spinup.analysis.policy import has_display, load_policy_and_env, run_policy
+from spinup.analysis.video import VideoWriter
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
 
 
 def train(env_name, output_dir, **kwargs):

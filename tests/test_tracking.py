@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from spinup import ppo_pytorch, run
-from spinup.utils.envs import EnvFn
-from spinup.utils.errors import UserError
-from spinup.utils.logx import Logger
-from spinup.utils.run_utils import ExperimentGrid, call_experiment
-from spinup.utils.tracking import TRACKERS, Tracking, check_trackers
+from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
+from spinup.experiments.grid import ExperimentGrid, call_experiment
+from spinup.records.logger import Logger
+from spinup.records.trackers import TRACKERS, Tracking, check_trackers
 
 pytest.importorskip("tensorboard")
 wandb = pytest.importorskip("wandb")
@@ -295,9 +295,9 @@ DIE = {
 def test_what_was_logged_is_kept_whatever_ends_the_run(death):
     script = f"""
 import os, signal, sys, time
-from spinup.utils.arguments import exit_on_user_error
-from spinup.utils.errors import UserError
-from spinup.utils.logx import Logger
+from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import UserError
+from spinup.records.logger import Logger
 def train(_):
     logger = Logger("run", track=["tensorboard", "wandb"])
     for epoch in range(4):
@@ -410,15 +410,13 @@ def test_flags_that_make_no_sense(capsys):
 
 
 def test_what_is_not_asked_for_is_not_imported():
-    script = "from spinup.utils.logx import Logger; Logger('run'); import sys; print(*sys.modules)"
+    script = "from spinup.records.logger import Logger; Logger('run'); import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"tensorboard", "wandb"} & set(done.stdout.split())
 
 
 def test_tensorboard_needs_no_other_framework():
-    script = (
-        "from spinup.utils.logx import Logger; logger = Logger('run', track=['tensorboard']); logger.save_config({})"
-    )
+    script = "from spinup import Logger; logger = Logger('run', track=['tensorboard']); logger.save_config({})"
     script += "; logger.log_tabular('X', 1); logger.dump_tabular(); import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"torch", "tensorflow", "jax"} & set(done.stdout.split())

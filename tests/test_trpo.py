@@ -12,7 +12,7 @@ from torch.nn.utils import parameters_to_vector
 from toy_agents import TwoActions, adams, batch_of_two, is_untouched
 
 from spinup.algos.pytorch import core, trpo
-from spinup.utils.buffers import Rollout
+from spinup.experience.buffers import Rollout
 
 # ---- equations ----
 

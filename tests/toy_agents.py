@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from spinup.algos.pytorch import core
-from spinup.utils.buffers import Batch, Rollout
+from spinup.experience.buffers import Batch, Rollout
 
 
 class TwoActions(nn.Module):

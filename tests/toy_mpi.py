@@ -11,11 +11,12 @@ from gymnasium import spaces
 from toy_envs import Counter
 
 from spinup.algos.pytorch import core, ppo, trpo, vpg
-from spinup.utils import mpi_pytorch, mpi_tools
-from spinup.utils.buffers import RolloutBuffer
-from spinup.utils.envs import EnvFn, Step, VectorEnv
-from spinup.utils.errors import UserError
-from spinup.utils.mpi_tools import mpi_op, mpi_statistics_scalar, num_procs, proc_id
+from spinup.errors import UserError
+from spinup.experience.buffers import RolloutBuffer
+from spinup.experience.envs import EnvFn, Step, VectorEnv
+from spinup.mpi import pytorch as mpi_pytorch
+from spinup.mpi import tools as mpi_tools
+from spinup.mpi.tools import mpi_op, mpi_statistics_scalar, num_procs, proc_id
 
 ALGORITHMS = {"vpg": vpg, "trpo": trpo, "ppo": ppo}
 SETTINGS = dict(ac_kwargs=dict(hidden_sizes=[8]), train_v_iters=5, num_envs=2)

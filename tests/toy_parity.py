@@ -12,7 +12,7 @@ from torch import nn
 
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
-from spinup.utils.buffers import Batch
+from spinup.experience.buffers import Batch
 
 AGENTS = {"dqn": "DQNAgent", "ddpg": "DDPGActorCritic", "td3": "TD3ActorCritic", "sac": "SACActorCritic"}
 PYTORCH, JAX = ({a: import_module(f"spinup.algos.{backend}.{a}") for a in AGENTS} for backend in ("pytorch", "jax"))

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import spinup
-from spinup.utils.errors import UserError
-from spinup.utils.saving import last_epoch
+from spinup.errors import UserError
+from spinup.records.saving import last_epoch
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
@@ -79,7 +79,7 @@ def epochs_of(run):
 
 SCRIPT = """
     import ast, signal, sys
-    from spinup.utils.run_utils import ExperimentGrid
+    from spinup.experiments.grid import ExperimentGrid
     from toy_runs import train
 
     if __name__ == "__main__":

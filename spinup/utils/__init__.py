@@ -1,0 +1,1 @@
+"""Doors at the addresses that the course documents; what is behind them lives in the rooms."""

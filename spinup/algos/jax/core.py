@@ -19,12 +19,12 @@ import safetensors
 import safetensors.numpy
 from gymnasium import spaces
 
-from spinup.utils import checkpoints
-from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
-from spinup.utils.backends import spare_imports_from_collection
-from spinup.utils.errors import UserError
-from spinup.utils.mpi_tools import JAX, num_procs, refuse_processes
-from spinup.utils.saving import ForeignAgent, refuse_diverged
+from spinup.backends import spare_imports_from_collection
+from spinup.errors import UserError
+from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
+from spinup.mpi.tools import JAX, num_procs, refuse_processes
+from spinup.records import checkpoints
+from spinup.records.saving import ForeignAgent, refuse_diverged
 
 # ---- networks ----
 

@@ -19,10 +19,10 @@ import numpy as np
 import optax
 
 from spinup.algos.jax import core
-from spinup.utils.buffers import ReplayBuffer
-from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv, test_agent
-from spinup.utils.logx import EpochLogger
+from spinup.experience.buffers import ReplayBuffer
+from spinup.experience.envs import VectorEnv, test_agent
+from spinup.hyperparameters import check_hyperparameters
+from spinup.records.logger import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -129,7 +129,7 @@ def dqn(
             where an episode ends, then count for little).
         num_test_episodes: episodes, without exploration, that test the agent after each epoch.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
-        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
         device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.

@@ -22,10 +22,10 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from spinup.algos.jax import core
-from spinup.utils.buffers import RolloutBuffer
-from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv
-from spinup.utils.logx import EpochLogger
+from spinup.experience.buffers import RolloutBuffer
+from spinup.experience.envs import VectorEnv
+from spinup.hyperparameters import check_hyperparameters
+from spinup.records.logger import EpochLogger
 
 # ---- equations: pure ----
 
@@ -169,7 +169,7 @@ def trpo(
         backtrack_coeff: factor between two tries of (5).
         lam: lambda of GAE, 0 to 1.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
-        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         algo: 'trpo', or 'npg' to take the whole natural gradient step unsearched.
         num_envs: environments stepped side by side; must divide ``steps_per_epoch``.

@@ -14,10 +14,10 @@ from functools import partial
 import jax
 
 from spinup.algos.jax import core
-from spinup.utils.buffers import RolloutBuffer
-from spinup.utils.checks import check_hyperparameters
-from spinup.utils.envs import VectorEnv
-from spinup.utils.logx import EpochLogger
+from spinup.experience.buffers import RolloutBuffer
+from spinup.experience.envs import VectorEnv
+from spinup.hyperparameters import check_hyperparameters
+from spinup.records.logger import EpochLogger
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -102,7 +102,7 @@ def vpg(
         train_v_iters: gradient steps on (2) an epoch.
         lam: lambda of GAE, 0 to 1.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
-        logger_kwargs: keyword arguments for :class:`~spinup.utils.logx.EpochLogger`.
+        logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped side by side; must divide ``steps_per_epoch``.
         device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.

@@ -15,13 +15,13 @@ from torch.distributions import Categorical, Independent, Normal
 from torch.nn.modules import activation as _activations
 from torch.optim.adam import adam
 
-from spinup.utils import checkpoints
-from spinup.utils.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
-from spinup.utils.backends import spare_imports_from_collection
-from spinup.utils.errors import UserError
-from spinup.utils.mpi_pytorch import average as average  # the algorithms use it, where a number decides something
-from spinup.utils.mpi_pytorch import average_all, sync_params
-from spinup.utils.mpi_tools import connect, num_procs, own_seed
+from spinup.backends import spare_imports_from_collection
+from spinup.errors import UserError
+from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
+from spinup.mpi.pytorch import average as average  # the algorithms use it, where a number decides something
+from spinup.mpi.pytorch import average_all, sync_params
+from spinup.mpi.tools import connect, num_procs, own_seed
+from spinup.records import checkpoints
 
 
 class _Tanh(torch.autograd.Function):

@@ -9,8 +9,8 @@ import sys
 import torch
 
 from spinup import ExperimentGrid, ppo_pytorch
-from spinup.utils.arguments import ArgumentParser, exit_on_user_error
-from spinup.utils.errors import UserError
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,9 +13,9 @@ import sys
 
 from spinup.algos.pytorch import core
 from spinup.algos.pytorch.ddpg import ddpg
-from spinup.utils.arguments import ArgumentParser, exit_on_user_error
-from spinup.utils.run_utils import ExperimentGrid
-from spinup.utils.values import parse_value
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.commands.values import parse_value
+from spinup.experiments.grid import ExperimentGrid
 
 
 class BuggedMLPQFunction(core.MLPQFunction):

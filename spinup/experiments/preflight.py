@@ -8,17 +8,17 @@ from typing import Any
 
 from gymnasium import spaces
 
-from spinup.utils.action_spaces import check_bounded, check_discrete, check_on_policy
-from spinup.utils.backends import backend_of, import_backend
-from spinup.utils.checks import check_hyperparameters, check_keywords, with_defaults
-from spinup.utils.configs import refuse_changes
-from spinup.utils.envs import make_env
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, readable, run_in_process
-from spinup.utils.mpi_tools import JAX, find_launcher, num_procs, refuse_processes
-from spinup.utils.parallel import physical_cores
-from spinup.utils.saving import refuse_existing_run
-from spinup.utils.tracking import check_trackers
+from spinup.backends import backend_of, import_backend
+from spinup.errors import UserError
+from spinup.experience.action_spaces import check_bounded, check_discrete, check_on_policy
+from spinup.experience.envs import make_env
+from spinup.experiments.launchers.in_parallel import physical_cores
+from spinup.experiments.launchers.in_series import Experiment, readable, run_in_process
+from spinup.hyperparameters import check_hyperparameters, check_keywords, with_defaults
+from spinup.mpi.tools import JAX, find_launcher, num_procs, refuse_processes
+from spinup.records.config import refuse_changes
+from spinup.records.saving import refuse_existing_run
+from spinup.records.trackers import check_trackers
 
 ACTION_SPACES: dict[str, Callable[[spaces.Space], None]] = {  # what the agents of each algorithm can act in
     **dict.fromkeys(("vpg", "trpo", "ppo"), check_on_policy),

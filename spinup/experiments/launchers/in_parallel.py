@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment, import_path, pickle_call, write_call
-from spinup.utils.supervisor import LOG, supervise
+from spinup.errors import UserError
+from spinup.experiments.launchers.in_series import Experiment, import_path, pickle_call, write_call
+from spinup.experiments.launchers.supervisor import LOG, supervise
 
 # What OpenMP, MKL and the thread pool of XLA (JAX) take for the number of cores.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from spinup.utils.curves import PERFORMANCE_COLUMNS
+from spinup.analysis.curves import PERFORMANCE_COLUMNS
 
 # In the order in which a terminal that is too low for all experiments shows them.
 STYLES = {

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium import spaces
 
-from spinup.utils.envs import Step
-from spinup.utils.errors import UserError
-from spinup.utils.mpi_tools import mpi_statistics_scalar
+from spinup.errors import UserError
+from spinup.experience.envs import Step
+from spinup.mpi.tools import mpi_statistics_scalar
 
 
 def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarray:

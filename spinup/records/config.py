@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from spinup.utils.backends import FRAMEWORKS, algorithms, backend_of, import_backend
-from spinup.utils.errors import UserError, first_line
-from spinup.utils.saving import env_settings, last_epoch, refuse_another_env
+from spinup.backends import FRAMEWORKS, algorithms, backend_of, import_backend
+from spinup.errors import UserError, first_line
+from spinup.records.saving import env_settings, last_epoch, refuse_another_env
 
 # What may change when a run goes on: how long it trains, and what has no influence on the numbers.
 FREE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 PERFORMANCE = "Performance"
 PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its performance

@@ -21,9 +21,9 @@ from typing import Any
 
 import cloudpickle
 
-from spinup.utils import mpi_tools
-from spinup.utils.checks import with_defaults
-from spinup.utils.saving import holds_run, is_finished, last_epoch
+from spinup.hyperparameters import with_defaults
+from spinup.mpi import tools as mpi_tools
+from spinup.records.saving import holds_run, is_finished, last_epoch
 
 MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: of what the user has to mend, of what Ctrl-C stopped
 
@@ -185,7 +185,7 @@ def write_call(call: bytes, folder: Path) -> list[str]:
     """Write a pickled call into ``folder``, as command lines may be too short; returns the command to make it."""
     payload = folder / "experiment.pkl"
     payload.write_bytes(call)
-    return [sys.executable, "-m", "spinup.utils.run_entrypoint", str(payload)]
+    return [sys.executable, "-m", "spinup.commands.run_entrypoint", str(payload)]
 
 
 def import_path() -> dict[str, str]:

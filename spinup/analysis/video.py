@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.utils.errors import UserError, first_line
+from spinup.errors import UserError, first_line
 
 GIF_FPS = 50  # browsers slow down gifs that ask for more
 PALETTE_FRAMES = 100  # a gif's 256 colours are chosen from its first frames, so that the rest need not be kept

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spinup.utils.errors import UserError, did_you_mean, first_line
-from spinup.utils.saving import write_atomically
+from spinup.errors import UserError, did_you_mean, first_line
+from spinup.records.saving import write_atomically
 
 
 class Tracker(Protocol):

@@ -21,8 +21,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from spinup.utils.errors import UserError, did_you_mean, first_line
-from spinup.utils.mpi_tools import own_seed
+from spinup.errors import UserError, did_you_mean, first_line
+from spinup.mpi.tools import own_seed
 
 _TOLD: set[str] = set()  # warnings of environments, which every copy would repeat
 

@@ -5,7 +5,7 @@ from typing import TypeGuard
 import numpy as np
 from gymnasium import spaces
 
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
 
 def check_on_policy(space: spaces.Space) -> None:

@@ -28,9 +28,9 @@ import filelock
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from spinup.utils.backends import backend_of, import_backend, missing_packages
-from spinup.utils.envs import EnvFn, import_module_of, make_env
-from spinup.utils.errors import UserError, first_line
+from spinup.backends import backend_of, import_backend, missing_packages
+from spinup.errors import UserError, first_line
+from spinup.experience.envs import EnvFn, import_module_of, make_env
 
 _PROGRESS = "progress.txt"
 CHECKPOINTS = "checkpoint"

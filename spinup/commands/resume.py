@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from spinup.utils.arguments import ArgumentParser
-from spinup.utils.configs import read_call, read_config
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import Experiment
-from spinup.utils.run_utils import choose_launcher, experiment_of, launch
-from spinup.utils.saving import CHECKPOINTS
-from spinup.utils.values import parse_value
+from spinup.commands.arguments import ArgumentParser
+from spinup.commands.values import parse_value
+from spinup.errors import UserError
+from spinup.experiments.grid import choose_launcher, experiment_of, launch
+from spinup.experiments.launchers.in_series import Experiment
+from spinup.records.config import read_call, read_config
+from spinup.records.saving import CHECKPOINTS
 
 
 def main(argv: list[str]) -> None:

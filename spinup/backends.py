@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from spinup.utils.errors import UserError
+from spinup.errors import UserError
 
-_ALGOS = Path(__file__).parent.parent / "algos"
+_ALGOS = Path(__file__).parent / "algos"
 _COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms come after
 _SHARED = ("core", "training", "backend", "__init__")  # files of a backend that are no algorithms
 

@@ -1,4 +1,4 @@
-"""The process of one experiment: ``python -m spinup.utils.run_entrypoint FILE`` runs the call pickled in FILE."""
+"""The process of one experiment: ``python -m spinup.commands.run_entrypoint FILE`` runs the call pickled in FILE."""
 
 import _thread
 import argparse
@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from spinup.utils.arguments import exit_on_user_error
+from spinup.commands.arguments import exit_on_user_error
 
 
 def run(argv: list[str]) -> None:

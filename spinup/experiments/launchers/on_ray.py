@@ -17,12 +17,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spinup.utils.errors import UserError, first_line
-from spinup.utils.launchers import INTERRUPTED, Experiment, pickle_call
-from spinup.utils.mirror import Changes, Mirror, read_all, write_all
-from spinup.utils.parallel import ProcessAttempt
-from spinup.utils.saving import make_run_dir
-from spinup.utils.supervisor import LOG, supervise
+from spinup.errors import UserError, first_line
+from spinup.experiments.launchers.in_parallel import ProcessAttempt
+from spinup.experiments.launchers.in_series import INTERRUPTED, Experiment, pickle_call
+from spinup.experiments.launchers.mirror import Changes, Mirror, read_all, write_all
+from spinup.experiments.launchers.supervisor import LOG, supervise
+from spinup.records.saving import make_run_dir
 
 LOST = 255  # the exit status of a run whose worker has gone
 LOOK = 0.5  # seconds that a worker waits for something new before it answers

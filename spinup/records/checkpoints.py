@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from spinup.utils.buffers import Batch, ReplayBuffer
-from spinup.utils.envs import VectorEnv
-from spinup.utils.errors import UserError, first_line
-from spinup.utils.logx import Logger
-from spinup.utils.mpi_tools import broadcast, gather, mpi_sum, only_first, scatter
-from spinup.utils.saving import CHECKPOINTS, checkpoint_files, write_atomically
+from spinup.errors import UserError, first_line
+from spinup.experience.buffers import Batch, ReplayBuffer
+from spinup.experience.envs import VectorEnv
+from spinup.mpi.tools import broadcast, gather, mpi_sum, only_first, scatter
+from spinup.records.logger import Logger
+from spinup.records.saving import CHECKPOINTS, checkpoint_files, write_atomically
 
 _KEPT = 2
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises

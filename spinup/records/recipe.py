@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
-from spinup.utils import saving
-from spinup.utils.arguments import ArgumentParser, exit_on_user_error
-from spinup.utils.backends import import_backend
-from spinup.utils.errors import UserError
+from spinup.backends import import_backend
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.errors import UserError
+from spinup.records import saving
 
 _AGENTS = ("MLPActorCritic", "DQNAgent", "DDPGActorCritic", "TD3ActorCritic", "SACActorCritic")
 ACTIVATIONS = {  # functions of jax.nn, and the classes of torch.nn that compute the same

@@ -6,8 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from spinup.utils.backends import FRAMEWORKS
-from spinup.utils.errors import UserError, did_you_mean
+from spinup.backends import FRAMEWORKS
+from spinup.errors import UserError, did_you_mean
 
 
 class _NotAValue(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NoReturn
 
-from spinup.utils.errors import UserError, did_you_mean
-from spinup.utils.mpi_tools import end_job, let_first_speak
+from spinup.errors import UserError, did_you_mean
+from spinup.mpi.tools import end_job, let_first_speak
 
 
 class ArgumentParser(argparse.ArgumentParser):

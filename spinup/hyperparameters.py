@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from spinup.utils.errors import UserError, did_you_mean
-from spinup.utils.mpi_tools import num_procs, refuse_processes
+from spinup.errors import UserError, did_you_mean
+from spinup.mpi.tools import num_procs, refuse_processes
 
 
 class Rule(NamedTuple):

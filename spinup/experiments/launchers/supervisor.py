@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from spinup.utils.errors import UserError
-from spinup.utils.launchers import INTERRUPTED, Experiment, is_crash
-from spinup.utils.live_table import Board, Line, Progress, make_board, printable, read_progress
+from spinup.errors import UserError
+from spinup.experiments.launchers.in_series import INTERRUPTED, Experiment, is_crash
+from spinup.experiments.launchers.live_table import Board, Line, Progress, make_board, printable, read_progress
 
 LOG = "output.log"  # in the directory of a run: all that it printed
 TICK = 0.25  # seconds between two looks at the experiments

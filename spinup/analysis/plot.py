@@ -1,0 +1,299 @@
+"""Learning curves from the ``progress.txt`` of one or many runs.
+
+Runs that share an experiment name (and environment) make one curve, with a band that shows how the seeds differ.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spinup.analysis.curves import (
+    ESTIMATORS,
+    PERFORMANCE,
+    PERFORMANCE_COLUMNS,
+    Curve,
+    Run,
+    collect_curves,
+    column_name,
+    make_curve,
+)
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg", ".pdf")
+UNVARYING = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata left out
+SCIENTIFIC_ABOVE = 5000
+COUNTED_FROM_ZERO = ("TotalEnvInteracts", "Epoch", "Time")
+SIZE = (8.0, 5.0)  # inches
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; dashes tell further curves apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+LINE_STYLES = ("-", "--", ":", "-.")
+AXIS_LABELS = {
+    "TotalEnvInteracts": "Environment steps",
+    "Time": "Wall-clock time (s)",
+    "AverageEpRet": "Average return",
+    "AverageTestEpRet": "Average test return",
+    "EpLen": "Episode length (steps)",
+    "TestEpLen": "Test episode length (steps)",
+}
+BANDS = {"mean": "mean ± std", "median": "median, quartiles", "max": "maximum", "min": "minimum", "iqm": "IQM, 95 % CI"}
+
+
+def style(font_scale: float = 1.5) -> dict:
+    """The looks of our figures, as matplotlib's rc parameters."""
+    return {
+        "font.size": 10 * font_scale,
+        "axes.titlesize": 11 * font_scale,
+        "axes.titlepad": 6 * font_scale,
+        "legend.fontsize": 9 * font_scale,
+        "legend.title_fontsize": 8 * font_scale,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#555555",
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "grid.color": "#E3E3E3",
+        "grid.linewidth": 0.8,
+        "xtick.color": "#333333",
+        "ytick.color": "#333333",
+        "lines.linewidth": 2.0,
+        "lines.solid_capstyle": "round",
+        "axes.formatter.use_mathtext": True,
+        "figure.constrained_layout.w_pad": 0.12,
+        "figure.constrained_layout.h_pad": 0.12,
+        "svg.hashsalt": "spinup",
+        "pdf.fonttype": 42,
+    }
+
+
+def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", strength: float = 1.0) -> None:
+    """Draw a line and its band; ``strength`` below 1 lets both stand back."""
+    marker = "o" if len(curve.x) == 1 else None
+    label = curve.label.replace("$", r"\$")  # a dollar, not a formula
+    axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
+    if curve.low is not None and curve.high is not None:
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2 * strength, linewidth=0)
+
+
+def _legend_title(curves: Sequence[Curve], estimator: str) -> str | None:
+    """What centre and band are, and of how many runs: None where every curve is one run."""
+    numbers = sorted({curve.runs for curve in curves})
+    if numbers[-1] == 1:
+        return None
+    return f"{BANDS[estimator]} of {' to '.join(map(str, dict.fromkeys([numbers[0], numbers[-1]])))} runs"
+
+
+def _draw_legend(axes: "Axes", curves: Sequence[Curve], estimator: str) -> None:
+    if len(curves) <= 6:
+        place: dict = {"loc": "best"}
+    else:
+        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    frame: dict = {"framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
+    # handles by name, because matplotlib leaves out labels that begin with an underscore
+    axes.legend(handles=axes.get_lines(), title=_legend_title(curves, estimator), **place, **frame)
+
+
+def _make_curves(groups: dict[str, list[Run]], xaxis: str, value: str, smooth: int, estimator: str) -> list[Curve]:
+    known = {column: None for group in groups.values() for run in group for column in run.columns}
+    if any(column in known for column in PERFORMANCE_COLUMNS):
+        known[PERFORMANCE] = None
+    for flag, column in (("--xaxis", xaxis), ("--value", value)):
+        if column not in known:
+            hint = did_you_mean(column, known)
+            raise UserError(f"{flag} {column!r} is not a column of these runs.{hint} Columns: {', '.join(known)}.")
+    made = [make_curve(label, runs, xaxis, value, smooth, estimator) for label, runs in groups.items()]
+    curves = [curve for curve in made if curve]
+    if not curves:
+        raise UserError(f"nothing to plot: none of these runs has a number in {value!r} over {xaxis!r}.")
+    return curves
+
+
+def fit_x_axis(axes: "Axes", curves: Sequence[Curve], xaxis: str) -> None:
+    """Leave hardly any room beside the curves, and count steps, epochs and seconds from 0."""
+    axes.margins(x=0.01)
+    if xaxis in COUNTED_FROM_ZERO:
+        axes.set_xlim(left=0)
+    if max(curve.x.max() for curve in curves) > SCIENTIFIC_ABOVE:
+        axes.ticklabel_format(style="sci", axis="x", scilimits=(0, 0))
+
+
+def _draw(figure: "Figure", curves: Sequence[Curve], estimator: str, xaxis: str) -> "Axes":
+    axes = figure.add_subplot()
+    for index, curve in enumerate(curves):
+        dashes = LINE_STYLES[index // len(COLOURS) % len(LINE_STYLES)]
+        draw_curve(axes, curve, COLOURS[index % len(COLOURS)], dashes)
+    fit_x_axis(axes, curves, xaxis)
+    _draw_legend(axes, curves, estimator)
+    return axes
+
+
+def _name_axes(axes: "Axes", runs: Sequence[Run], xaxis: str, value: str) -> None:
+    """Label the axes, and head the figure with the environment if all runs share it."""
+    envs = {run.env for run in runs}
+    columns = {column_name(run, value) for run in runs}
+    y = columns.pop() if len(columns) == 1 else "AverageEpRet"  # Performance, over test and training returns
+    title = envs.pop() if len(envs) == 1 else None
+    axes.set(xlabel=AXIS_LABELS.get(xaxis, xaxis), ylabel=AXIS_LABELS.get(y, y), title=title or "")
+
+
+def new_figure(on_screen: bool = False) -> "Figure":
+    """A figure known to pyplot, which can show it, or one that needs no display."""
+    if on_screen:
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=SIZE, layout="constrained")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=SIZE, layout="constrained")
+
+
+def _save_paths(save: str | os.PathLike, values: Sequence[str]) -> list[Path]:
+    """One file for each value: ``save`` itself, or with the value's name before the suffix if there are several."""
+    path = Path(save)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"cannot save a plot as {str(save)!r}: expected a file name that ends in .png, .svg or .pdf.")
+    if len(values) == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}_{value}".replace("/", "-")) for value in values]
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write ``figure`` so that the same curves give the same bytes, and never half a file."""
+    part = path.with_stem(path.stem + ".part")
+    metadata = UNVARYING.get(path.suffix.lower())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(part, dpi=150, metadata=metadata)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot save the plot as {str(path)!r}: {error.strerror}.") from error
+    print(f"Saved {path}")
+
+
+def make_plots(
+    all_logdirs: str | Sequence[str],
+    legend: str | Sequence[str] | None = None,
+    xaxis: str | None = None,
+    values: str | Sequence[str] | None = None,
+    count: bool = False,
+    font_scale: float = 1.5,
+    smooth: int = 1,
+    select: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    estimator: str = "mean",
+    save: str | os.PathLike | None = None,
+) -> list["Figure"]:
+    """Draw learning curves and return one matplotlib figure for each of ``values``.
+
+    Args:
+        all_logdirs: Directories, or beginnings of directories' names, searched recursively for runs.
+        legend: One name for each directory found; default: the ``exp_name`` of ``config.json``.
+        xaxis: Column on the x axis (default ``TotalEnvInteracts``, in environment steps).
+        values: Columns to draw, a figure each (default ``Performance``: ``AverageTestEpRet`` where a run has it, else
+            ``AverageEpRet``).
+        count: Draw every run apart instead of averaging runs that share an experiment name.
+        font_scale: Size of all text, in units of 10 points.
+        smooth: Width of the centred moving average, in rows of the log (1: none).
+        select, exclude: Keep only runs whose path holds all of, or none of, these strings.
+        estimator: ``mean`` (band: one standard deviation, ddof 0), ``median`` (quartiles), ``max``, ``min``, or ``iqm``
+            (interquartile mean with a 95 % bootstrap interval, stratified by environment and experiment).
+        save: File to write (``.png``, ``.svg`` or ``.pdf``); with several values, their names are added to it. Without
+            it the figures belong to ``pyplot``: show them with ``plt.show()``.
+
+    Runs that were logged at different steps are interpolated linearly, within the range that all of them cover.
+
+    Raises:
+        UserError: No run found, an unknown column, too few or too many names in ``legend``, a bad ``smooth``,
+            ``estimator`` or ``save``.
+    """
+    import matplotlib
+
+    logdirs, legend, values, select, exclude = (
+        [v] if isinstance(v, str) else list(v or ()) for v in (all_logdirs, legend, values, select, exclude)
+    )
+    xaxis, values = xaxis or "TotalEnvInteracts", values or [PERFORMANCE]
+    if smooth < 1:
+        raise UserError(f"--smooth is {smooth}: expected a number of rows, 1 (no smoothing) or more.")
+    if estimator not in ESTIMATORS:
+        hint = did_you_mean(estimator, ESTIMATORS)
+        raise UserError(f"--estimator {estimator!r} is not one of {', '.join(ESTIMATORS)}.{hint}")
+    paths = _save_paths(save, values) if save else []
+    groups = collect_curves(logdirs, legend, count, select, exclude)
+    runs = [run for group in groups.values() for run in group]
+    drawings = [_make_curves(groups, xaxis, value, smooth, estimator) for value in values]
+    figures = []
+    with matplotlib.rc_context(style(font_scale)):
+        for value, curves in zip(values, drawings):
+            figure = new_figure(on_screen=not save)
+            _name_axes(_draw(figure, curves, estimator, xaxis), runs, xaxis, value)
+            figures.append(figure)
+        for figure, path in zip(figures, paths):
+            save_figure(figure, path)
+    return figures
+
+
+def _require_screen() -> None:
+    import matplotlib.pyplot as plt
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    try:
+        backend = plt.get_backend().lower()
+    except ImportError:  # a window toolkit was asked for by name, and there is no display for it
+        backend = "agg"
+    if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        raise UserError(
+            "there is no display to show the plot on; use --save FILE (.png, .svg or .pdf) to write it to a file."
+        )
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m spinup.run plot",
+        description="Plot learning curves. Runs that share an exp_name (and environment) are averaged into one curve.",
+        epilog="Directories come first: plot data/cmd_ppo data/cmd_vpg --smooth 5 --save curves.png",
+    )
+    add = parser.add_argument
+    add("logdir", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt")
+    add("-l", "--legend", nargs="*", help="one name for each directory found (default: exp_name of config.json)")
+    add("-x", "--xaxis", metavar="COLUMN", help="column on the x axis (default: TotalEnvInteracts)")
+    performance = "Performance, which is AverageTestEpRet where there is one, else AverageEpRet"
+    add("-y", "--value", nargs="*", metavar="COLUMN", help=f"columns to plot, a graph each (default: {performance})")
+    add("--count", action="store_true", help="show every run apart")
+    add("-s", "--smooth", type=int, default=1, help="width of the moving average, in epochs (default: 1, none)")
+    add("--select", nargs="*", metavar="TEXT", help="only runs whose path holds all of these")
+    add("--exclude", nargs="*", metavar="TEXT", help="only runs whose path holds none of these")
+    bands = (
+        "mean (band: one std; default), median (quartiles), iqm (interquartile mean, 95%% bootstrap interval), max, min"
+    )
+    add("-est", "--est", "--estimator", dest="estimator", default="mean", metavar="NAME", help=bands)
+    add(
+        "--save",
+        metavar="FILE",
+        help="write FILE (.png, .svg, .pdf), or FILE_value for several values; no display needed",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line ``plot``: see ``plot --help``."""
+    args = vars(_parser().parse_args(argv))
+    logdirs, values = args.pop("logdir"), args.pop("value")
+    if not logdirs:
+        raise UserError("plot needs at least one directory, before the flags: plot data/cmd_ppo --save curve.png")
+    if not args["save"]:
+        _require_screen()
+    make_plots(logdirs, values=values, **args)
+    if not args["save"]:
+        import matplotlib.pyplot as plt
+
+        plt.show()
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

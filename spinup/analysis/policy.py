@@ -1,0 +1,294 @@
+"""Watch, measure or film a trained agent."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from spinup.analysis.video import VideoWriter, check_video_path
+from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.errors import UserError, first_line
+from spinup.experience.envs import clip_action, deterministic_act
+from spinup.hyperparameters import check_hyperparameters
+from spinup.records import saving
+from spinup.records.config import read_config
+from spinup.records.logger import EpochLogger, colorize
+
+FILMED_EPISODES = 3
+DEFAULT_FPS = 30
+
+Policy = Callable[[np.ndarray], Any]
+
+
+def load_policy_and_env(
+    fpath: str | Path,
+    itr: int | str = "last",
+    deterministic: bool | None = False,
+    *,
+    trust: bool = False,
+    render_mode: str | None = None,
+) -> tuple[gym.Env | None, Policy]:
+    """Load a trained agent and the environment it was trained in.
+
+    Args:
+        fpath: Output directory of a run.
+        itr: Which snapshot of the agent; ``'last'`` (or -1) is the most recent one.
+        deterministic: Take the most likely action instead of sampling one; None: what the agent does by default.
+        trust: Allow what runs code of the run's own, see :mod:`spinup.records.saving`.
+        render_mode: ``'human'`` to watch the environment, ``'rgb_array'`` to film it, None for neither.
+
+    Returns:
+        ``(env, get_action)``: ``get_action(obs)`` is the action for one observation, within the environment's bounds.
+        ``env`` is None if it cannot be rebuilt; a warning says why. Make it yourself then, and pass it to
+        :func:`run_policy`.
+
+    Raises:
+        UserError: No run or no such snapshot there, or an agent that needs ``trust``.
+    """
+    agent = saving.load(fpath, itr, trust)
+    try:
+        env = _load_env(fpath, trust, render_mode)
+    except UserError as error:
+        print(colorize(f"warning: {error}", "yellow"))
+        env = None
+    return env, _make_policy(agent, env, deterministic)
+
+
+def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.Env:
+    try:
+        return saving.load_env(fpath, trust, render_mode)
+    except UserError:
+        raise
+    except Exception as error:  # importing MuJoCo where MUJOCO_GL asks for what is missing raises nearly anything
+        if render_mode is None and "MUJOCO_GL" not in os.environ:
+            raise
+        graphics = os.environ.get("MUJOCO_GL", "")
+        raise UserError(
+            f"the environment of {str(fpath)!r} cannot be made with render_mode={render_mode!r} and "
+            f"MUJOCO_GL={graphics!r} ({first_line(error)}); unset MUJOCO_GL, or use --norender."
+        ) from error
+
+
+def _make_policy(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
+    if deterministic is None:
+        deterministic = getattr(agent, "deterministic_by_default", False)
+    act = deterministic_act(agent) if deterministic else agent.act
+
+    def get_action(obs: np.ndarray) -> Any:
+        a = act(obs)
+        return a if env is None else clip_action(a, env.action_space)
+
+    return get_action
+
+
+def run_policy(
+    env: gym.Env | None,
+    get_action: Policy,
+    max_ep_len: int | None = None,
+    num_episodes: int = 100,
+    render: bool = True,
+    *,
+    seed: int | None = 0,
+    video: str | Path | None = None,
+) -> dict[str, float]:
+    """Run an agent for some episodes, print each and a summary, and close the environment.
+
+    Args:
+        env: The environment.
+        get_action: Maps an observation to an action.
+        max_ep_len: Cut episodes after so many steps (None or 0: only where the environment ends them).
+        num_episodes: How many episodes to run.
+        render: Whether you mean to watch: an environment made with ``render_mode='human'`` shows itself; for any other,
+            a line says that nothing is shown.
+        seed: Of the environment and of the sampled actions; None leaves both to chance.
+        video: File (``.mp4`` or ``.gif``) to film the first 3 episodes to; needs ``render_mode='rgb_array'``.
+
+    Returns:
+        ``AverageEpRet``, ``StdEpRet``, ``MaxEpRet``, ``MinEpRet`` and ``EpLen`` (mean, in steps) over the episodes.
+
+    Raises:
+        UserError: No environment, a number out of range, or an environment that cannot be drawn.
+    """
+    if env is None:
+        raise UserError(
+            "there is no environment to run the agent in: make it yourself (env = gymnasium.make(...)) and call "
+            "run_policy(env, get_action) with the get_action of load_policy_and_env."
+        )
+    _check_numbers(max_ep_len, num_episodes, seed)
+    if video:
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        if env.render_mode != "rgb_array":
+            raise UserError(f"filming needs an environment made with render_mode='rgb_array', not {env.render_mode!r}.")
+    elif render and env.render_mode != "human":
+        print("The environment was made without render_mode='human': nothing is shown.")
+    _seed_sampling(seed)
+    logger = EpochLogger()
+    try:
+        with VideoWriter(video, env.metadata.get("render_fps", DEFAULT_FPS)) if video else nullcontext() as film:
+            for n in range(num_episodes):
+                filming = film if n < FILMED_EPISODES else None
+                ep_ret, ep_len = _run_episode(env, get_action, max_ep_len, seed if n == 0 else None, filming)
+                logger.store(EpRet=ep_ret, EpLen=ep_len)
+                print(f"Episode {n} \t EpRet {ep_ret:.3f} \t EpLen {ep_len}", flush=True)
+    finally:
+        env.close()
+    statistics = dict(zip(("AverageEpRet", "StdEpRet", "MinEpRet", "MaxEpRet"), logger.get_stats("EpRet")))
+    statistics["EpLen"] = logger.get_stats("EpLen")[0]
+    logger.log_tabular("EpRet", with_min_and_max=True)
+    logger.log_tabular("EpLen", average_only=True)
+    logger.dump_tabular()
+    return {key: float(value) for key, value in statistics.items()}
+
+
+def _check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
+    if max_ep_len is not None and max_ep_len < 0:
+        raise UserError(f"--len is {max_ep_len}: expected a number of steps, or 0 for no cap.")
+    if num_episodes < 1:
+        raise UserError(f"--episodes is {num_episodes}: expected 1 or more.")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise UserError(f"--seed is {seed}: expected 0 to 2**32 - 1.")
+
+
+def _seed_sampling(seed: int | None) -> None:
+    if seed is None:
+        return
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def _run_episode(
+    env: gym.Env, get_action: Policy, max_ep_len: int | None, seed: int | None, film: VideoWriter | None
+) -> tuple[float, int]:
+    """One episode's return and length in steps."""
+    o = _reset(env, seed)
+    ep_ret, ep_len, over = 0.0, 0, False
+    while not over:
+        if film:
+            film.append(_frame(env))
+        o, r, terminated, truncated, _ = env.step(clip_action(get_action(o), env.action_space))
+        ep_ret += float(r)
+        ep_len += 1
+        over = terminated or truncated or ep_len == max_ep_len
+    if film:
+        film.append(_frame(env))
+    return ep_ret, ep_len
+
+
+def _reset(env: gym.Env, seed: int | None) -> np.ndarray:
+    """Start an episode; the first one also opens the window, where the environment has one."""
+    try:
+        return env.reset(seed=seed)[0]
+    except Exception as error:
+        if env.render_mode != "human":
+            raise
+        raise _cannot_draw(env, error) from error
+
+
+def _frame(env: gym.Env) -> np.ndarray:
+    try:
+        frame: Any = env.render()
+    except Exception as error:  # each graphics library raises its own
+        raise _cannot_draw(env, error) from error
+    if not isinstance(frame, np.ndarray):
+        raise UserError(f"the environment gave {type(frame).__name__} for a picture: it cannot be filmed.")
+    return frame
+
+
+def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # a half-made viewer fails again when dropped
+    traceback.clear_frames(error.__traceback__)
+    sys.unraisablehook = hook
+    name = env.spec.id if env.spec else env
+    return UserError(
+        f"{name} cannot be drawn here ({first_line(error)}); set the variable MUJOCO_GL to "
+        "egl or osmesa if it is a MuJoCo environment, or use --norender and no --video."
+    )
+
+
+def has_display() -> bool:
+    """Whether a window can be opened here (a DISPLAY that is named may not answer)."""
+    if sys.platform not in ("win32", "darwin") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    import pygame
+
+    try:
+        pygame.display.init()
+        return pygame.display.get_driver().lower() in ("x11", "wayland", "cocoa", "windows")
+    except pygame.error:
+        return False
+    finally:
+        pygame.display.quit()
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m spinup.run test_policy", description="Watch, measure or film a trained agent."
+    )
+    add = parser.add_argument
+    add("fpath", help="output directory of a run")
+    add(
+        "-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: the max_ep_len of the training)"
+    )
+    add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
+    add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
+    add("-i", "--itr", type=int, default=-1, help="which snapshot of the agent to load (default: -1, the last)")
+    likely, default = "take the most likely actions", "the agent's own choice, which is to sample for VPG, TRPO and PPO"
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("-d", "--deterministic", action="store_const", const=True, help=f"{likely} (default: {default})")
+    mode.add_argument(
+        "--stochastic", dest="deterministic", action="store_const", const=False, help="sample the actions"
+    )
+    filming = (
+        f"film the first {FILMED_EPISODES} episodes (or -n, if fewer) to FILE (.mp4, .gif) instead of showing them"
+    )
+    add("--video", metavar="FILE", help=filming)
+    add("--seed", type=int, default=0, help="of the environment and the sampled actions (default: %(default)s)")
+    add("--trust", action="store_true", help="allow the run's own code to be loaded; only for runs you trust")
+    return parser
+
+
+def _choose_render_mode(video: str | None, norender: bool) -> str | None:
+    if video:
+        return "rgb_array"
+    if norender:
+        return None
+    if not has_display():
+        print("There is no display here, so the episodes are not shown; --video FILE films them.")
+        return None
+    return "human"
+
+
+def _length_in_training(run: Path) -> int | None:
+    """The ``max_ep_len`` of the run; None if there is none to be found, as after a loop of one's own."""
+    length = read_config(run).get("max_ep_len") if (run / "config.json").is_file() else None
+    return None if length is None else check_hyperparameters({"max_ep_len": length})["max_ep_len"]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line ``test_policy``: see ``test_policy --help``."""
+    args = _parser().parse_args(argv)
+    _check_numbers(args.len, args.episodes, args.seed)
+    if args.video:
+        check_video_path(args.video)
+    agent = saving.load(args.fpath, args.itr, args.trust)
+    mode = _choose_render_mode(args.video, args.norender)
+    env = _load_env(args.fpath, args.trust, mode)
+    if args.video and not has_display():
+        os.environ.setdefault("MUJOCO_GL", "egl")  # only now: with it set, importing MuJoCo fails where EGL is missing
+    get_action = _make_policy(agent, env, args.deterministic)
+    length = _length_in_training(Path(args.fpath)) if args.len is None else args.len
+    run_policy(env, get_action, length, args.episodes, render=mode == "human", seed=args.seed, video=args.video)
+    if args.video:
+        print(f"Saved {args.video}")
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

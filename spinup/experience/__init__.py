@@ -1,0 +1,1 @@
+"""What an agent sees and remembers: environments, evaluation, buffers."""

@@ -1,0 +1,1 @@
+"""Many runs: grids, their names, their launchers."""

@@ -1,0 +1,275 @@
+"""Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent).
+
+Where several processes train together, each has a logger and calls the same methods; the first one prints and writes.
+"""
+
+import json
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinup.mpi.tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
+from spinup.records import saving
+from spinup.records.config import convert_json, refuse_changes
+from spinup.records.trackers import Tracking, check_trackers
+
+_COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
+
+
+def colorize(text: str, color: str, bold: bool = False) -> str:
+    """``text`` as a terminal shows it in ``color``, one of ``_COLORS``; unchanged where the output is no terminal."""
+    if not _on_a_terminal():
+        return text
+    return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
+
+
+def _on_a_terminal() -> bool:
+    """Whether a person watches; launchers of several processes make them believe so, and pass on what they print."""
+    return sys.stdout.isatty() and num_procs() == 1
+
+
+class Logger:
+    """Keeps the records of one run: configuration, diagnostics of each epoch, trained agent.
+
+    Args:
+        output_dir: directory for the results, made if it is missing. None: a new one in the system's temporary folder,
+            named ``experiments-`` and something random.
+        output_fname: the file of tab-separated diagnostics.
+        exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
+        overwrite: replace the run that ``output_dir`` may hold.
+        resume: go on with that run; what it has logged stays until :meth:`restore` says what to keep.
+        track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
+
+    Raises:
+        UserError: if ``output_dir`` already holds a run and both are false, if both are true, if another process trains
+            that run, or for a service that cannot be used.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path | None = None,
+        output_fname: str = "progress.txt",
+        exp_name: str | None = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        track: Sequence[str] = (),
+    ):
+        check_trackers(track)
+        if output_dir is None:
+            output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
+        self.output_dir = Path(output_dir)
+        self.exp_name, self.resumes = exp_name, resume
+        self._lock = only_first(saving.make_run_dir)(self.output_dir, overwrite, resume, output_fname)
+        self._file = self.output_dir / output_fname
+        self._columns: list[str] = []
+        self._row: dict[str, Any] = {}
+        self._model: Any = None
+        self._state: dict[str, Any] = {}
+        self._bar: Any = None
+        self._tracking = Tracking(track if proc_id() == 0 else (), self.output_dir, exp_name)
+        weakref.finalize(self, self._tracking.finish).atexit = False  # a process that ends knows more, see Tracking
+        self._last_epoch = False
+        self.log(f"Logging to {self._file}")
+
+    def log(self, msg: str, color: str = "green") -> None:
+        """Print ``msg`` in colour."""
+        self._print(colorize(msg, color, bold=True))
+
+    @only_first
+    def _print(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, flush=True)
+
+    def log_tabular(self, key: str, val: Any = None) -> None:
+        """Set the cell ``key`` of the current row; None leaves it empty.
+
+        Raises:
+            ValueError: if the row already has the key, or if the first row, which fixes the columns, had no such key.
+        """
+        if key in self._row:
+            raise ValueError(f"{key!r} is already in this row; call dump_tabular() before the next one.")
+        if self._columns and key not in self._columns:
+            raise ValueError(f"{key!r} was not in the first row, which fixes the columns: {', '.join(self._columns)}.")
+        self._row[key] = val
+
+    def dump_tabular(self) -> None:
+        """Print the current row as a table, append it to the file, and start the next."""
+        if not self._columns:
+            self._columns = list(self._row)
+            self._append(self._columns)
+        cells = [self._row.get(key) for key in self._columns]
+        self._append(["" if val is None else str(val) for val in cells])
+        self._print(_table(self._columns, cells))
+        self._tracking.row(self._row)
+        self._tracking.training &= not self._last_epoch
+        self._row.clear()
+
+    @only_first
+    def _append(self, cells: list[str]) -> None:
+        with saving.saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
+            file.write("\t".join(cells) + "\n")
+
+    def holds_rows(self) -> bool:
+        """Whether anything has been logged, by this logger or by the run it resumes."""
+        return self._file.is_file()
+
+    @only_first
+    def state(self) -> str:
+        """The rows so far, for :meth:`restore`."""
+        return self._file.read_text(encoding="utf-8") if self.holds_rows() else ""
+
+    @only_first
+    def restore(self, state: str) -> None:
+        """Go back to the rows that :meth:`state` gave; later ones are dropped."""
+        saving.write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
+        self._columns = state.partition("\n")[0].split("\t") if state else []
+        self._tracking.rewind(state)
+
+    def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
+        """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
+
+        Where several processes train together, the steps are those of all: each takes its share of them. On a
+        terminal, this draws a progress bar of the whole run.
+        """
+        stride *= num_procs()
+        self._tracking.training, self._last_epoch = True, epoch + 1 == epochs
+        if self._bar is None:
+            self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
+        try:
+            for t in range(0, steps_per_epoch, stride):
+                yield epoch * steps_per_epoch + t
+                done = 100 * (t + stride) // steps_per_epoch
+                self._bar.set_description_str(f"Epoch {epoch + 1}/{epochs} {done:3d}%, ", refresh=False)
+                self._bar.update(stride)
+        except BaseException:  # the loop was left: GeneratorExit, or KeyboardInterrupt
+            self._bar.close()
+            raise
+        if epoch + 1 == epochs:
+            self._bar.close()
+
+    @only_first
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string.
+
+        Raises:
+            UserError: if the logger resumes a run of another configuration.
+        """
+        if self.resumes:
+            refuse_changes(self.output_dir, config)
+        config = convert_json({"exp_name": self.exp_name, **config} if self.exp_name is not None else config)
+        text, file = json.dumps(config, indent=4, sort_keys=True), self.output_dir / "config.json"
+        saving.write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
+        self._tracking.configure(config)
+
+    @only_first
+    def save_env(self, env_fn: Callable) -> None:
+        """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
+        if self.resumes and (self.output_dir / "env.json").is_file():
+            return
+        problem = saving.save_env(self.output_dir, env_fn)
+        if problem:
+            self.log(problem, color="yellow")
+        elif not (self.output_dir / "env.json").is_file():
+            self._state = {"env_fn": env_fn}  # in vars.pkl, where save_state() must keep it
+
+    def setup_pytorch_saver(self, what_to_save: Any) -> None:
+        """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
+        self._model, self._save_model = what_to_save, saving.save_pytorch
+
+    def setup_jax_saver(self, what_to_save: Callable[[], Any]) -> None:
+        """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
+        self._model, self._save_model = what_to_save, saving.save_jax
+
+    @only_first
+    def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
+        """Save the model, and ``state_dict`` where it is not empty (pickled, as ``vars.pkl``).
+
+        Args:
+            state_dict: whatever else describes the state of training.
+            itr: also keep this state as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the last one.
+        """
+        if state_dict:
+            saving.save_vars(self.output_dir, {**self._state, **state_dict}, itr)
+        if self._model is not None:
+            self._save_model(self.output_dir, self._model, itr)
+
+
+class EpochLogger(Logger):
+    """A logger that gathers values over an epoch and logs their statistics.
+
+    >>> logger.store(Test=1.0); logger.store(Test=[2.0, 3.0])
+    >>> logger.log_tabular("Test", with_min_and_max=True)   # AverageTest, StdTest, MaxTest, MinTest
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.epoch_dict: dict[str, list[Any]] = {}
+
+    def store(self, **kwargs: Any) -> None:
+        """Remember a number, or an array of them, under each key."""
+        for key, val in kwargs.items():
+            self.epoch_dict.setdefault(key, []).append(val)
+
+    def log_tabular(
+        self, key: str, val: Any = None, with_min_and_max: bool = False, average_only: bool = False
+    ) -> None:
+        """Log ``val``, or the statistics of what was stored under ``key`` since it was last logged.
+
+        Args:
+            key: name of the diagnostic.
+            val: its value; leave it out for what was stored.
+            with_min_and_max: also log ``Max<key>`` and ``Min<key>``.
+            average_only: log the mean alone, in a column named plainly ``key``.
+
+        Cells stay empty where nothing was stored: an epoch may end before any episode does.
+        """
+        if val is not None:
+            super().log_tabular(key, val)
+            return
+        mean, std, low, high = self.get_stats(key)
+        self.epoch_dict.pop(key, None)
+        super().log_tabular(key if average_only else "Average" + key, mean)
+        if not average_only:
+            super().log_tabular("Std" + key, std)
+        if with_min_and_max:
+            super().log_tabular("Max" + key, high)
+            super().log_tabular("Min" + key, low)
+
+    def get_stats(self, key: str) -> tuple[Any, Any, Any, Any]:
+        """Mean, standard deviation (ddof 0), minimum and maximum of what ``key`` stores; None each if nothing is.
+
+        Where several processes train together, of what it stores in all of them.
+        """
+        values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
+        x = np.concatenate(values) if values else np.empty(0)
+        return mpi_statistics_scalar(x, with_min_and_max=True) if mpi_sum(x.size) else (None, None, None, None)
+
+
+def _table(keys: list[str], vals: list[Any]) -> str:
+    """Keys and values in two columns between rules."""
+    shown = ["" if v is None else f"{v:.3g}" if isinstance(v, float | np.floating) else str(v) for v in vals]
+    left, right = max(15, *map(len, keys)), max(15, *map(len, shown))
+    rule = "-" * (left + right + 7)
+    rows = (f"| {key:>{left}} | {colorize(f'{val:>{right}}', 'cyan')} |" for key, val in zip(keys, shown, strict=True))
+    return "\n".join([rule, *rows, rule])
+
+
+def _progress_bar(done: int, total: int) -> Any:
+    from tqdm import tqdm  # here, because a logger is often used without one
+
+    return tqdm(
+        initial=done,
+        total=total,
+        unit=" steps",
+        smoothing=0,  # the mean rate, which counts the time of the updates between two rollouts
+        leave=False,
+        disable=not _on_a_terminal(),
+        file=sys.stdout,
+        bar_format="{desc}run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
+    )
