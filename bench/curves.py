@@ -21,7 +21,7 @@ from commits import describe_commit
 from curves_collect import add_made_by, collect
 from curves_draw import draw_figures
 from curves_files import ALGOS, RESULTS, name_of, read_experiments, read_published, unversioned
-from curves_settings import PUBLISHED_ENVS, VERSIONS, settings_of, suits, versioned
+from curves_settings import PUBLISHED_ENVS, VERSIONS, flat_settings, suits, versioned
 from curves_tables import page
 from machine import describe_device, describe_machine
 
@@ -30,9 +30,11 @@ from spinup import ALGORITHMS, user_config
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.commands.values import parse_value
 from spinup.errors import UserError, did_you_mean
-from spinup.experiments.grid import choose_launcher, experiment_of, launch, setup_logger_kwargs
-from spinup.experiments.launchers.in_series import Experiment
-from spinup.records.saving import last_epoch, write_atomically
+from spinup.experiments.experiment import Experiment, experiment_of
+from spinup.experiments.launch import choose_launcher, launch
+from spinup.experiments.names import setup_logger_kwargs
+from spinup.records.directory import last_epoch
+from spinup.records.files import write_atomically
 
 PROGRAM = "python bench/curves.py"
 
@@ -71,7 +73,7 @@ def run_main(argv: list[str]) -> None:
 
 def make_experiment(algo: str, env: str, seed: int, args: Namespace) -> Experiment:
     """One run of ``args.steps``, rounded up to whole epochs, or of as many as it has been trained for already."""
-    env_name, settings = versioned(env), settings_of(algo, env)
+    env_name, settings = versioned(env), flat_settings(algo, env)
     name = name_of(env_name, algo, args.backend)
     logger_kwargs = setup_logger_kwargs(name, seed, args.data_dir)
     trained = last_epoch(logger_kwargs["output_dir"])

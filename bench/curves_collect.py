@@ -12,7 +12,7 @@ from spinup.analysis.curves import Run, column_name, find_runs, read_run
 from spinup.backends import backend_of
 from spinup.errors import UserError
 from spinup.records.config import read_config
-from spinup.records.saving import write_atomically
+from spinup.records.files import write_atomically
 
 MADE_BY = "made_by.json"  # in the folder of an experiment's runs: a list of what has trained which of them
 ENTRY = {"command": str, "commit": str, "machine": dict, "seeds": list}

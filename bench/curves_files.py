@@ -13,8 +13,8 @@ import numpy as np
 
 from spinup.analysis.curves import PERFORMANCE, Run
 from spinup.errors import UserError
-from spinup.experiments.grid import path_safe
-from spinup.records.saving import write_atomically
+from spinup.experiments.names import path_safe
+from spinup.records.files import write_atomically
 
 BENCH = Path(__file__).resolve().parent
 RESULTS, PUBLISHED = BENCH / "results" / "curves", BENCH / "published" / "curves.csv"

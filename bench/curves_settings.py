@@ -33,7 +33,7 @@ def versioned(env: str) -> str:
     return f"{env}-{VERSIONS[env]}"
 
 
-def settings_of(algo: str, env: str) -> dict[str, Any]:
+def flat_settings(algo: str, env: str) -> dict[str, Any]:
     """The hyperparameters; all others are at our defaults."""
     if env in CLASSIC_ENVS:
         return {"steps_per_epoch": CLASSIC_EPOCH_STEPS[algo]} | TUNED.get((env, algo), {})

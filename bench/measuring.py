@@ -23,7 +23,7 @@ from peers import launch, train
 from tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
 
 from spinup.errors import UserError
-from spinup.experiments.launchers.in_parallel import THREADS
+from spinup.experiments.launchers.process import THREADS
 
 SPEEDS = ("steps_per_second", "gradient_steps_per_second")
 EQUAL_WORK = 0.05  # by how much gradient steps an epoch may differ for environment steps a second to be compared

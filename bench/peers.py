@@ -22,7 +22,7 @@ from tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 from spinup.analysis.curves import read_progress
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.envs import EnvFn
-from spinup.experiments.launchers.in_parallel import THREADS
+from spinup.experiments.launchers.process import THREADS
 
 EPSILON = 0.05
 

@@ -28,7 +28,7 @@ from tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, c
 
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.errors import UserError, first_line
-from spinup.experiments.launchers.in_parallel import logical_cores, physical_cores
+from spinup.experiments.cores import logical_cores, physical_cores
 
 QUICK_EPOCH = 400  # environment steps, off-policy
 MAIN_LABELS = [task.label for tasks in TASKS.values() for task in tasks if not task.is_a_variant]

@@ -17,7 +17,7 @@ _HOMES = {
     "Logger": "spinup.records.logger",
     "EpochLogger": "spinup.records.logger",
     "ExperimentGrid": "spinup.experiments.grid",
-    "load": "spinup.records.saving",
+    "load": "spinup.records.agents",
 }
 _ALGOS = {f"{algo}_{backend}": (backend, algo) for backend, algos in ALGORITHMS.items() for algo in algos}
 

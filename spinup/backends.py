@@ -60,7 +60,7 @@ def backend_of(dotted: str) -> str:
     return home[1] if home else ""
 
 
-def spare_imports_from_collection() -> None:
+def exempt_imports_from_gc() -> None:
     """Keep the garbage collector from looking through every object of the imported libraries, again and again."""
     gc.unfreeze()  # what an earlier training in this process left may be garbage by now
     gc.collect()

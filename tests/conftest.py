@@ -17,7 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Each of the hundreds of runs here would look for garbage among all that all tests have imported.
-backends.spare_imports_from_collection = lambda: None
+backends.exempt_imports_from_gc = lambda: None
 
 hypothesis.settings.register_profile("spinup", deadline=None)  # a busy machine is no mistake of the code
 hypothesis.settings.load_profile("spinup")
@@ -32,5 +32,5 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 def started(monkeypatch):
     """Collects the experiments that would run, instead of running them."""
     experiments = []
-    monkeypatch.setattr("spinup.experiments.grid.run_in_series", lambda es, *_: experiments.extend(es))
+    monkeypatch.setattr("spinup.experiments.launch.run_in_series", lambda es, *_: experiments.extend(es))
     return experiments

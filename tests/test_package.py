@@ -45,7 +45,7 @@ try:
 except ModuleNotFoundError as error:
     assert str(error) == "torch"
 """
-    assert loaded_after(code, [*FRAMEWORKS, "spinup.records.saving"]) == ["spinup.records.saving"]
+    assert loaded_after(code, [*FRAMEWORKS, "spinup.records.agents"]) == ["spinup.records.agents"]
 
 
 @pytest.mark.parametrize("name", spinup.__all__)

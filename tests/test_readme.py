@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spinup
-from spinup.analysis import plot
+from spinup.commands import plot as plot_command
 
 ROOT = Path(spinup.__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_the_results_draw_the_pictures():
         pytest.skip("another matplotlib may draw other pixels")
     drawn = [words for words in commands() if words[1] == "plot" and words[-1].startswith("docs/images/")]
     for words in drawn:
-        plot.main([word.replace("data/", f"{ROOT}/bench/results/") for word in words[2:-1]] + ["drawn.png"])
+        plot_command.main([word.replace("data/", f"{ROOT}/bench/results/") for word in words[2:-1]] + ["drawn.png"])
         assert np.array_equal(iio.imread("drawn.png"), iio.imread(ROOT / words[-1]))
     assert drawn
 

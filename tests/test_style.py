@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -16,8 +17,18 @@ import spinup
 PACKAGE = Path(spinup.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-SCRIPTS = sorted([*ROOT.glob("tests/*.py"), *ROOT.glob("bench/*.py")])
+SCRIPTS = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("bench/**/*.py")])
 
+FLOORS = (  # who may import whom: only what is on the same floor or below
+    {"errors", "user_config"},
+    {"mpi", "backends"},
+    {"hyperparameters", "experience"},
+    {"records"},
+    {"algos", "analysis"},
+    {"experiments", ""},  # the package itself, whose names are loaded lazily
+    {"commands"},
+    {"run", "examples", "exercises", "utils"},
+)
 FRAMEWORKS = {"torch", "jax", "jaxlib", "flax", "optax", "tensorflow", "mpi4py", "ray"}
 ALGORITHM_LINES, BODY_LINES, NESTED_DEFS = 250, 50, 2
 EQUATIONS = {
@@ -108,20 +119,49 @@ def test_imports_no_framework_until_asked(path):
     assert not at_once & (FRAMEWORKS - allowed)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("utils/*.py")), ids=name_of)
-def test_utils_do_not_know_the_algorithms(path):
-    assert not [name for name in imported_at_once(parse(path)) if name.startswith("spinup.algos")]
+def module_of(path):
+    """The dotted name that imports the file ``path``."""
+    return name_of(path).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize(("backend", "algo"), ALGORITHMS)
-def test_algorithms_import_only_their_core_and_utils(backend, algo):
-    ours = {name for name in imports(ast.walk(parse(algorithm_file(backend, algo)))) if name.startswith("spinup.")}
-    core = f"spinup.algos.{backend}"
-    assert all(
-        name in (core, f"{core}.core")
-        or name.startswith((f"{core}.core.", "spinup.experience", "spinup.records", "spinup.hyperparameters"))
-        for name in ours
-    )
+def imported_modules(path, modules):
+    """Which of ``modules`` the file imports, anywhere in it; only what runs it as a script may do as it likes."""
+    tree = parse(path)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))]
+    found = set()
+    for name in imports(ast.walk(tree)):
+        while name.startswith("spinup") and name not in modules:
+            name = name.rpartition(".")[0]
+        found |= {name} & modules
+    return found - {module_of(path)}
+
+
+def floor_of(module):
+    """The floor of a module, and within a backend the storey, by DESIGN section 2."""
+    _, room, backend, part, *_ = (*module.split("."), "", "", "", "")
+    floor = next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+    storeys = {"": 0, "core": 1, "training": 2, "backend": 3}
+    return floor, storeys.get(part, 4) if room == "algos" and backend else 0
+
+
+def test_imports_only_look_down():
+    modules = {module_of(path): path for path in MODULES}
+    for module, path in modules.items():
+        for imported in imported_modules(path, modules.keys()) - {"spinup"}:
+            assert floor_of(imported) <= floor_of(module), f"{module} imports {imported}, which is above it"
+            if module.startswith("spinup.algos."):
+                assert floor_of(imported) < floor_of(module), f"{module} imports {imported}, which stands beside it"
+                assert imported.split(".")[1:3] == module.split(".")[1:3] or "algos" not in imported
+
+
+def test_no_import_leads_back():
+    modules = {module_of(path): path for path in MODULES}
+    TopologicalSorter({name: imported_modules(path, modules.keys()) for name, path in modules.items()}).prepare()
+
+
+def test_no_room_is_crowded():
+    for folder in {path.parent for path in MODULES}:
+        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 14, folder
 
 
 def test_everything_imported_is_a_declared_dependency():

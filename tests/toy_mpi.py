@@ -13,7 +13,8 @@ from toy_envs import Counter
 from spinup.algos.pytorch import core, ppo, trpo, vpg
 from spinup.errors import UserError
 from spinup.experience.buffers import RolloutBuffer
-from spinup.experience.envs import EnvFn, Step, VectorEnv
+from spinup.experience.envs import EnvFn
+from spinup.experience.vector_env import Step, VectorEnv
 from spinup.mpi import pytorch as mpi_pytorch
 from spinup.mpi import tools as mpi_tools
 from spinup.mpi.tools import mpi_op, mpi_statistics_scalar, num_procs, proc_id
@@ -42,7 +43,7 @@ def exchange():
     assert mpi_tools.gather(me) == (list(range(n)) if me == 0 else None)
     assert mpi_tools.scatter([f"for {i}" for i in range(n)] if me == 0 else None) == f"for {me}"
     assert mpi_tools.num_procs_here() == n
-    assert mpi_tools.own_seed(3) == 3 + 10_000 * me
+    assert mpi_tools.process_seed(3) == 3 + 10_000 * me
     assert mpi_tools.only_first(lambda: "done")() == (None if me else "done")
     statistics(me)
 

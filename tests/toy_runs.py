@@ -11,7 +11,7 @@ from pathlib import Path
 
 import spinup
 from spinup.errors import UserError
-from spinup.records.saving import last_epoch
+from spinup.records.directory import last_epoch
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 

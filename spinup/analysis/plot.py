@@ -18,7 +18,6 @@ from spinup.analysis.curves import (
     column_name,
     make_curve,
 )
-from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -236,64 +235,3 @@ def make_plots(
         for figure, path in zip(figures, paths):
             save_figure(figure, path)
     return figures
-
-
-def _require_screen() -> None:
-    import matplotlib.pyplot as plt
-    from matplotlib.backends import BackendFilter, backend_registry
-
-    try:
-        backend = plt.get_backend().lower()
-    except ImportError:  # a window toolkit was asked for by name, and there is no display for it
-        backend = "agg"
-    if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
-        raise UserError(
-            "there is no display to show the plot on; use --save FILE (.png, .svg or .pdf) to write it to a file."
-        )
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m spinup.run plot",
-        description="Plot learning curves. Runs that share an exp_name (and environment) are averaged into one curve.",
-        epilog="Directories come first: plot data/cmd_ppo data/cmd_vpg --smooth 5 --save curves.png",
-    )
-    add = parser.add_argument
-    add("logdir", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt")
-    add("-l", "--legend", nargs="*", help="one name for each directory found (default: exp_name of config.json)")
-    add("-x", "--xaxis", metavar="COLUMN", help="column on the x axis (default: TotalEnvInteracts)")
-    performance = "Performance, which is AverageTestEpRet where there is one, else AverageEpRet"
-    add("-y", "--value", nargs="*", metavar="COLUMN", help=f"columns to plot, a graph each (default: {performance})")
-    add("--count", action="store_true", help="show every run apart")
-    add("-s", "--smooth", type=int, default=1, help="width of the moving average, in epochs (default: 1, none)")
-    add("--select", nargs="*", metavar="TEXT", help="only runs whose path holds all of these")
-    add("--exclude", nargs="*", metavar="TEXT", help="only runs whose path holds none of these")
-    bands = (
-        "mean (band: one std; default), median (quartiles), iqm (interquartile mean, 95%% bootstrap interval), max, min"
-    )
-    add("-est", "--est", "--estimator", dest="estimator", default="mean", metavar="NAME", help=bands)
-    add(
-        "--save",
-        metavar="FILE",
-        help="write FILE (.png, .svg, .pdf), or FILE_value for several values; no display needed",
-    )
-    return parser
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line ``plot``: see ``plot --help``."""
-    args = vars(_parser().parse_args(argv))
-    logdirs, values = args.pop("logdir"), args.pop("value")
-    if not logdirs:
-        raise UserError("plot needs at least one directory, before the flags: plot data/cmd_ppo --save curve.png")
-    if not args["save"]:
-        _require_screen()
-    make_plots(logdirs, values=values, **args)
-    if not args["save"]:
-        import matplotlib.pyplot as plt
-
-        plt.show()
-
-
-if __name__ == "__main__":
-    exit_on_user_error(main)

@@ -11,13 +11,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from spinup.analysis.video import VideoWriter, check_video_path
-from spinup.commands.arguments import ArgumentParser, exit_on_user_error
+from spinup.analysis.video import VideoWriter
 from spinup.errors import UserError, first_line
-from spinup.experience.envs import clip_action, deterministic_act
-from spinup.hyperparameters import check_hyperparameters
-from spinup.records import saving
-from spinup.records.config import read_config
+from spinup.experience.envs import clip_action
+from spinup.experience.evaluation import deterministic_act
+from spinup.records.agents import load
+from spinup.records.environment import load_env
 from spinup.records.logger import EpochLogger, colorize
 
 FILMED_EPISODES = 3
@@ -40,7 +39,7 @@ def load_policy_and_env(
         fpath: Output directory of a run.
         itr: Which snapshot of the agent; ``'last'`` (or -1) is the most recent one.
         deterministic: Take the most likely action instead of sampling one; None: what the agent does by default.
-        trust: Allow what runs code of the run's own, see :mod:`spinup.records.saving`.
+        trust: Allow what runs code of the run's own, see :mod:`spinup.records.agents`.
         render_mode: ``'human'`` to watch the environment, ``'rgb_array'`` to film it, None for neither.
 
     Returns:
@@ -51,18 +50,19 @@ def load_policy_and_env(
     Raises:
         UserError: No run or no such snapshot there, or an agent that needs ``trust``.
     """
-    agent = saving.load(fpath, itr, trust)
+    agent = load(fpath, itr, trust)
     try:
-        env = _load_env(fpath, trust, render_mode)
+        env = rebuild_env(fpath, trust, render_mode)
     except UserError as error:
         print(colorize(f"warning: {error}", "yellow"))
         env = None
-    return env, _make_policy(agent, env, deterministic)
+    return env, policy_of(agent, env, deterministic)
 
 
-def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.Env:
+def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.Env:
+    """The environment of the run at ``fpath``; raises UserError, which names ``MUJOCO_GL`` where that is to blame."""
     try:
-        return saving.load_env(fpath, trust, render_mode)
+        return load_env(fpath, trust, render_mode)
     except UserError:
         raise
     except Exception as error:  # importing MuJoCo where MUJOCO_GL asks for what is missing raises nearly anything
@@ -75,7 +75,8 @@ def _load_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.En
         ) from error
 
 
-def _make_policy(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
+def policy_of(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
+    """``agent.act`` within the bounds of ``env``; ``deterministic`` as in :func:`load_policy_and_env`."""
     if deterministic is None:
         deterministic = getattr(agent, "deterministic_by_default", False)
     act = deterministic_act(agent) if deterministic else agent.act
@@ -120,7 +121,7 @@ def run_policy(
             "there is no environment to run the agent in: make it yourself (env = gymnasium.make(...)) and call "
             "run_policy(env, get_action) with the get_action of load_policy_and_env."
         )
-    _check_numbers(max_ep_len, num_episodes, seed)
+    check_numbers(max_ep_len, num_episodes, seed)
     if video:
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         if env.render_mode != "rgb_array":
@@ -146,7 +147,8 @@ def run_policy(
     return {key: float(value) for key, value in statistics.items()}
 
 
-def _check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
+def check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
+    """Raise UserError for a number out of range."""
     if max_ep_len is not None and max_ep_len < 0:
         raise UserError(f"--len is {max_ep_len}: expected a number of steps, or 0 for no cap.")
     if num_episodes < 1:
@@ -210,85 +212,3 @@ def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
         f"{name} cannot be drawn here ({first_line(error)}); set the variable MUJOCO_GL to "
         "egl or osmesa if it is a MuJoCo environment, or use --norender and no --video."
     )
-
-
-def has_display() -> bool:
-    """Whether a window can be opened here (a DISPLAY that is named may not answer)."""
-    if sys.platform not in ("win32", "darwin") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    import pygame
-
-    try:
-        pygame.display.init()
-        return pygame.display.get_driver().lower() in ("x11", "wayland", "cocoa", "windows")
-    except pygame.error:
-        return False
-    finally:
-        pygame.display.quit()
-
-
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m spinup.run test_policy", description="Watch, measure or film a trained agent."
-    )
-    add = parser.add_argument
-    add("fpath", help="output directory of a run")
-    add(
-        "-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: the max_ep_len of the training)"
-    )
-    add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
-    add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
-    add("-i", "--itr", type=int, default=-1, help="which snapshot of the agent to load (default: -1, the last)")
-    likely, default = "take the most likely actions", "the agent's own choice, which is to sample for VPG, TRPO and PPO"
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("-d", "--deterministic", action="store_const", const=True, help=f"{likely} (default: {default})")
-    mode.add_argument(
-        "--stochastic", dest="deterministic", action="store_const", const=False, help="sample the actions"
-    )
-    filming = (
-        f"film the first {FILMED_EPISODES} episodes (or -n, if fewer) to FILE (.mp4, .gif) instead of showing them"
-    )
-    add("--video", metavar="FILE", help=filming)
-    add("--seed", type=int, default=0, help="of the environment and the sampled actions (default: %(default)s)")
-    add("--trust", action="store_true", help="allow the run's own code to be loaded; only for runs you trust")
-    return parser
-
-
-def _choose_render_mode(video: str | None, norender: bool) -> str | None:
-    if video:
-        return "rgb_array"
-    if norender:
-        return None
-    if not has_display():
-        print("There is no display here, so the episodes are not shown; --video FILE films them.")
-        return None
-    return "human"
-
-
-def _length_in_training(run: Path) -> int | None:
-    """The ``max_ep_len`` of the run; None if there is none to be found, as after a loop of one's own."""
-    length = read_config(run).get("max_ep_len") if (run / "config.json").is_file() else None
-    return None if length is None else check_hyperparameters({"max_ep_len": length})["max_ep_len"]
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line ``test_policy``: see ``test_policy --help``."""
-    args = _parser().parse_args(argv)
-    _check_numbers(args.len, args.episodes, args.seed)
-    if args.video:
-        check_video_path(args.video)
-    agent = saving.load(args.fpath, args.itr, args.trust)
-    mode = _choose_render_mode(args.video, args.norender)
-    env = _load_env(args.fpath, args.trust, mode)
-    if args.video and not has_display():
-        os.environ.setdefault("MUJOCO_GL", "egl")  # only now: with it set, importing MuJoCo fails where EGL is missing
-    get_action = _make_policy(agent, env, args.deterministic)
-    length = _length_in_training(Path(args.fpath)) if args.len is None else args.len
-    run_policy(env, get_action, length, args.episodes, render=mode == "human", seed=args.seed, video=args.video)
-    if args.video:
-        print(f"Saved {args.video}")
-
-
-if __name__ == "__main__":
-    exit_on_user_error(main)

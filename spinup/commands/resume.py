@@ -6,10 +6,10 @@ from typing import Any
 from spinup.commands.arguments import ArgumentParser
 from spinup.commands.values import parse_value
 from spinup.errors import UserError
-from spinup.experiments.grid import choose_launcher, experiment_of, launch
-from spinup.experiments.launchers.in_series import Experiment
+from spinup.experiments.experiment import Experiment, experiment_of
+from spinup.experiments.launch import choose_launcher, launch
 from spinup.records.config import read_call, read_config
-from spinup.records.saving import CHECKPOINTS
+from spinup.records.directory import CHECKPOINTS
 
 
 def main(argv: list[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.errors import UserError
-from spinup.experience.envs import Step
+from spinup.experience.vector_env import Step
 from spinup.mpi.tools import mpi_statistics_scalar
 
 

@@ -1,229 +1,23 @@
 """Experiments: how they are named and started, alone (``call_experiment``) or as an ``ExperimentGrid``."""
 
 import itertools
-import json
 import math
 import os
-import re
-import shlex
-import string
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import user_config
 from spinup.errors import UserError
-from spinup.experience.envs import EnvFn
-from spinup.experiments.launchers import in_parallel as parallel
-from spinup.experiments.launchers.in_series import Experiment, readable, run_in_series
-from spinup.experiments.launchers.on_ray import Cluster, run_on_ray
-from spinup.experiments.preflight import check_devices, check_experiments, check_launcher, check_num_cpu, check_retries
+from spinup.experiments.experiment import readable
+from spinup.experiments.launch import choose_launcher, experiment_in, launch
+from spinup.experiments.names import path_safe, shorten
 from spinup.mpi.tools import only_first
-from spinup.records.logger import colorize
 
 # ---- names ----
 
 
-def path_safe(value: Any) -> str:
-    """Write ``value`` with letters, digits, ``-`` and ``_`` only, in lower case: ``0.1`` is ``0-1``.
-
-    Callables go by their ``__name__``; the items of lists and tuples are joined with ``-``.
-    """
-    if isinstance(value, list | tuple):
-        return "-".join(path_safe(item) for item in value)
-    text = str(getattr(value, "__name__", value)).lower()
-    return re.sub(r"[^a-z0-9_-]", "-", text)
-
-
-def shorten(key: str) -> str:
-    """The first three characters of each part of ``key``: ``ac_kwargs:act`` is ``ac-act``, ``pi_lr`` is ``pi``."""
-    kept = string.ascii_letters + string.digits
-    return "-".join("".join(c for c in part[:3] if c in kept) for part in key.split(":"))
-
-
-def setup_logger_kwargs(
-    exp_name: str, seed: int | None = None, data_dir: str | os.PathLike | None = None, datestamp: bool = False
-) -> dict[str, str]:
-    """Choose where an experiment saves: returns the ``output_dir`` and ``exp_name`` for a ``Logger``.
-
-    The directory is ``data_dir/exp_name``, with a seed ``data_dir/exp_name/exp_name_s<seed>``, and with a datestamp
-    ``data_dir/YY-MM-DD_exp_name/YY-MM-DD_HH-MM-SS-exp_name_s<seed>``.
-
-    Args:
-        exp_name: name of the experiment.
-        seed: seed of this run of it.
-        data_dir: where results are kept; ``user_config.DEFAULT_DATA_DIR`` if None.
-        datestamp: put date and time into the names (``user_config.FORCE_DATESTAMP`` does so always).
-
-    Raises:
-        UserError: ``exp_name`` cannot be the name of a directory.
-    """
-    _check_name(exp_name)
-    stamped = datestamp or user_config.FORCE_DATESTAMP
-    now = time.localtime()
-    output_dir = Path(data_dir or user_config.DEFAULT_DATA_DIR)
-    output_dir /= (time.strftime("%y-%m-%d_", now) if stamped else "") + exp_name
-    if seed is not None:
-        output_dir /= (time.strftime("%y-%m-%d_%H-%M-%S-", now) if stamped else "") + f"{exp_name}_s{seed}"
-    return {"output_dir": str(output_dir), "exp_name": exp_name}
-
-
-def _check_name(exp_name: str) -> None:
-    if not isinstance(exp_name, str) or not exp_name.strip(". ") or re.search(r'[<>:"/\\|?*\x00-\x1f]', exp_name):
-        raise UserError(
-            f"exp_name={exp_name!r} cannot name a directory: use letters, digits, '-', '_' and '.', "
-            "and say where to save with data_dir."
-        )
-    if len(exp_name) > 200:
-        raise UserError(
-            f"The experiment name {exp_name[:40]}... has {len(exp_name)} characters, too long for a directory: "
-            "give short values or vary fewer parameters."
-        )
-
-
 # ---- one experiment ----
-
-Launcher = Callable[[Sequence[Experiment]], None]
-
-
-def call_experiment(
-    exp_name: str,
-    thunk: Callable,
-    seed: int = 0,
-    num_cpu: int | str = 1,
-    data_dir: str | os.PathLike | None = None,
-    datestamp: bool = False,
-    overwrite: bool = False,
-    retries: int = 0,
-    track: Sequence[str] = (),
-    **kwargs: Any,
-) -> None:
-    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own, or several.
-
-    ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
-
-    Args:
-        exp_name: name of the experiment, and of its directory.
-        thunk: a training function; one defined in the running script works too.
-        seed: int >= 0.
-        num_cpu: number of processes that train together over MPI, or 'auto' for the number of physical cores.
-        data_dir, datestamp: see :func:`setup_logger_kwargs`.
-        overwrite: write over a run that is already in the directory, instead of refusing.
-        retries: how many times more to try after a crash (but not after a mistake of the user): from the last
-            checkpoint if ``thunk`` takes ``resume``, else from the beginning. Not at all by default.
-        track: services that show its rows too: ``['tensorboard', 'wandb']`` or one of them.
-        **kwargs: hyperparameters for ``thunk``.
-
-    Raises:
-        UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
-        SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
-    """
-    variant = {"seed": seed, **kwargs}
-    experiment = _experiment(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
-    launch([experiment], choose_launcher(retries=retries))
-
-
-def launch(
-    experiments: Sequence[Experiment],
-    launcher: Launcher | None = None,
-    report: Callable[[], None] | None = None,
-    here: bool = True,
-) -> None:
-    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised.
-
-    ``here`` says that they run on this machine, which has to have their devices then.
-    """
-    check_experiments(experiments)
-    if here:
-        check_devices(experiments)
-    if report:
-        report()
-    (launcher or choose_launcher())(experiments)
-
-
-def choose_launcher(
-    jobs: int | str | None = None,
-    retries: int | None = None,
-    launcher: str = "local",
-    ray_address: str | None = None,
-    cpus_per_run: float | None = None,
-    gpus_per_run: float | None = None,
-) -> Launcher:
-    """What runs experiments in the way that the arguments of :meth:`ExperimentGrid.run` say."""
-    if retries is None:
-        retries = 3 if launcher == "ray" else 0
-    check_retries(retries)
-    check_launcher(launcher, jobs=jobs, ray_address=ray_address, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
-    if launcher == "ray":
-        cluster = Cluster(ray_address, 1 if cpus_per_run is None else cpus_per_run, gpus_per_run or 0)
-        cluster.check()
-        return lambda experiments: run_on_ray(experiments, cluster, retries)
-    if jobs is not None:
-        places = parallel.count_jobs(jobs)
-        return lambda experiments: parallel.run_in_parallel(experiments, places, retries)
-    return lambda experiments: run_in_series(experiments, _announce, _say_what_next, retries)
-
-
-def _experiment(
-    exp_name: str,
-    thunk: Callable,
-    variant: dict[str, Any],
-    data_dir: str | os.PathLike | None,
-    datestamp: bool,
-    overwrite: bool,
-    num_cpu: int | str,
-    track: Sequence[str],
-) -> Experiment:
-    kwargs = {"seed": 0, **variant}
-    if kwargs.get("resume") and (datestamp or user_config.FORCE_DATESTAMP):
-        raise UserError(
-            "A new date in its name leads to no run that could be resumed: leave out either --dt (datestamp, or "
-            "FORCE_DATESTAMP in user_config.py) or --resume, or use `python -m spinup.run resume PATH`."
-        )
-    logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
-    if overwrite:
-        logger_kwargs["overwrite"] = True
-    if track:
-        logger_kwargs["track"] = track
-    return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}), num_cpu)
-
-
-def experiment_of(
-    exp_name: str,
-    thunk: Callable,
-    settings: Mapping[str, Any],
-    logger_kwargs: dict[str, Any],
-    num_cpu: int | str = 1,
-) -> Experiment:
-    """The call of ``thunk`` with ``settings``, among which ``env_name`` (and ``env_kwargs``) become ``env_fn``."""
-    config = {key: value for key, value in settings.items() if key != "logger_kwargs"}
-    kwargs = {**config, "logger_kwargs": logger_kwargs}
-    if "env_name" in kwargs:
-        kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
-    return Experiment(exp_name, thunk, kwargs, config, check_num_cpu(num_cpu))
-
-
-@only_first
-def _announce(experiment: Experiment) -> None:
-    print(colorize(f"\nRunning experiment {experiment.output_dir.name} with", "cyan", bold=True))
-    for key, value in experiment.config.items():
-        print(f"  {key}: {json.dumps(value, default=readable)}")
-    if experiment.num_cpu > 1:
-        print(f"in {experiment.num_cpu} processes")
-    print(f"saving to {experiment.output_dir}\n", flush=True)
-
-
-@only_first
-def _say_what_next(experiment: Experiment) -> None:
-    where = str(experiment.output_dir)
-    where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
-    print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
-    print(f"  python -m spinup.run plot {where}")
-    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it imports the user's own module
-    print(colorize("and watch the trained agent with", "cyan", bold=True))
-    print(f"  python -m spinup.run test_policy {where}{trust}", flush=True)
 
 
 # ---- grids ----
@@ -368,7 +162,7 @@ class ExperimentGrid:
             function = variant.pop(thunk, None) if isinstance(thunk, str) else thunk
             if not callable(function):
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
-            experiments.append(_experiment(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
+            experiments.append(experiment_in(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
         launch(experiments, where, self._report, here=launcher == "local")
 
     def _report(self) -> None:

@@ -12,12 +12,12 @@ from spinup.backends import backend_of, import_backend
 from spinup.errors import UserError
 from spinup.experience.action_spaces import check_bounded, check_discrete, check_on_policy
 from spinup.experience.envs import make_env
-from spinup.experiments.launchers.in_parallel import physical_cores
-from spinup.experiments.launchers.in_series import Experiment, readable, run_in_process
+from spinup.experiments.experiment import Experiment, readable
+from spinup.experiments.launchers.process import run_in_process
 from spinup.hyperparameters import check_hyperparameters, check_keywords, with_defaults
 from spinup.mpi.tools import JAX, find_launcher, num_procs, refuse_processes
 from spinup.records.config import refuse_changes
-from spinup.records.saving import refuse_existing_run
+from spinup.records.directory import refuse_existing_run
 from spinup.records.trackers import check_trackers
 
 ACTION_SPACES: dict[str, Callable[[spaces.Space], None]] = {  # what the agents of each algorithm can act in
@@ -86,23 +86,6 @@ def _has_our_agent(experiment: Experiment) -> bool:
     """Whether it trains an agent of ours by an algorithm of ours: what other agents can do, nobody else knows."""
     thunk = experiment.thunk
     return _is_ours(thunk) and _is_ours(with_defaults(thunk, experiment.kwargs)["actor_critic"])
-
-
-def check_num_cpu(num_cpu: int | str) -> int:
-    """How many processes ``num_cpu`` asks for: 'auto' is the number of physical cores, or of the processes there are.
-
-    Raises:
-        UserError: if it is no integer >= 1, or if MPI has already started another number.
-    """
-    started = num_procs()
-    wanted = num_cpu
-    if num_cpu == "auto":
-        wanted = started if started > 1 else physical_cores()
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
-    if started > 1 and wanted not in (1, started):
-        raise UserError(f"num_cpu={num_cpu} does not fit the {started} processes that MPI has started: leave it out.")
-    return max(wanted, started)
 
 
 def check_retries(retries: int) -> None:

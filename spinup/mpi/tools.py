@@ -62,7 +62,7 @@ def num_procs_here() -> int:
     return world.Split_type(MPI.COMM_TYPE_SHARED).Get_size()
 
 
-def own_seed(seed: int) -> int:
+def process_seed(seed: int) -> int:
     """The seed of this process's own random numbers; the first process has ``seed`` itself."""
     return (seed + 10_000 * proc_id()) % 2**32
 

@@ -7,8 +7,6 @@ The last two checkpoints are kept, with the transitions they need, so that a dam
 hold numbers and text only: reading them runs nothing. A simulator is brought back by replaying the episode in progress.
 """
 
-import io
-import json
 import signal
 import threading
 import time
@@ -22,10 +20,11 @@ import numpy as np
 
 from spinup.errors import UserError, first_line
 from spinup.experience.buffers import Batch, ReplayBuffer
-from spinup.experience.envs import VectorEnv
+from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import broadcast, gather, mpi_sum, only_first, scatter
+from spinup.records.directory import CHECKPOINTS, checkpoint_files
+from spinup.records.files import pack, unpack, write_atomically
 from spinup.records.logger import Logger
-from spinup.records.saving import CHECKPOINTS, checkpoint_files, write_atomically
 
 _KEPT = 2
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
@@ -201,40 +200,3 @@ def _interrupts_deferred() -> Iterator[None]:
 
 
 # ---- numbers, text and arrays, nested in dicts and lists, as bytes ----
-
-
-def pack(tree: Any) -> bytes:
-    """``tree`` as an uncompressed ``.npz``: its arrays, each with a checksum, and the rest as JSON that names them."""
-    arrays: list[np.ndarray] = []
-    text = json.dumps(_take_arrays(tree, arrays))
-    data = io.BytesIO()
-    np.savez(data, np.frombuffer(text.encode(), np.uint8), *arrays)
-    return data.getvalue()
-
-
-def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
-    if isinstance(x, dict):
-        taken = {key: _take_arrays(value, arrays) for key, value in x.items()}
-        return {"array": taken} if "array" in x else taken  # so that it is not taken for an array itself
-    if isinstance(x, list | tuple):
-        return [_take_arrays(item, arrays) for item in x]
-    if isinstance(x, np.ndarray):
-        arrays.append(x)
-        return {"array": len(arrays)}
-    return x
-
-
-def unpack(data: bytes) -> Any:
-    """What :func:`pack` was given (tuples come back as lists); raises one of several errors if it is damaged."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-
-        def put_arrays(x: Any) -> Any:
-            if isinstance(x, list):
-                return [put_arrays(item) for item in x]
-            if isinstance(x, dict):
-                if isinstance(number := x.get("array"), int):
-                    return arrays[f"arr_{number}"]
-                return {key: put_arrays(value) for key, value in x.get("array", x).items()}
-            return x
-
-        return put_arrays(json.loads(arrays["arr_0"].tobytes()))

@@ -12,11 +12,12 @@ import numpy as np
 
 from spinup.backends import FRAMEWORKS, algorithms, backend_of, import_backend
 from spinup.errors import UserError, first_line
-from spinup.records.saving import env_settings, last_epoch, refuse_another_env
+from spinup.records.directory import last_epoch
+from spinup.records.environment import env_settings, refuse_another_env
 
 # What may change when a run goes on: how long it trains, and what has no influence on the numbers.
-FREE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
-_MADE_ANEW = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
+MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
+_NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
 
 
 def convert_json(obj: Any) -> Any:
@@ -56,7 +57,7 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     if not isinstance(config.get("algorithm"), str):
         raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be made again.")
     algorithm = _find(config["algorithm"], _algorithms_beside(config["algorithm"]), "algorithms", trust)
-    kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _MADE_ANEW}
+    kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _NOT_REUSED}
     if isinstance(kwargs.get("actor_critic"), str):
         agents = map(_agent_of, _algorithms_beside(kwargs["actor_critic"]))
         kwargs["actor_critic"] = _find(kwargs["actor_critic"], agents, "algorithms' agents", trust)
@@ -85,7 +86,7 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
     """
     if not (run / "config.json").is_file():
         return
-    old, new, free = read_config(run), convert_json(config), FREE
+    old, new, free = read_config(run), convert_json(config), MAY_CHANGE
     if "env_fn" in config and (run / "env.json").is_file():  # which says more than the name of a function
         refuse_another_env(run, config["env_fn"])
         free = free | {"env_fn"}
@@ -94,7 +95,7 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
         if was != wanted:
             raise UserError(
                 f"{str(run)!r} was trained with {key}={was} and cannot be resumed with {wanted}: only "
-                f"{', '.join(sorted(FREE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
+                f"{', '.join(sorted(MAY_CHANGE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
             )
     done = last_epoch(run)
     if done is not None and new.get("epochs", done + 1) <= done:
@@ -104,7 +105,7 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def settings_of(kwargs: dict[str, Any]) -> dict[str, Any]:
+def flat_settings(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments with the items of dicts apart, as the command line names them: ``ac_kwargs:activation``."""
     flat: dict[str, Any] = {}
     for key, value in kwargs.items():

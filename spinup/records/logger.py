@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from spinup.mpi.tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
-from spinup.records import saving
+from spinup.records.agents import save_jax, save_pytorch
 from spinup.records.config import convert_json, refuse_changes
+from spinup.records.directory import make_run_dir
+from spinup.records.environment import save_env, save_vars
+from spinup.records.files import saying_what_failed, write_atomically
 from spinup.records.trackers import Tracking, check_trackers
 
 _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
@@ -64,7 +67,7 @@ class Logger:
             output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
         self.output_dir = Path(output_dir)
         self.exp_name, self.resumes = exp_name, resume
-        self._lock = only_first(saving.make_run_dir)(self.output_dir, overwrite, resume, output_fname)
+        self._lock = only_first(make_run_dir)(self.output_dir, overwrite, resume, output_fname)
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}
@@ -112,7 +115,7 @@ class Logger:
 
     @only_first
     def _append(self, cells: list[str]) -> None:
-        with saving.saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
+        with saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
             file.write("\t".join(cells) + "\n")
 
     def holds_rows(self) -> bool:
@@ -127,7 +130,7 @@ class Logger:
     @only_first
     def restore(self, state: str) -> None:
         """Go back to the rows that :meth:`state` gave; later ones are dropped."""
-        saving.write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
+        write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
         self._columns = state.partition("\n")[0].split("\t") if state else []
         self._tracking.rewind(state)
 
@@ -164,7 +167,7 @@ class Logger:
             refuse_changes(self.output_dir, config)
         config = convert_json({"exp_name": self.exp_name, **config} if self.exp_name is not None else config)
         text, file = json.dumps(config, indent=4, sort_keys=True), self.output_dir / "config.json"
-        saving.write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
+        write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
         self._tracking.configure(config)
 
     @only_first
@@ -172,7 +175,7 @@ class Logger:
         """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
         if self.resumes and (self.output_dir / "env.json").is_file():
             return
-        problem = saving.save_env(self.output_dir, env_fn)
+        problem = save_env(self.output_dir, env_fn)
         if problem:
             self.log(problem, color="yellow")
         elif not (self.output_dir / "env.json").is_file():
@@ -180,11 +183,11 @@ class Logger:
 
     def setup_pytorch_saver(self, what_to_save: Any) -> None:
         """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
-        self._model, self._save_model = what_to_save, saving.save_pytorch
+        self._model, self._save_model = what_to_save, save_pytorch
 
     def setup_jax_saver(self, what_to_save: Callable[[], Any]) -> None:
         """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
-        self._model, self._save_model = what_to_save, saving.save_jax
+        self._model, self._save_model = what_to_save, save_jax
 
     @only_first
     def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
@@ -195,7 +198,7 @@ class Logger:
             itr: also keep this state as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the last one.
         """
         if state_dict:
-            saving.save_vars(self.output_dir, {**self._state, **state_dict}, itr)
+            save_vars(self.output_dir, {**self._state, **state_dict}, itr)
         if self._model is not None:
             self._save_model(self.output_dir, self._model, itr)
 

@@ -14,9 +14,9 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.backends import import_backend
-from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.errors import UserError
-from spinup.records import saving
+from spinup.records.agents import ForeignAgent, load, save_jax, save_pytorch, saved_models
+from spinup.records.directory import find_run
 
 _AGENTS = ("MLPActorCritic", "DQNAgent", "DDPGActorCritic", "TD3ActorCritic", "SACActorCritic")
 ACTIVATIONS = {  # functions of jax.nn, and the classes of torch.nn that compute the same
@@ -85,8 +85,8 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
     """
     if to not in _BACKENDS:
         raise UserError(f"There is no format {to!r}: expected {' or '.join(_BACKENDS)}.")
-    run = saving.find_run(path)
-    saved = saving.saved_models(run)
+    run = find_run(path)
+    saved = saved_models(run)
     sources = [backend for backend in saved if backend != to]
     if not saved:
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
@@ -96,7 +96,7 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
     recipe = _read(saved[sources[0]], _BACKENDS[sources[0]]())
     target = _BACKENDS[to]()
     target.save(run, target.fill(target.make(recipe), recipe))
-    return saving.saved_models(run)[to]
+    return saved_models(run)[to]
 
 
 def _read(file: Path, backend: Any) -> Recipe:
@@ -106,11 +106,11 @@ def _read(file: Path, backend: Any) -> Recipe:
         "actor_critic makes are known to every backend."
     )
     try:
-        agent = saving.load(file)
+        agent = load(file)
         recipe = backend.read(agent)
         _check_activation(recipe.activation, file)
         described = recipe.name in _AGENTS and backend.form(backend.make(recipe)) == backend.form(agent)
-    except saving.ForeignAgent:
+    except ForeignAgent:
         raise custom from None
     except UserError:
         raise
@@ -141,7 +141,7 @@ class PyTorch:
 
     def save(self, run: Path, agent: Any) -> None:
         """Write ``agent`` into the directory of a run."""
-        saving.save_pytorch(run, agent)
+        save_pytorch(run, agent)
 
     def read(self, agent: Any) -> Recipe:
         """The recipe of ``agent``."""
@@ -204,7 +204,7 @@ class Jax:
 
     def save(self, run: Path, agent: Any) -> None:
         """Write ``agent`` into the directory of a run."""
-        saving.save_jax(run, lambda: agent)
+        save_jax(run, lambda: agent)
 
     def read(self, agent: Any) -> Recipe:
         """The recipe of ``agent``."""
@@ -252,20 +252,3 @@ def _pair(actor: Any, *names: str) -> Pair | None:
 
 
 _BACKENDS: dict[str, Any] = {"jax": Jax, "pytorch": PyTorch}
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line ``convert``: see ``convert --help``."""
-    parser = ArgumentParser(
-        prog="python -m spinup.run convert",
-        description="Write a trained agent in the format of another backend, beside the one it was trained in.",
-    )
-    parser.add_argument("path", help="output directory of a run")
-    parser.add_argument("--to", metavar="BACKEND", required=True, help=f"the format: {' or '.join(_BACKENDS)}")
-    parser.add_argument("--overwrite", action="store_true", help="replace the agent that is there in that format")
-    args = parser.parse_args(argv)
-    print(f"Wrote {convert(args.path, args.to, args.overwrite)}")
-
-
-if __name__ == "__main__":
-    exit_on_user_error(main)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spinup.errors import UserError, did_you_mean, first_line
-from spinup.records.saving import write_atomically
+from spinup.records.files import write_atomically
 
 
 class Tracker(Protocol):

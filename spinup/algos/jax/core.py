@@ -19,12 +19,12 @@ import safetensors
 import safetensors.numpy
 from gymnasium import spaces
 
-from spinup.backends import spare_imports_from_collection
+from spinup.backends import exempt_imports_from_gc
 from spinup.errors import UserError
 from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.mpi.tools import JAX, num_procs, refuse_processes
 from spinup.records import checkpoints
-from spinup.records.saving import ForeignAgent, refuse_diverged
+from spinup.records.agents import ForeignAgent, refuse_diverged
 
 # ---- networks ----
 
@@ -519,7 +519,7 @@ def start(seed, device):
             processes.
     """
     refuse_processes(JAX, num_procs())
-    spare_imports_from_collection()
+    exempt_imports_from_gc()
     np.random.seed(seed)
     try:
         found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]

@@ -20,7 +20,8 @@ import numpy as np
 
 from spinup.algos.jax import core
 from spinup.experience.buffers import ReplayBuffer
-from spinup.experience.envs import VectorEnv, test_agent
+from spinup.experience.evaluation import test_agent
+from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.logger import EpochLogger
 

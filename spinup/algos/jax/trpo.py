@@ -23,7 +23,7 @@ from jax.flatten_util import ravel_pytree
 
 from spinup.algos.jax import core
 from spinup.experience.buffers import RolloutBuffer
-from spinup.experience.envs import VectorEnv
+from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.logger import EpochLogger
 

@@ -15,12 +15,12 @@ from torch.distributions import Categorical, Independent, Normal
 from torch.nn.modules import activation as _activations
 from torch.optim.adam import adam
 
-from spinup.backends import spare_imports_from_collection
+from spinup.backends import exempt_imports_from_gc
 from spinup.errors import UserError
 from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 from spinup.mpi.pytorch import average as average  # the algorithms use it, where a number decides something
 from spinup.mpi.pytorch import average_all, sync_params
-from spinup.mpi.tools import connect, num_procs, own_seed
+from spinup.mpi.tools import connect, num_procs, process_seed
 from spinup.records import checkpoints
 
 
@@ -498,10 +498,10 @@ def start(seed, device, threads=1):
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
     connect()
-    spare_imports_from_collection()
+    exempt_imports_from_gc()
     torch.set_num_threads(min(threads, MAX_THREADS))
-    torch.manual_seed(own_seed(seed))
-    np.random.seed(own_seed(seed))
+    torch.manual_seed(process_seed(seed))
+    np.random.seed(process_seed(seed))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -18,7 +18,8 @@ import torch
 
 from spinup.algos.pytorch import core
 from spinup.experience.buffers import ReplayBuffer
-from spinup.experience.envs import VectorEnv, test_agent
+from spinup.experience.evaluation import test_agent
+from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.logger import EpochLogger
 

@@ -23,7 +23,7 @@ from torch.nn.utils import parameters_to_vector
 
 from spinup.algos.pytorch import core
 from spinup.experience.buffers import RolloutBuffer
-from spinup.experience.envs import VectorEnv
+from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.logger import EpochLogger
 

@@ -15,7 +15,7 @@ import torch
 
 from spinup.algos.pytorch import core
 from spinup.experience.buffers import RolloutBuffer
-from spinup.experience.envs import VectorEnv
+from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.logger import EpochLogger
 

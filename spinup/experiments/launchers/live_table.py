@@ -110,7 +110,7 @@ def printable(text: str) -> str:
 # ---- where it is shown ----
 
 
-class Board(AbstractContextManager, Protocol):
+class Display(AbstractContextManager, Protocol):
     """Where the state of every experiment can be seen."""
 
     def show(self, lines: Sequence[Line]) -> None:
@@ -120,7 +120,7 @@ class Board(AbstractContextManager, Protocol):
         """Show ``text`` once."""
 
 
-def make_board() -> Board:
+def make_display() -> Display:
     """A live table, if someone watches on a terminal that can draw it."""
     console = Console(highlight=False, markup=False)
     return LiveTable(console) if sys.stdout.isatty() and console.is_interactive else PlainLines()

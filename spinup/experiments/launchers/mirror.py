@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from spinup.records.saving import write_atomically
+from spinup.records.files import write_atomically
 
 _GROWING = "progress.txt"  # written to at any time; all other files belong to a save, and change together
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup.errors import UserError, first_line
-from spinup.experiments.launchers.in_parallel import ProcessAttempt
-from spinup.experiments.launchers.in_series import INTERRUPTED, Experiment, pickle_call
+from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.mirror import Changes, Mirror, read_all, write_all
-from spinup.experiments.launchers.supervisor import LOG, supervise
-from spinup.records.saving import make_run_dir
+from spinup.experiments.launchers.process import INTERRUPTED, LOG, ProcessAttempt, pickle_call
+from spinup.experiments.launchers.supervisor import supervise
+from spinup.records.directory import make_run_dir
 
 LOST = 255  # the exit status of a run whose worker has gone
 LOOK = 0.5  # seconds that a worker waits for something new before it answers

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from spinup.errors import UserError
-from spinup.experiments.launchers.in_series import INTERRUPTED, Experiment, is_crash
-from spinup.experiments.launchers.live_table import Board, Line, Progress, make_board, printable, read_progress
+from spinup.experiments.experiment import Experiment
+from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, read_progress
+from spinup.experiments.launchers.process import INTERRUPTED, LOG, is_crash
 
-LOG = "output.log"  # in the directory of a run: all that it printed
 TICK = 0.25  # seconds between two looks at the experiments
 GRACE = 30.0  # seconds that an experiment has to finish the write in hand when it is stopped
 TAIL = 20  # lines of the log that are shown of a failure
@@ -57,12 +57,12 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
         )
     jobs = [Job(experiment, start, retries) for experiment in experiments]
     try:
-        with make_board() as board:
+        with make_display() as display:
             try:
-                _watch(jobs, places, board)
+                _watch(jobs, places, display)
             finally:
                 _stop([job for job in jobs if job.attempt])
-                board.show([job.line() for job in jobs])
+                display.show([job.line() for job in jobs])
     except KeyboardInterrupt:
         print(f"Interrupted: {_count(jobs)}.{_how_to_go_on(experiments)}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
@@ -78,14 +78,14 @@ def _how_to_go_on(experiments: Sequence[Experiment]) -> str:
     return f" Go on with the same command{'' if resumed else ' and --resume'}."
 
 
-def _watch(jobs: Sequence["Job"], places: int, board: Board) -> None:
+def _watch(jobs: Sequence["Job"], places: int, display: Display) -> None:
     while True:
         for job in jobs:
             if job.attempt:
-                job.look(board)
+                job.look(display)
             if job.is_due and sum(other.attempt is not None for other in jobs) < places:
                 job.start()
-        board.show([job.line() for job in jobs])
+        display.show([job.line() for job in jobs])
         if not any(job.attempt or job.is_due for job in jobs):
             return
         time.sleep(TICK)
@@ -135,8 +135,8 @@ class Job:
         self._log_begins = log.stat().st_size if log.is_file() and (self._retry or self.experiment.resumes) else 0
         self.attempt = self._start(what, self._retry > 0)
 
-    def look(self, board: Board) -> None:
-        """See what has become of the attempt; tells ``board`` of a failure."""
+    def look(self, display: Display) -> None:
+        """See what has become of the attempt; tells ``display`` of a failure."""
         assert self.attempt is not None
         status = self.attempt.status()
         if status is None:
@@ -147,7 +147,7 @@ class Job:
         if status == 0:
             self.state = "done"
             return
-        board.say(self._report(status))
+        display.say(self._report(status))
         retry = is_crash(status) and self._retry < self._retries
         self.state = "retrying" if retry else "failed"
         self._retry += retry

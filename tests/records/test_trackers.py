@@ -15,7 +15,8 @@ import pytest
 from spinup import ppo_pytorch, run
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
-from spinup.experiments.grid import ExperimentGrid, call_experiment
+from spinup.experiments.grid import ExperimentGrid
+from spinup.experiments.launch import call_experiment
 from spinup.records.logger import Logger
 from spinup.records.trackers import TRACKERS, Tracking, check_trackers
 

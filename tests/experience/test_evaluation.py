@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_envs import Counter
 
-from spinup.experience.envs import EnvFn, VectorEnv, run_episodes
+from spinup.experience.envs import EnvFn
+from spinup.experience.evaluation import run_episodes
+from spinup.experience.vector_env import VectorEnv
 
 
 def counters(lengths, end="terminate", max_ep_len=None):

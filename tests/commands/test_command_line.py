@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup import run, user_config
+from spinup.commands.flags import parse_flags
+from spinup.commands.train import find_algorithm
 from spinup.commands.values import parse_value
 from spinup.errors import UserError
 
@@ -136,7 +138,7 @@ def test_dotted_names_that_lead_nowhere(text, hint):
 
 
 def parsed(line):
-    return {key: (flag.shorthand, flag.values) for key, flag in run.parse_flags(line.split()).items()}
+    return {key: (flag.shorthand, flag.values) for key, flag in parse_flags(line.split()).items()}
 
 
 def test_the_grammar():
@@ -164,7 +166,7 @@ def test_the_grammar():
     ],
 )
 def test_flags_and_their_values(line, key, values):
-    assert run.parse_flags(line.split())[key].values == values
+    assert parse_flags(line.split())[key].values == values
 
 
 @pytest.mark.parametrize(
@@ -182,13 +184,13 @@ def test_flags_and_their_values(line, key, values):
 )
 def test_flags_that_are_wrong(line, message):
     with pytest.raises(UserError, match=message):
-        run.parse_flags(line.split())
+        parse_flags(line.split())
 
 
 @given(st.lists(st.text(alphabet="-abc:[]=1. ", max_size=8)))
 def test_any_flags_parse_or_are_refused(argv):
     try:
-        flags = run.parse_flags(argv)
+        flags = parse_flags(argv)
     except UserError:
         return
     assert all(flag.values for flag in flags.values())
@@ -207,7 +209,7 @@ def test_help(capsys):
 def test_help_on_an_algorithm(capsys):
     spinup("ppo --help")
     text = capsys.readouterr().out
-    assert "--clip_ratio 0.2" in text and run.find_algorithm("ppo").__doc__.splitlines()[0] in text
+    assert "--clip_ratio 0.2" in text and find_algorithm("ppo").__doc__.splitlines()[0] in text
 
 
 @pytest.mark.parametrize("line", ["rerun --help", "rerun -h", "rerun nowhere/config.json --help"])
@@ -243,7 +245,7 @@ def directories(experiments):
 def test_the_default_directory(started, algo):
     spinup(f"{algo} --env CartPole-v1 --data_dir d")
     assert directories(started) == [f"d/cmd_{algo}/cmd_{algo}_s0"]
-    assert started[0].thunk is run.find_algorithm("ppo_pytorch")
+    assert started[0].thunk is find_algorithm("ppo_pytorch")
 
 
 def test_every_algorithm_has_a_default_backend():
@@ -254,7 +256,7 @@ def test_a_default_backend_that_is_not_there(monkeypatch, capfd):
     monkeypatch.setitem(user_config.DEFAULT_BACKEND, "ppo", "tf1")
     told = "spinup/user_config.py: DEFAULT_BACKEND['ppo'] is 'tf1', which has no ppo: expected one of pytorch, jax."
     assert fails("ppo --env CartPole-v1", capfd) == f"error: {told}"
-    assert run.find_algorithm("ppo_jax")
+    assert find_algorithm("ppo_jax")
 
 
 def test_the_grid_of_the_documentation(started):

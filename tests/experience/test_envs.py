@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from toy_envs import Counter, RewardNaN
 
 from spinup.errors import UserError
-from spinup.experience.envs import EnvFn, VectorEnv, clip_action, make_env, run_episodes
+from spinup.experience.envs import EnvFn, clip_action, make_env
+from spinup.experience.evaluation import run_episodes
+from spinup.experience.vector_env import VectorEnv
 
 
 class Observes(gym.Env):

@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgba
 from scipy.stats import trim_mean
 
 from spinup.analysis import curves, plot
+from spinup.commands.plot import main
 from spinup.errors import UserError
 
 
@@ -285,7 +286,7 @@ def test_unknown_columns_get_a_suggestion(data):
 )
 def test_mistakes_on_the_command_line(data, arguments, message):
     with pytest.raises(UserError, match=message):
-        plot.main(arguments)
+        main(arguments)
 
 
 def test_a_file_where_a_folder_is_needed(data):
@@ -299,7 +300,7 @@ def test_a_file_where_a_folder_is_needed(data):
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_same_runs_give_the_same_bytes(data, suffix):
     for name in ("a", "b"):
-        plot.main(["data", "--save", f"deep/{name}.{suffix}", "--est", "iqm"])
+        main(["data", "--save", f"deep/{name}.{suffix}", "--est", "iqm"])
     a, b = ((data.parent / f"deep/{name}.{suffix}").read_bytes() for name in "ab")
     assert a == b
     assert a.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
@@ -307,7 +308,7 @@ def test_the_same_runs_give_the_same_bytes(data, suffix):
 
 
 def test_several_values_make_several_files(data):
-    plot.main(["data", "--value", "Performance", "Epoch", "--save", "curve.png"])
+    main(["data", "--value", "Performance", "Epoch", "--save", "curve.png"])
     assert sorted(p.name for p in data.parent.glob("curve*")) == ["curve_Epoch.png", "curve_Performance.png"]
 
 

@@ -17,7 +17,7 @@ from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
-from spinup.records import saving
+from spinup.records.agents import save_jax, save_pytorch
 from spinup.records.recipe import ACTIVATIONS, convert
 
 OBS, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Discrete(4)
@@ -58,9 +58,9 @@ def save(agent):
     Path("run").mkdir()
     Path("run/progress.txt").touch()
     if isinstance(agent, nn.Module):
-        saving.save_pytorch(Path("run"), agent)
+        save_pytorch(Path("run"), agent)
     else:
-        saving.save_jax(Path("run"), lambda: agent)
+        save_jax(Path("run"), lambda: agent)
 
 
 def converted(agent):
@@ -228,7 +228,7 @@ def test_what_is_there_already_is_replaced_only_if_asked(backend):
     first = converted(agents[0])
     assert refusal(to) == f"{str(MODEL[to])!r} is there already: add --overwrite to replace it."
     shutil.rmtree(MODEL[backend].parent)
-    saving.save_jax(Path("run"), lambda: agents[1]) if backend == "jax" else saving.save_pytorch(Path("run"), agents[1])
+    save_jax(Path("run"), lambda: agents[1]) if backend == "jax" else save_pytorch(Path("run"), agents[1])
     convert("run", to, overwrite=True)
     obs = np.float32(np.random.uniform(-1, 1, (5, 3)))
     before, after, right = (values(agent, obs, None) for agent in (first, load(MODEL[to]), agents[1]))

@@ -24,9 +24,11 @@ from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, make_env
-from spinup.records import saving
+from spinup.records.agents import save_pytorch
+from spinup.records.directory import find_run, holds_run, last_epoch
+from spinup.records.environment import load_env
+from spinup.records.files import write_atomically
 from spinup.records.logger import EpochLogger
-from spinup.records.saving import last_epoch
 
 OBS, BOX, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 5, (2,)), spaces.Discrete(4)
 
@@ -108,15 +110,15 @@ def test_what_a_run_leaves():
     models = [f"pyt_save/model{itr}.pt" for itr in ("", 0, 1)]
     checkpoints = [f"checkpoint/epoch00000{epoch}.npz" for epoch in (0, 1)]
     assert files("run") == sorted(["config.json", "env.json", "progress.txt", *models, *checkpoints])
-    env, agent = saving.load_env("run"), spinup.load("run")
+    env, agent = load_env("run"), spinup.load("run")
     o, _ = env.reset(seed=0)
     assert env.action_space.contains(agent.act(o)) and agent.act(np.stack([o, o])).shape == (2,)
 
 
 def test_the_directory_of_a_run_is_found():
     logger_of()
-    assert saving.holds_run("run") and not saving.holds_run(".")
-    assert saving.find_run("run") == saving.find_run(Path("run")) == Path("run")
+    assert holds_run("run") and not holds_run(".")
+    assert find_run("run") == find_run(Path("run")) == Path("run")
 
 
 def test_what_is_no_run_is_told_with_the_runs_below():
@@ -130,7 +132,7 @@ def test_what_is_no_run_is_told_with_the_runs_below():
         ("file", ": it holds no progress.txt. Give the output directory of one."),
     ]:
         with pytest.raises(UserError) as raised:
-            saving.find_run(path)
+            find_run(path)
         assert str(raised.value) == f"{path!r} is not a run{told}"
 
 
@@ -142,11 +144,11 @@ def test_a_write_is_whole_or_not_at_all():
         file.write_text("ne")
         raise KeyboardInterrupt
 
-    saving.write_atomically(Path("f"), lambda file: file.write_text("old"))
+    write_atomically(Path("f"), lambda file: file.write_text("old"))
     with pytest.raises(KeyboardInterrupt):
-        saving.write_atomically(Path("f"), half)
+        write_atomically(Path("f"), half)
     assert (files(), Path("f").read_text()) == (["f"], "old")
-    saving.write_atomically(Path("f"), lambda file: file.write_text("new"))
+    write_atomically(Path("f"), lambda file: file.write_text("new"))
     assert (files(), Path("f").read_text()) == (["f"], "new")
 
 
@@ -159,7 +161,7 @@ def test_until_the_rename_a_reader_sees_the_old_file(monkeypatch):
     Path("f").write_text("old")
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(UserError, match=r"'f' cannot be written \(crashed\)"):
-        saving.write_atomically(Path("f"), lambda file: file.write_text("new"))
+        write_atomically(Path("f"), lambda file: file.write_text("new"))
     assert (files(), Path("f").read_text()) == (["f"], "old")
 
 
@@ -178,7 +180,7 @@ def test_the_same_agent_is_the_same_file_whatever_the_process(monkeypatch):
     agent, saved = MLPActorCritic(OBS, BOX), []
     for process in (111, 222):
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
-        saving.save_pytorch(Path(), agent, itr=process)
+        save_pytorch(Path(), agent, itr=process)
         saved += [Path(f"pyt_save/model{itr}.pt").read_bytes() for itr in ("", process)]
     assert len(set(saved)) == 1
 
@@ -304,7 +306,7 @@ def test_an_agent_of_ones_own_is_loaded_if_trusted(tmp_path, monkeypatch):
 
 AGENT_OF_A_SCRIPT = """
 from spinup import ppo_pytorch
-from spinup.experiments.grid import call_experiment
+from spinup.experiments.launch import call_experiment
 from spinup.algos.pytorch.core import MLPActorCritic
 class Mine(MLPActorCritic): pass
 if __name__ == "__main__":
@@ -675,7 +677,7 @@ def test_environments_that_json_describes_are_rebuilt(env_fn):
     logger_of(env_fn=env_fn)
     assert files("run") == ["env.json", "progress.txt"]
     assert json.loads(Path("run/env.json").read_text())["entry_point"] is None, "a name says which, a file does not"
-    assert_same_environments(saving.load_env("run"), make_env(env_fn))
+    assert_same_environments(load_env("run"), make_env(env_fn))
 
 
 @pytest.mark.parametrize("env_fn", PICKLED.values(), ids=PICKLED)
@@ -684,8 +686,8 @@ def test_other_environments_are_pickled_and_need_trust(env_fn):
     EpochLogger("run", output_fname="again.txt").save_env(env_fn)
     assert files("run") == ["progress.txt", "vars.pkl"], "the first description is not believed any more"
     with pytest.raises(UserError, match=r"is a pickle \(vars\.pkl\), which runs code when loaded: add --trust"):
-        saving.load_env("run")
-    assert_same_environments(saving.load_env("run", trust=True), make_env(env_fn))
+        load_env("run")
+    assert_same_environments(load_env("run", trust=True), make_env(env_fn))
 
 
 def test_an_environment_that_nothing_can_save_is_told(capsys):
@@ -694,13 +696,13 @@ def test_an_environment_that_nothing_can_save_is_told(capsys):
     assert "The environment could not be saved (cannot pickle" in capsys.readouterr().out
     assert files("run") == ["progress.txt"]
     with pytest.raises(UserError, match="'run' holds no environment"):
-        saving.load_env("run", trust=True)
+        load_env("run", trust=True)
 
 
 def test_the_render_mode_is_the_readers_choice():
     logger_of(env_fn=DESCRIBED["with a render mode"])
-    assert saving.load_env("run").render_mode is None
-    env = saving.load_env("run", render_mode="rgb_array")
+    assert load_env("run").render_mode is None
+    env = load_env("run", render_mode="rgb_array")
     env.reset(seed=0)
     assert env.render().shape[2] == 3
 
@@ -709,25 +711,25 @@ def test_an_environment_that_knows_no_render_mode():
     gym.register("Counter-v0", Counter)
     try:
         logger_of(env_fn=EnvFn("Counter-v0"))
-        assert_same_environments(saving.load_env("run"), Counter())
+        assert_same_environments(load_env("run"), Counter())
         with pytest.raises(UserError, match=r"'run' cannot be drawn, as it takes no render_mode\.$"):
-            saving.load_env("run", render_mode="rgb_array")
+            load_env("run", render_mode="rgb_array")
     finally:
         gym.registry.pop("Counter-v0")
 
 
 def test_a_pickled_function_may_take_a_render_mode_or_not():
     logger_of(env_fn=lambda **kwargs: Doubled(gym.make("CartPole-v1", **kwargs)))
-    assert saving.load_env("run", trust=True, render_mode="rgb_array").render_mode == "rgb_array"
+    assert load_env("run", trust=True, render_mode="rgb_array").render_mode == "rgb_array"
     logger_of(env_fn=PICKLED["a wrapper of ones own"])
     with pytest.raises(UserError, match="takes no render_mode"):
-        saving.load_env("run", trust=True, render_mode="rgb_array")
+        load_env("run", trust=True, render_mode="rgb_array")
 
 
 def test_an_environment_registered_by_class_in_a_module(evil_module):
     logger_of(env_fn=EnvFn("evil_module:Evil-v0"))
     assert json.loads(Path("run/env.json").read_text())["id"] == "evil_module:Evil-v0"
-    assert saving.load_env("run").spec.id == "Evil-v0", "its module is imported already: nothing new would run"
+    assert load_env("run").spec.id == "Evil-v0", "its module is imported already: nothing new would run"
 
 
 # ---- environments of strangers ----
@@ -756,16 +758,16 @@ def wrapper(entry_point, **kwargs):
 def test_code_that_env_json_asks_for_runs_only_if_trusted(evil_module, changes):
     forge(**changes)
     with pytest.raises(UserError, match=r"needs code from evil_module.*: add --trust"):
-        saving.load_env("run")
+        load_env("run")
     assert not sentinel()
-    saving.load_env("run", trust=True)
+    load_env("run", trust=True)
     assert sentinel(), "or this test would prove nothing"
 
 
 def test_env_json_cannot_say_what_a_known_name_runs(evil_module):
     forge(entry_point="evil_module:Env", vector_entry_point="evil_module:Env")
     for trust in (False, True):
-        env = saving.load_env("run", trust=trust)
+        env = load_env("run", trust=trust)
         assert type(env.unwrapped) is CartPoleEnv
     assert not sentinel()
 
@@ -776,7 +778,7 @@ def test_env_json_cannot_say_what_a_known_name_runs(evil_module):
 def test_wrappers_that_do_more_than_wrap_are_foreign(entry_point):
     forge(additional_wrappers=wrapper(entry_point, video_folder="sentinel"))
     with pytest.raises(UserError, match=f"needs code from {entry_point}"):
-        saving.load_env("run", render_mode="rgb_array")
+        load_env("run", render_mode="rgb_array")
     assert not sentinel()
 
 
@@ -784,10 +786,10 @@ def test_a_pickled_environment_runs_only_if_trusted():
     logger_of()
     Path("run/vars.pkl").write_bytes(pickle.dumps({"env_fn": evil_by("os.mkdir")}))
     with pytest.raises(UserError, match="add --trust"):
-        saving.load_env("run")
+        load_env("run")
     assert not sentinel()
     with pytest.raises(TypeError):
-        saving.load_env("run", trust=True)
+        load_env("run", trust=True)
     assert sentinel(), "or this test would prove nothing"
 
 
@@ -799,7 +801,7 @@ def test_a_damaged_env_json_is_told_in_one_sentence(content):
     forge()
     Path("run/env.json").write_text(content)
     with pytest.raises(UserError, match=r"env\.json' does not describe an environment \(.+\)\.$") as raised:
-        saving.load_env("run")
+        load_env("run")
     assert "\n" not in str(raised.value)
 
 
@@ -808,7 +810,7 @@ def test_a_damaged_pickle_is_told_in_one_sentence(content):
     logger_of()
     Path("run/vars.pkl").write_bytes(content)
     with pytest.raises(UserError, match=r"vars\.pkl' gives no environment \(.+\)\.$"):
-        saving.load_env("run", trust=True)
+        load_env("run", trust=True)
 
 
 def saves_of_pytorch(logger):
@@ -840,7 +842,7 @@ def test_an_environment_that_a_loop_of_ones_own_saved():
     logger.save_state({"env": gym.make("CartPole-v1")}, None)
     logger.log_tabular("Epoch", 0)
     logger.dump_tabular()
-    assert saving.load_env("run", trust=True).spec.id == "CartPole-v1"
+    assert load_env("run", trust=True).spec.id == "CartPole-v1"
 
 
 @pytest.mark.parametrize("make", [saves_of_pytorch, saves_of_jax])
@@ -881,13 +883,13 @@ def test_training_with_discrete_actions_stops_where_it_diverges(algorithm, backe
 def test_an_environment_that_is_not_here(env_id, told):
     forge(id=env_id)
     with pytest.raises(UserError, match=told):
-        saving.load_env("run")
+        load_env("run")
 
 
 def test_a_trusted_environment_whose_module_is_not_here():
     forge(id="no_such_module:Gone-v0")
     with pytest.raises(UserError, match="no module 'no_such_module'"):
-        saving.load_env("run", trust=True)
+        load_env("run", trust=True)
 
 
 def test_an_environment_kept_as_a_pickle_is_kept_beside_other_state():
@@ -896,6 +898,6 @@ def test_an_environment_kept_as_a_pickle_is_kept_beside_other_state():
     logger.save_state({"epoch": 7})
     logger.log_tabular("Epoch", 7)
     logger.dump_tabular()
-    env = saving.load_env("run", trust=True)
+    env = load_env("run", trust=True)
     env.reset(seed=0)
     assert env.step(0)[1] == 2

@@ -25,10 +25,12 @@ from spinup import user_config
 from spinup.backends import import_backend
 from spinup.commands.values import parse_value
 from spinup.errors import UserError
-from spinup.experiments import grid as run_utils
-from spinup.experiments import preflight
-from spinup.experiments.grid import ExperimentGrid, call_experiment, path_safe, setup_logger_kwargs, shorten
-from spinup.experiments.launchers.in_series import Experiment, run_in_process
+from spinup.experiments import cores, launch, preflight
+from spinup.experiments.experiment import Experiment
+from spinup.experiments.grid import ExperimentGrid
+from spinup.experiments.launch import call_experiment
+from spinup.experiments.launchers.process import run_in_process
+from spinup.experiments.names import path_safe, setup_logger_kwargs, shorten
 
 
 def train(env_fn=None, seed=0, gamma=0.9, epochs=1, ac_kwargs=None, clip=0.1, renorm=False, logger_kwargs=None):
@@ -57,7 +59,7 @@ def names(grid):
 def started(monkeypatch):
     """Collects the experiments that would run, instead of running them."""
     experiments = []
-    monkeypatch.setattr(run_utils, "run_in_series", lambda es, *_: experiments.extend(es))
+    monkeypatch.setattr(launch, "run_in_series", lambda es, *_: experiments.extend(es))
     return experiments
 
 
@@ -375,8 +377,8 @@ def test_every_device_is_tried_before_a_grid_starts(started, capfd, algorithm, h
 def test_devices_are_not_tried_in_vain(started, monkeypatch):
     tried = []
     monkeypatch.setattr(preflight, "run_in_process", lambda experiment: tried.append(experiment.kwargs["device"]))
-    monkeypatch.setattr(run_utils, "run_on_ray", lambda *_: None)
-    monkeypatch.setattr(run_utils.Cluster, "check", lambda _: None)
+    monkeypatch.setattr(launch, "run_on_ray", lambda *_: None)
+    monkeypatch.setattr(launch.Cluster, "check", lambda _: None)
     grid_of(env_name="CartPole-v1", device=["cpu", "auto"]).run(spinup.ppo_pytorch, data_dir="d")
     call_experiment("x", spinup.ppo_pytorch, env_name="CartPole-v1", device="cuda", data_dir="d")
     grid = grid_of(env_name="CartPole-v1", device=["cuda", "cpu"], seed=[0, 1, 2])
@@ -424,13 +426,13 @@ def test_a_file_is_no_place_for_results():
 @pytest.mark.parametrize("num_cpu", [0, -1, 1.5, True, "many", None])
 def test_num_cpu_is_a_count_or_auto(num_cpu):
     with pytest.raises(UserError, match="expected an integer >= 1, or 'auto'"):
-        preflight.check_num_cpu(num_cpu)
+        cores.check_num_cpu(num_cpu)
 
 
 def test_num_cpu_auto_is_the_number_of_physical_cores(monkeypatch):
-    monkeypatch.setattr(preflight, "physical_cores", lambda: 3)
-    assert preflight.check_num_cpu("auto") == 3
-    assert preflight.check_num_cpu(1) == 1
+    monkeypatch.setattr(cores, "physical_cores", lambda: 3)
+    assert cores.check_num_cpu("auto") == 3
+    assert cores.check_num_cpu(1) == 1
 
 
 def test_experiments_know_the_number_of_their_processes(started):

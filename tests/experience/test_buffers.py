@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup.experience.buffers import RolloutBuffer, discount_cumsum, gae
-from spinup.experience.envs import Step
+from spinup.experience.vector_env import Step
 
 NO, YES = False, True
 

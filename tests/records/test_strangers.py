@@ -16,7 +16,7 @@ from spinup.commands.resume import continuation_of
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 from spinup.records.config import read_call
-from spinup.records.saving import load_env_fn
+from spinup.records.environment import load_env_fn
 
 SMALL = dict(
     steps_per_epoch=8, num_envs=1, epochs=1, train_pi_iters=1, train_v_iters=1, ac_kwargs={"hidden_sizes": [2]}
@@ -73,7 +73,7 @@ ALGORITHMS = {
     "spinup.algos.pytorch.core.torch.hub.load": HUB,
     "spinup.algos.pytorch.ppo.core.torch.hub.load": HUB,
     "spinup.load": {"path": "run", "trust": True},
-    "spinup.records.saving.load": {"path": "run", "trust": True},
+    "spinup.records.agents.load": {"path": "run", "trust": True},
     "spinup.commands.run_entrypoint.run": {"argv": ["run/vars.pkl"]},
     "spinup.algos.pytorch.ppo.update": {},
     "spinup.algos.pytorch.ppo.ppp": {},

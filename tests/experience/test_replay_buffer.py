@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spinup.algos.pytorch import core
 from spinup.errors import UserError
 from spinup.experience.buffers import Batch, ReplayBuffer
-from spinup.experience.envs import Step
+from spinup.experience.vector_env import Step
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 CONTINUOUS, DISCRETE = spaces.Box(-1, 1, (3,), np.float32), spaces.Discrete(5)

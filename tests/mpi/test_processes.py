@@ -16,13 +16,13 @@ import toy_mpi
 
 import spinup
 from spinup.errors import UserError
-from spinup.experiments import preflight
-from spinup.experiments.grid import call_experiment
+from spinup.experiments import cores
+from spinup.experiments.launch import call_experiment
 from spinup.hyperparameters import check_hyperparameters
 from spinup.mpi import pytorch as mpi_pytorch
 from spinup.mpi import tools as mpi_tools
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
 AS_A_PROGRAM = "import toy_mpi; from spinup.commands.arguments import exit_on_user_error as run; "
 
@@ -59,7 +59,7 @@ def test_alone_everything_is_the_identity():
     mpi_tools.allreduce(x, result)
     assert (result == x).all()
     assert mpi_tools.gather(x)[0] is mpi_tools.scatter([x]) is x
-    assert mpi_tools.own_seed(2**32 - 1) == 2**32 - 1
+    assert mpi_tools.process_seed(2**32 - 1) == 2**32 - 1
     assert mpi_tools.only_first(lambda y: y)(x) is x
     assert mpi_tools.mpi_statistics_scalar(x, with_min_and_max=True) == (3, 2, 1, 5)
     assert np.isnan(mpi_tools.mpi_statistics_scalar([])).all()
@@ -272,9 +272,9 @@ def one_of_two(monkeypatch):
 
 
 def test_processes_that_a_launcher_has_started_are_counted(one_of_two):
-    assert preflight.check_num_cpu(1) == preflight.check_num_cpu(2) == preflight.check_num_cpu("auto") == 2
+    assert cores.check_num_cpu(1) == cores.check_num_cpu(2) == cores.check_num_cpu("auto") == 2
     with pytest.raises(UserError, match="num_cpu=3 does not fit the 2 processes that MPI has started: leave it out"):
-        preflight.check_num_cpu(3)
+        cores.check_num_cpu(3)
     with pytest.raises(UserError, match="in each of 2 processes"):
         check_hyperparameters({"steps_per_epoch": 12, "num_envs": 4})
     check_hyperparameters({"steps_per_epoch": 16, "num_envs": 4})

@@ -14,10 +14,12 @@ from rich.console import Console
 from toy_runs import THREADS, epochs_of, start_grid, told, train, train_anew, wait_for_checkpoints
 
 from spinup.errors import UserError
-from spinup.experiments.grid import ExperimentGrid, call_experiment
-from spinup.experiments.launchers import in_parallel as parallel
-from spinup.experiments.launchers import live_table
-from spinup.experiments.launchers.in_series import Experiment
+from spinup.experiments import cores
+from spinup.experiments.cores import count_jobs
+from spinup.experiments.experiment import Experiment
+from spinup.experiments.grid import ExperimentGrid
+from spinup.experiments.launch import call_experiment
+from spinup.experiments.launchers import in_parallel, live_table
 from spinup.experiments.launchers.live_table import Line, Progress, printable, read_progress
 
 
@@ -61,7 +63,7 @@ def test_without_jobs_they_run_in_series(capfd):
 
 @pytest.mark.parametrize("jobs", [1, "auto"])
 def test_on_one_core_too_a_crash_does_not_stop_the_others(jobs, monkeypatch):
-    monkeypatch.setattr(parallel, "physical_cores", lambda: 1)
+    monkeypatch.setattr(cores, "physical_cores", lambda: 1)
     with pytest.raises(SystemExit, match="1 of 2 experiments failed: g_s0"):
         run(grid_of(2, trouble={0: "crash"}), jobs=jobs)
     assert [epochs_of(run_of(seed)) for seed in range(2)] == [[0], [0, 1, 2]]
@@ -177,7 +179,7 @@ def test_a_retry_where_nothing_was():
 
 @pytest.mark.parametrize("jobs, threads", [(2, "4"), (3, "2"), (8, "2"), (64, "2")])
 def test_the_cores_are_divided(monkeypatch, jobs, threads):
-    monkeypatch.setattr(parallel, "physical_cores", lambda: 8)
+    monkeypatch.setattr(in_parallel, "physical_cores", lambda: 8)
     for name in THREADS:
         monkeypatch.delenv(name, raising=False)
     run(grid_of(4 if jobs == 8 else 3, epochs=1), jobs=jobs)
@@ -185,7 +187,7 @@ def test_the_cores_are_divided(monkeypatch, jobs, threads):
 
 
 def test_what_the_user_has_set_stays(monkeypatch):
-    monkeypatch.setattr(parallel, "physical_cores", lambda: 8)
+    monkeypatch.setattr(in_parallel, "physical_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     run(grid_of(2, epochs=1))
     assert told(run_of(0))[0]["OMP_NUM_THREADS"] == "3"
@@ -199,7 +201,7 @@ def test_jobs_are_a_count_or_auto(jobs):
 
 
 def test_auto_is_the_number_of_cores():
-    assert 1 <= parallel.count_jobs("auto") <= psutil.cpu_count()
+    assert 1 <= count_jobs("auto") <= psutil.cpu_count()
 
 
 @pytest.mark.parametrize("retries", [-1, 0.5, True, "many"])

@@ -17,10 +17,11 @@ from toy_envs import Counter
 
 import spinup
 from spinup.errors import UserError
-from spinup.experience.envs import EnvFn, VectorEnv
+from spinup.experience.envs import EnvFn
+from spinup.experience.vector_env import VectorEnv
 from spinup.records import checkpoints
-from spinup.records.checkpoints import pack, unpack
-from spinup.records.saving import is_finished, last_epoch
+from spinup.records.directory import is_finished, last_epoch
+from spinup.records.files import pack, unpack
 
 ON_POLICY = dict(steps_per_epoch=60, num_envs=2)
 OFF_POLICY = dict(steps_per_epoch=60, update_after=40, update_every=20, batch_size=8, num_test_episodes=1)
@@ -312,7 +313,7 @@ train({algo!r}, {backend!r}, "run", resume={resume})
 
 
 def run_until_killed(**values):
-    script = KILLED.format(tests=str(Path(__file__).parent), **values)
+    script = KILLED.format(tests=str(Path(__file__).parents[1]), **values)
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).returncode
 
 

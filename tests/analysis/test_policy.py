@@ -14,9 +14,11 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from spinup import ppo_pytorch, sac_jax
-from spinup.analysis import policy as cli
-from spinup.analysis.policy import has_display, load_policy_and_env, run_policy
+from spinup.analysis import policy
+from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.analysis.video import VideoWriter
+from spinup.commands import test_policy as cli
+from spinup.commands.test_policy import has_display
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 
@@ -290,8 +292,8 @@ def test_the_agent_decides_what_it_does_by_default():
         def act(self, obs, deterministic=False):
             return deterministic
 
-    assert cli._make_policy(Agent(), None, None)(0) is True
-    assert cli._make_policy(Agent(), None, False)(0) is False
+    assert policy.policy_of(Agent(), None, None)(0) is True
+    assert policy.policy_of(Agent(), None, False)(0) is False
 
 
 def test_snapshots(cartpole):
@@ -332,8 +334,8 @@ def test_the_window_is_asked_for_where_there_is_one(cartpole, monkeypatch):
         return Counter(render_mode=render_mode)
 
     monkeypatch.setattr(cli, "has_display", lambda: True)
-    monkeypatch.setattr(cli.saving, "load", lambda *args: type("Agent", (), {"act": staticmethod(stay)}))
-    monkeypatch.setattr(cli.saving, "load_env", load_env)
+    monkeypatch.setattr(cli, "load", lambda *args: type("Agent", (), {"act": staticmethod(stay)}))
+    monkeypatch.setattr(policy, "load_env", load_env)
     for flags in ([], ["--norender"], ["--video", "a.gif"]):
         cli.main([cartpole, "-n", "1", *flags])
     assert modes == ["human", None, "rgb_array"]
@@ -376,7 +378,7 @@ def test_graphics_that_this_machine_lacks_get_a_sentence(cartpole, monkeypatch):
     def load_env(*args):
         raise AttributeError("'NoneType' object has no attribute 'glGetError'")
 
-    monkeypatch.setattr(cli.saving, "load_env", load_env)
+    monkeypatch.setattr(policy, "load_env", load_env)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
     with pytest.raises(UserError, match=r"MUJOCO_GL='osmesa'.*unset MUJOCO_GL"):
         cli.main([cartpole, "--norender"])

@@ -14,7 +14,7 @@ from spinup import run
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 from spinup.records.config import read_call
-from spinup.records.saving import is_finished
+from spinup.records.directory import is_finished
 
 SMALL = dict(steps_per_epoch=20, num_envs=2, epochs=1, train_pi_iters=1, train_v_iters=1)
 NETWORKS = {
@@ -207,7 +207,7 @@ def test_rerun_changes_what_is_given_and_keeps_the_rest(started):
     ],
 )
 def test_another_experiment_gets_another_name(flags, name, started, monkeypatch):
-    monkeypatch.setattr("spinup.experiments.launchers.in_parallel.run_in_parallel", lambda es, *_: started.extend(es))
+    monkeypatch.setattr("spinup.experiments.launch.run_in_parallel", lambda es, *_: started.extend(es))
     train(ac_kwargs=NETWORKS["pytorch"])
     type_(f"rerun d/first/first_s0/config.json {flags}")
     assert [experiment.output_dir.name for experiment in started] == name.split()

@@ -1,0 +1,108 @@
+"""The grammar of training commands: ``--key v1 v2``, ``--key[short] v``, ``--key:sub v``."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from spinup.errors import UserError, did_you_mean
+
+SYNONYMS = {
+    "env": "env_name",
+    "hid": "ac_kwargs:hidden_sizes",
+    "act": "ac_kwargs:activation",
+    "cpu": "num_cpu",
+    "dt": "datestamp",
+}
+
+
+LAUNCH_FLAGS = ("jobs", "retries", "launcher", "ray_address", "cpus_per_run", "gpus_per_run")
+
+
+SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", "track", *LAUNCH_FLAGS)  # not of the algorithm
+
+
+SWITCHES = ("datestamp", "overwrite")
+
+
+LISTS = ("track",)
+
+
+UNPARSED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address", "track")  # never evaluated
+
+
+NOT_FLAGS = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
+
+
+def read_setting(key: str, flag: "Flag") -> Any:
+    """The one value of a flag that sets up the experiment, or all of them where it is a list."""
+    if key in LISTS:
+        return flag.values
+    if len(flag.values) != 1:
+        raise UserError(f"{flag.typed} takes one value, but was given {len(flag.values)}: {flag.values}.")
+    if key in SWITCHES and not isinstance(flag.values[0], bool):
+        raise UserError(f"{flag.typed} is either there or not: leave out the value {flag.values[0]!r}.")
+    return flag.values[0]
+
+
+class Flag(NamedTuple):
+    """A flag as typed (``--hid[h]`` without the shorthand), its shorthand, and its values."""
+
+    typed: str
+    shorthand: str | None
+    values: list[Any]
+
+
+def parse_flags(argv: list[str]) -> dict[str, Flag]:
+    """Read ``--key v1 v2``, ``--key[short] v``, ``--key:sub v`` and ``--key=v``: full names of keys -> flags.
+
+    A flag without a value is True. Negative numbers are values.
+
+    Raises:
+        UserError: a value before the first flag, a misspelt flag, or a flag given twice.
+    """
+    flags: dict[str, Flag] = {}
+    for typed, shorthand, texts in _group(argv):
+        key = SYNONYMS.get(typed[2:], typed[2:])
+        if key in flags:
+            raise UserError(f"{typed} is given twice (first as {flags[key].typed}): put all its values after one flag.")
+        if key in UNPARSED and not texts:
+            raise UserError(f"{typed} needs a value.")
+        flags[key] = Flag(typed, shorthand, texts if key in UNPARSED else _parse(texts))
+    return flags
+
+
+def _parse(texts: list[str]) -> list[Any]:
+    from spinup.commands.values import parse_value
+
+    return [parse_value(text) for text in texts] or [True]
+
+
+def _group(argv: list[str]) -> list[tuple[str, str | None, list[str]]]:
+    groups: list[tuple[str, str | None, list[str]]] = []
+    for token in argv:
+        if not is_flag(token):
+            if not groups:
+                raise UserError(f"{token!r} comes before any flag: write --key {token}, such as --env {token}.")
+            groups[-1][2].append(token)
+            continue
+        name, equals, value = token.partition("=")
+        match = re.fullmatch(r"(--\w+(?::\w+)*)(?:\[([\w-]*)\])?", name)
+        if not match:
+            raise UserError(f"{token!r} is not a flag: write --key, --key:sub or --key[short].")
+        groups.append((match[1], match[2], [value] if equals else []))
+    return groups
+
+
+def is_flag(token: str) -> bool:
+    """Whether ``token`` begins a flag; a negative number does not."""
+    return re.match(r"--|-[A-Za-z]", token) is not None
+
+
+def check_flags(command: str, function: Callable, flags: dict[str, Flag]) -> None:
+    """Refuse a flag that is neither a hyperparameter of ``function`` nor one of our own."""
+    known = {*inspect.signature(function).parameters, *SETTINGS, *SYNONYMS, "env_name", "env_kwargs"} - {*NOT_FLAGS}
+    for key, flag in flags.items():
+        if key.split(":")[0] not in known:
+            near = did_you_mean(flag.typed, [f"--{name}" for name in sorted(known)])
+            raise UserError(f"{command} has no flag {flag.typed}.{near} See `python -m spinup.run {command} --help`.")

@@ -1,0 +1,53 @@
+"""``spinup rerun PATH/config.json``: run an experiment again, with the flags that are given changed."""
+
+import re
+from pathlib import Path
+
+from spinup.commands.flags import SETTINGS, Flag, check_flags, is_flag, parse_flags
+from spinup.commands.train import launch_grid
+from spinup.errors import UserError
+
+HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
+
+Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run
+one experiment for each combination. What is changed goes into its name, unless it is the seed or the number of epochs.
+
+    --key value ...   as for the algorithm of the run, and what `python -m spinup.run --help` lists for every algorithm
+    --trust           allow code from outside the package (environments, networks)"""
+
+
+def main(argv: list[str]) -> None:
+    """Launch the experiment of a ``config.json`` again, with the flags in ``argv`` instead of what it says.
+
+    What makes it another experiment goes into its name.
+    """
+    if {"--help", "-h"} & {*argv}:
+        print(HELP)
+        return
+    if not argv or is_flag(argv[0]):
+        raise UserError("rerun needs a file first: python -m spinup.run rerun PATH/config.json [--key value ...].")
+    trust = "--trust" in argv
+    flags = parse_flags([token for token in argv[1:] if token != "--trust"])
+
+    from spinup.experiments.grid import set_the_same
+    from spinup.records.config import MAY_CHANGE, convert_json, flat_settings, read_call, read_config
+
+    run = Path(argv[0]).parent if argv[0].endswith(".json") else Path(argv[0])
+    function, kwargs, env = read_call(run, trust, with_env="env_name" not in flags)
+    check_flags("rerun", function, flags)
+    settings, config = flat_settings(kwargs | env), read_config(run)
+    old = {key: Flag(f"--{key}", None, [value]) for key, value in settings.items()}
+    old = {key: flag for key, flag in old.items() if not any(set_the_same(key, other) for other in flags)}
+    changed = {key for key, flag in flags.items() if convert_json(flag.values) != [convert_json(settings.get(key))]}
+    named = set() if "exp_name" in flags else changed - {"seed", *MAY_CHANGE, *SETTINGS}
+    place = run.resolve()
+    defaults = {"num_cpu": config.get("num_cpu", 1), **_name_beside(place, config.get("exp_name") or place.name)}
+    launch_grid(function, old | flags, defaults, named)
+
+
+def _name_beside(run: Path, exp_name: str) -> dict[str, str]:
+    """The name of another run of an experiment, and the folder that puts it beside ``run``: never into a run."""
+    with_others = re.sub(r"^\d\d-\d\d-\d\d_", "", run.parent.name) == exp_name  # without its datestamp
+    folder = run.parent.parent if with_others else run.parent
+    again = "-rerun" if (folder / exp_name / "config.json").is_file() else ""
+    return {"exp_name": exp_name + again, "data_dir": str(folder)}

@@ -1,0 +1,43 @@
+"""Whole episodes of a trained agent: their returns and lengths."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from spinup.experience.vector_env import VectorEnv
+
+
+def run_episodes(
+    act: Callable[[np.ndarray], np.ndarray], envs: VectorEnv, seed: int | Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run one whole episode in each environment, all at once; returns their returns and lengths, ``[N]`` each.
+
+    Args:
+        act: maps observations ``[N, obs_dim]`` to actions.
+        envs: reset from ``seed``, so that the same seed gives the same starts.
+        seed: int >= 0, or several.
+    """
+    ep_ret, ep_len = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=int)
+    o, running = envs.reset(seed), np.ones(envs.num_envs, dtype=bool)
+    while running.any():
+        step = envs.step(act(o))
+        ep_ret += running * step.r
+        ep_len += running
+        running &= ~step.cut
+        o = step.o
+    return ep_ret, ep_len
+
+
+def deterministic_act(agent: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """``agent.act`` without exploration; that of an agent of one's own may be plain ``act(obs)``."""
+    takes = signature(agent.act).parameters
+    return partial(agent.act, deterministic=True) if "deterministic" in takes else agent.act
+
+
+def test_agent(agent: Any, envs: VectorEnv, seed: int | Sequence[int]) -> dict[str, np.ndarray]:
+    """The columns ``TestEpRet`` and ``TestEpLen``, ``[N]`` each, of :func:`run_episodes` without exploration."""
+    ep_ret, ep_len = run_episodes(deterministic_act(agent), envs, seed)
+    return {"TestEpRet": ep_ret, "TestEpLen": ep_len}

@@ -1,0 +1,146 @@
+"""From checked experiments to running ones: ``call_experiment``, and the choice of a launcher."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spinup import user_config
+from spinup.errors import UserError
+from spinup.experiments.cores import count_jobs
+from spinup.experiments.experiment import Experiment, experiment_of, readable
+from spinup.experiments.launchers.in_parallel import run_in_parallel
+from spinup.experiments.launchers.in_series import run_in_series
+from spinup.experiments.launchers.on_ray import Cluster, run_on_ray
+from spinup.experiments.names import setup_logger_kwargs
+from spinup.experiments.preflight import check_devices, check_experiments, check_launcher, check_retries
+from spinup.mpi.tools import only_first
+from spinup.records.logger import colorize
+
+Launcher = Callable[[Sequence[Experiment]], None]
+
+
+def call_experiment(
+    exp_name: str,
+    thunk: Callable,
+    seed: int = 0,
+    num_cpu: int | str = 1,
+    data_dir: str | os.PathLike | None = None,
+    datestamp: bool = False,
+    overwrite: bool = False,
+    retries: int = 0,
+    track: Sequence[str] = (),
+    **kwargs: Any,
+) -> None:
+    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own, or several.
+
+    ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
+
+    Args:
+        exp_name: name of the experiment, and of its directory.
+        thunk: a training function; one defined in the running script works too.
+        seed: int >= 0.
+        num_cpu: number of processes that train together over MPI, or 'auto' for the number of physical cores.
+        data_dir, datestamp: see :func:`setup_logger_kwargs`.
+        overwrite: write over a run that is already in the directory, instead of refusing.
+        retries: how many times more to try after a crash (but not after a mistake of the user): from the last
+            checkpoint if ``thunk`` takes ``resume``, else from the beginning. Not at all by default.
+        track: services that show its rows too: ``['tensorboard', 'wandb']`` or one of them.
+        **kwargs: hyperparameters for ``thunk``.
+
+    Raises:
+        UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
+        SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
+    """
+    variant = {"seed": seed, **kwargs}
+    experiment = experiment_in(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
+    launch([experiment], choose_launcher(retries=retries))
+
+
+def launch(
+    experiments: Sequence[Experiment],
+    launcher: Launcher | None = None,
+    report: Callable[[], None] | None = None,
+    here: bool = True,
+) -> None:
+    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised.
+
+    ``here`` says that they run on this machine, which has to have their devices then.
+    """
+    check_experiments(experiments)
+    if here:
+        check_devices(experiments)
+    if report:
+        report()
+    (launcher or choose_launcher())(experiments)
+
+
+def choose_launcher(
+    jobs: int | str | None = None,
+    retries: int | None = None,
+    launcher: str = "local",
+    ray_address: str | None = None,
+    cpus_per_run: float | None = None,
+    gpus_per_run: float | None = None,
+) -> Launcher:
+    """What runs experiments in the way that the arguments of :meth:`ExperimentGrid.run` say."""
+    if retries is None:
+        retries = 3 if launcher == "ray" else 0
+    check_retries(retries)
+    check_launcher(launcher, jobs=jobs, ray_address=ray_address, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
+    if launcher == "ray":
+        cluster = Cluster(ray_address, 1 if cpus_per_run is None else cpus_per_run, gpus_per_run or 0)
+        cluster.check()
+        return lambda experiments: run_on_ray(experiments, cluster, retries)
+    if jobs is not None:
+        places = count_jobs(jobs)
+        return lambda experiments: run_in_parallel(experiments, places, retries)
+    return lambda experiments: run_in_series(experiments, _announce, _say_what_next, retries)
+
+
+def experiment_in(
+    exp_name: str,
+    thunk: Callable,
+    variant: dict[str, Any],
+    data_dir: str | os.PathLike | None,
+    datestamp: bool,
+    overwrite: bool,
+    num_cpu: int | str,
+    track: Sequence[str],
+) -> Experiment:
+    """The experiment of one variant of a grid, saved where :func:`setup_logger_kwargs` says."""
+    kwargs = {"seed": 0, **variant}
+    if kwargs.get("resume") and (datestamp or user_config.FORCE_DATESTAMP):
+        raise UserError(
+            "A new date in its name leads to no run that could be resumed: leave out either --dt (datestamp, or "
+            "FORCE_DATESTAMP in user_config.py) or --resume, or use `python -m spinup.run resume PATH`."
+        )
+    logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
+    if overwrite:
+        logger_kwargs["overwrite"] = True
+    if track:
+        logger_kwargs["track"] = track
+    return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}), num_cpu)
+
+
+@only_first
+def _announce(experiment: Experiment) -> None:
+    print(colorize(f"\nRunning experiment {experiment.output_dir.name} with", "cyan", bold=True))
+    for key, value in experiment.config.items():
+        print(f"  {key}: {json.dumps(value, default=readable)}")
+    if experiment.num_cpu > 1:
+        print(f"in {experiment.num_cpu} processes")
+    print(f"saving to {experiment.output_dir}\n", flush=True)
+
+
+@only_first
+def _say_what_next(experiment: Experiment) -> None:
+    where = str(experiment.output_dir)
+    where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
+    print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
+    print(f"  python -m spinup.run plot {where}")
+    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it imports the user's own module
+    print(colorize("and watch the trained agent with", "cyan", bold=True))
+    print(f"  python -m spinup.run test_policy {where}{trust}", flush=True)

@@ -1,0 +1,128 @@
+"""What a run directory holds, and how to get it back.
+
+    config.json  progress.txt      written by the logger
+    env.json                       how to rebuild the environment; vars.pkl holds a pickle where this cannot say it
+    pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
+    jax_save/model.safetensors     the same, of JAX
+    checkpoint/                    what resuming needs: see checkpoints.py
+    tensorboard/  wandb/           what trackers leave
+
+Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import filelock
+
+from spinup.errors import UserError
+
+PROGRESS = "progress.txt"
+
+
+CHECKPOINTS = "checkpoint"
+
+
+_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", CHECKPOINTS)
+
+
+_TRACKED = ("tensorboard", "wandb")
+
+
+def holds_run(path: str | Path) -> bool:
+    """Whether ``path`` is the output directory of a run."""
+    return (Path(path) / PROGRESS).is_file()
+
+
+def refuse_existing_run(
+    path: str | Path, overwrite: bool = False, resume: bool = False, progress: str = PROGRESS
+) -> None:
+    """Raise UserError if ``path`` is a file or holds a run already, with diagnostics in a file named ``progress``.
+
+    Either ``overwrite`` or ``resume`` allows a run to be there; both together contradict each other.
+    """
+    if overwrite and resume:
+        raise UserError(
+            f"overwrite and resume contradict each other: should the run in {str(path)!r} be replaced, or go on? "
+            "Leave one of the two out."
+        )
+    if overwrite or resume:
+        return
+    if (Path(path) / progress).is_file():
+        raise UserError(
+            f"{str(path)!r} already holds a run: add --resume to go on with it, --overwrite to replace it, --dt to put "
+            "the date in the new one's name, or choose another --exp_name or --data_dir."
+        )
+    if Path(path).exists() and not Path(path).is_dir():
+        raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
+
+
+def make_run_dir(
+    path: Path, overwrite: bool = False, resume: bool = False, progress: str = PROGRESS
+) -> filelock.BaseFileLock:
+    """Make the output directory of a run, which writes its diagnostics to the file ``progress`` in it.
+
+    ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it for the run to go on
+    with.
+
+    Returns:
+        A lock, which is free once nobody in this process refers to it, or the process is gone.
+
+    Raises:
+        UserError: if it already holds a run and both are false, if both are true, if another process trains that run,
+            or if it cannot be made.
+    """
+    refuse_existing_run(path, overwrite, resume, progress)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
+    lock = filelock.FileLock(path / ".lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(f"{str(path)!r} is being trained by another process: wait for it, or end it first.") from None
+    if overwrite:
+        for old in (found for pattern in (progress, *_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return lock
+
+
+def find_run(path: str | Path) -> Path:
+    """``path``, if it is the output directory of a run.
+
+    Raises:
+        UserError: if it is not; runs below it are named.
+    """
+    path = Path(path)
+    if holds_run(path):
+        return path
+    below = sorted(str(found.parent) for found in path.rglob(PROGRESS))
+    if not below:
+        what = f"holds no {PROGRESS}" if path.exists() else "does not exist"
+        raise UserError(f"{str(path)!r} is not a run: it {what}. Give the output directory of one.")
+    more = f" and {len(below) - 3} more" if len(below) > 3 else ""
+    raise UserError(f"{str(path)!r} is not a run, but there are runs below it: {', '.join(below[:3])}{more}. Give one.")
+
+
+def checkpoint_files(run: Path) -> dict[int, Path]:
+    """The files of ``run`` by their epochs, the last one first."""
+    numbered = ((re.fullmatch(r"epoch(\d+)\.npz", file.name), file) for file in (run / CHECKPOINTS).glob("epoch*.npz"))
+    return dict(sorted(((int(name[1]), file) for name, file in numbered if name), reverse=True))
+
+
+def last_epoch(run: str | Path) -> int | None:
+    """The epoch, counted from 0, after which ``run`` was last checkpointed; None if it never was."""
+    return next(iter(checkpoint_files(Path(run))), None)
+
+
+def is_finished(run: str | Path, epochs: int | None = None) -> bool:
+    """Whether ``run`` has been trained for ``epochs`` epochs; None means as many as its ``config.json`` says."""
+    done = last_epoch(run)
+    if done is None:
+        return False
+    if epochs is None:
+        epochs = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["epochs"]
+    return done + 1 >= epochs

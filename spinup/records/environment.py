@@ -1,0 +1,172 @@
+"""The environment of a run: ``env.json`` says how to rebuild it; ``vars.pkl`` holds a pickle where that cannot."""
+
+import copy
+import functools
+import json
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
+
+from spinup.errors import UserError, first_line
+from spinup.experience.envs import EnvFn, import_module_of, make_env
+from spinup.records.directory import find_run
+from spinup.records.files import versions, write_atomically
+
+
+def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
+    """Write ``env.json``, or ``vars.pkl`` for what it cannot describe; returns a sentence if neither worked."""
+    spec = _describe_env(env_fn)
+    if spec is not None:
+        write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
+        return None
+    try:
+        save_vars(path, {"env_fn": env_fn})
+    except Exception as error:  # pickling runs code of the user's own classes: anything may come out of it
+        return f"The environment could not be saved ({first_line(error)}); test_policy will need it from you."
+    (path / "env.json").unlink(missing_ok=True)  # another environment's, which would be believed first
+    return None
+
+
+def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env]) -> None:
+    """Raise UserError if ``env_fn`` builds another environment than the one that ``env.json`` describes."""
+    was, described = _in_a_line(_read_spec(path / "env.json")), _describe_env(env_fn)
+    wanted = f"what {env_fn!r} builds" if described is None else _in_a_line(EnvSpec.from_json(described))
+    if was != wanted:
+        raise UserError(f"{str(path)!r} was trained in {was} and cannot be resumed in {wanted}.")
+
+
+def _in_a_line(spec: EnvSpec) -> str:
+    """The name of an environment and all else that it is rebuilt from."""
+    settings = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
+    settings["max_episode_steps"] = spec.max_episode_steps
+    if spec.additional_wrappers:
+        settings["wrappers"] = [[wrapper.entry_point, wrapper.kwargs] for wrapper in spec.additional_wrappers]
+    return f"{spec.id.rpartition(':')[2]} {json.dumps(settings, sort_keys=True)}"
+
+
+def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
+    """The EnvSpec of what ``env_fn`` builds, as JSON, or None where it has none that could rebuild it."""
+    env = env_fn()
+    spec = copy.deepcopy(env.spec)
+    env.close()
+    if spec is None or any(w.kwargs is None or w.entry_point.startswith("__main__:") for w in spec.additional_wrappers):
+        return None
+    if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:
+        spec.id = f"{env_fn.env_name.rpartition(':')[0]}:{spec.id}"
+    spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; a class is nothing that JSON could hold
+    try:
+        return json.dumps(json.loads(spec.to_json()), indent=4)
+    except (TypeError, ValueError):  # a keyword argument or a wrapper that JSON cannot hold
+        return None
+
+
+def load_env(path: str | Path, trust: bool = False, render_mode: str | None = None) -> gym.Env:
+    """Rebuild the environment of the run at ``path``, as its agent sees it.
+
+    Args:
+        path: output directory of a run.
+        trust: allow what executes code: importing the module of ``module:EnvId``, wrappers from outside Gymnasium, and
+            the pickle ``vars.pkl``.
+        render_mode: 'human', 'rgb_array', or None.
+
+    Raises:
+        UserError: if it cannot be rebuilt or drawn, or needs ``trust``.
+    """
+    env_fn = load_env_fn(find_run(path), trust)
+    if render_mode is None:
+        return make_env(env_fn)
+    try:
+        return make_env(env_fn, render_mode=render_mode)
+    except TypeError as error:
+        if "render_mode" not in str(error):
+            raise
+        raise UserError(f"The environment of {str(path)!r} cannot be drawn, as it takes no render_mode.") from error
+
+
+def env_settings(run: Path, trust: bool = False) -> dict[str, Any]:
+    """The environment of ``run`` as settings of an experiment: ``env_name`` and ``env_kwargs``, or else ``env_fn``.
+
+    Raises:
+        UserError: see :func:`load_env`.
+    """
+    if not (run / "env.json").is_file() or (spec := _read_spec(run / "env.json")).additional_wrappers:
+        return {"env_fn": load_env_fn(run, trust)}
+    load_env_fn(run, trust)().close()  # imports the module that registers it, if that may be trusted
+    kwargs = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
+    if spec.max_episode_steps != gym.registry[spec.id.rpartition(":")[2]].max_episode_steps:
+        kwargs["max_episode_steps"] = spec.max_episode_steps
+    return {"env_name": spec.id, **({"env_kwargs": kwargs} if kwargs else {})}
+
+
+def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
+    """A function that rebuilds the environment of ``run``; it and this raise what :func:`load_env` does."""
+    if (run / "env.json").is_file():
+        return functools.partial(_make_from_spec, _read_spec(run / "env.json"), trust)
+    if not (run / "vars.pkl").is_file():
+        raise UserError(f"{str(run)!r} holds no environment: make it yourself and pass it to run_policy.")
+    if not trust:
+        raise UserError(
+            f"The environment of {str(run)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
+            "(trust=True) if the run is your own."
+        )
+    try:
+        state = dict(pickle.loads((run / "vars.pkl").read_bytes()))
+    except Exception as error:  # unpickling runs the code of others
+        raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
+    if "env_fn" in state:
+        return state["env_fn"]
+    if isinstance(state.get("env"), gym.Env):  # by a loop of one's own: logger.save_state({"env": env}, None)
+        return lambda **_: state["env"]
+    found = ", ".join(map(repr, state)) or "nothing"
+    raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment (it holds {found}; expected 'env' or 'env_fn').")
+
+
+def _read_spec(file: Path) -> EnvSpec:
+    try:
+        return EnvSpec.from_json(file.read_text(encoding="utf-8"))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{str(file)!r} does not describe an environment ({first_line(error)}).") from error
+
+
+def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
+    """Build from the *registered* spec of the same name: a file must not say which code to run."""
+    module, _, name = saved.id.rpartition(":")
+    foreign = [w.entry_point for w in saved.additional_wrappers if not _is_harmless(w)]
+    if module and module not in sys.modules:  # whoever is given its name may import it, however known the rest of it is
+        foreign.append(module)
+    if foreign and not trust:
+        raise UserError(
+            f"The environment {saved.id!r} needs code from {', '.join(foreign)}: add --trust (trust=True) "
+            "to import it, if you trust the run."
+        )
+    if name not in gym.registry:
+        import_module_of(saved.id)
+    if name not in gym.registry:
+        raise UserError(f"The environment {name!r} is not registered here: import the package that offers it first.")
+    spec: EnvSpec = copy.deepcopy(gym.registry[name])
+    spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
+    spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
+    return gym.make(spec, **kwargs)
+
+
+def _is_harmless(wrapper: WrapperSpec) -> bool:
+    module, _, name = wrapper.entry_point.partition(":")
+    found = vars(gym.wrappers).get(name)
+    known = isinstance(found, type) and issubclass(found, gym.Wrapper) and found.__module__ == module
+    return known and name != "RecordVideo"  # which writes where it is told to
+
+
+def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
+    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``); nothing is written for an empty one."""
+    if not state:
+        return
+    import cloudpickle
+
+    data = cloudpickle.dumps(dict(state))
+    for which in versions(itr):
+        write_atomically(path / f"vars{which}.pkl", lambda file: file.write_bytes(data))
