@@ -25,10 +25,10 @@ check: .venv/installed-dev  ## Format, lint, types and the fast tests (under two
 
 bench: .venv/installed-bench  ## A small version of every benchmark: tables and pictures in data/make_bench/ (ten minutes)
 	@rm -rf data/make_bench
-	@$(BIN)/python bench/speed.py --quick --out data/make_bench $(if $(COMMIT),--commit $(COMMIT))
-	@$(BIN)/python bench/curves.py run --algos vpg ppo --envs Swimmer --steps 4e4 --seeds 0 1 --jobs auto --data_dir data/make_bench/runs $(if $(COMMIT),--commit $(COMMIT))
-	@$(BIN)/python bench/curves.py collect data/make_bench/runs --to data/make_bench/curves
-	@$(BIN)/python bench/curves.py draw data/make_bench/curves
+	@$(BIN)/python -m bench.speed --quick --out data/make_bench $(if $(COMMIT),--commit $(COMMIT))
+	@$(BIN)/python -m bench.curves run --algos vpg ppo --envs Swimmer --steps 4e4 --seeds 0 1 --jobs auto --data_dir data/make_bench/runs $(if $(COMMIT),--commit $(COMMIT))
+	@$(BIN)/python -m bench.curves collect data/make_bench/runs --to data/make_bench/curves
+	@$(BIN)/python -m bench.curves draw data/make_bench/curves
 	@$(BIN)/python -m spinup.run trpo_jax --env Hopper-v5 "--train_v_iters[v]" 0 80 --exp_name ex2-1 --epochs 10 --jobs auto --data_dir data/make_bench
 	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-1 --smooth 5 --save data/make_bench/exercise2_1.png
 	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 2 --seed 0 --jobs auto --data_dir data/make_bench

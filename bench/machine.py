@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
+from bench.commits import ROOT
 from spinup.backends import import_backend
 from spinup.commands.arguments import exit_on_user_error
 from spinup.errors import UserError
@@ -54,9 +55,9 @@ def describe_device(device: str, backend: str) -> dict[str, str]:
     if device == "cpu":
         return {}
     # In a process of its own, as a framework that has touched a GPU keeps some of its memory.
-    command = [sys.executable, __file__, device, backend]
+    command = [sys.executable, "-m", "bench.machine", device, backend]
     environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         raise UserError(done.stderr.strip().rpartition("\n")[2].removeprefix("error: "))
     return {"device": done.stdout.strip()}

@@ -1,4 +1,4 @@
-"""bench/curves.py: what it trains, what it keeps of that, and that its figures and tables say what the files say."""
+"""bench.curves: what it trains, what it keeps of that, and that its figures and tables say what the files say."""
 
 import csv
 import json
@@ -9,20 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
-import curves
-import curves_draw as drawing
-import curves_files as files
-import curves_settings as settings
-import machine
 import numpy as np
 import pytest
 
 import spinup
+from bench import machine
+from bench.curves import __main__ as curves
+from bench.curves import draw as drawing
+from bench.curves import files, settings
 from spinup.analysis.curves import Run
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 
-BENCH = Path(curves.__file__).resolve().parent
+BENCH = Path(curves.__file__).resolve().parents[1]
 RESULTS = BENCH / "results" / "curves"
 
 
@@ -490,7 +489,7 @@ def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
     curves.main([*argv, "--seeds", "0", "1", "--steps", "1200", "--jobs", "2"])
     assert log.read_text().startswith(before) and len(table(log, "\t")) == 3
     entries = json.loads(Path("d/swimmer_vpg_pytorch/made_by.json").read_text())
-    command = "python bench/curves.py run --algos vpg --backend pytorch --envs Swimmer --steps"
+    command = "python -m bench.curves run --algos vpg --backend pytorch --envs Swimmer --steps"
     assert [e["command"] for e in entries] == [f"{command} 800 --seeds 0", f"{command} 1200 --seeds 0 1"]
     assert [e["seeds"] for e in entries] == [[0], [0, 1]]
     curves.main([*argv, "--seeds", "0", "2", "--steps", "1200"])
@@ -519,8 +518,8 @@ def test_make_bench_begins_anew_and_takes_a_commit_where_there_is_no_git():
     lines = subprocess.run(make, capture_output=True, text=True, check=True).stdout.splitlines()
     commands = lines[lines.index("rm -rf data/make_bench") + 1 :]
     assert all("data/make_bench" in command for command in commands)
-    told = [command.split()[1:3] for command in commands if command.endswith("--commit abc")]
-    assert told == [["bench/speed.py", "--quick"], ["bench/curves.py", "run"]]
+    told = [command.split()[1:4] for command in commands if command.endswith("--commit abc")]
+    assert told == [["-m", "bench.speed", "--quick"], ["-m", "bench.curves", "run"]]
 
 
 def made_by(monkeypatch, *argv):

@@ -12,20 +12,18 @@ from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
-import bounds
-import machine
 import matplotlib
-import measuring
 import numpy as np
-import peers
 import pytest
-import speed
-import speed_report
 from gymnasium import spaces
-from sweeps import SWEEPS, sweep_jobs
-from tasks import CLEANRL, NOTE, OFF_POLICY, SB3, TASKS, Job, Settings, Task, choose_libraries, table_jobs
 
 import spinup
+from bench import machine
+from bench.speed import __main__ as speed
+from bench.speed import bounds, measuring, peers
+from bench.speed import report as speed_report
+from bench.speed.sweeps import SWEEPS, sweep_jobs
+from bench.speed.tasks import CLEANRL, NOTE, OFF_POLICY, SB3, TASKS, Job, Settings, Task, choose_libraries, table_jobs
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +31,7 @@ def _measures_nothing(monkeypatch):
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: pytest.fail("measured"))
 
 
-BENCH = Path(speed.__file__).parent
+BENCH = Path(speed.__file__).parents[1]
 RESULTS = BENCH / "results"
 TINY = Settings(hidden_sizes=(3,), steps_per_epoch=7, batch_size=10)
 
@@ -507,7 +505,7 @@ def test_ranks_need_mpi(monkeypatch):
 
 def lacking(monkeypatch, *modules):
     """Let ``modules`` not be installed, and all others be."""
-    for place in ("tasks.find_spec", "spinup.backends.importlib.util.find_spec"):
+    for place in ("bench.speed.tasks.find_spec", "spinup.backends.importlib.util.find_spec"):
         monkeypatch.setattr(place, lambda name: None if name in modules else name)
 
 
@@ -674,7 +672,7 @@ def test_a_file_is_no_place_for_results(tmp_path):
     ("flags", "message"),
     [
         (["--seconds", "0"], "--seconds must be more than 0"),
-        (["--rounds", "0"], "--rounds 1 or more. See python bench/speed.py --help"),
+        (["--rounds", "0"], "--rounds 1 or more. See python -m bench.speed --help"),
         (["--tasks", "PPQ"], "--tasks 'PPQ' is not one of VPG; VPG, one value step; .* Did you mean 'PPO'"),
         (["--libraries", "sbx"], "--libraries 'sbx' is not one of spinup PyTorch, .*, SBX"),
         (["--sweep", "with"], "--sweep 'with' is not one of width, .* Did you mean 'width'"),

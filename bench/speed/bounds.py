@@ -26,8 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tasks import ON_POLICY, Settings
-
+from bench.speed.tasks import ON_POLICY, Settings
 from spinup.experience.envs import EnvFn
 
 CONJUGATE_GRADIENT_ITERATIONS = 10

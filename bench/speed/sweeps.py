@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Job, Settings, Task, spaces_of
-
+from bench.speed.tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Job, Settings, Task, spaces_of
 from spinup.errors import UserError
 from spinup.mpi.tools import find_launcher
 

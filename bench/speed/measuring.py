@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bounds import bounds, measure_peak, measure_step_time, work_of
-from machine import some_cores
-from peers import launch, train
-from tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
-
+from bench.commits import ROOT
+from bench.machine import some_cores
+from bench.speed.bounds import bounds, measure_peak, measure_step_time, work_of
+from bench.speed.peers import launch, train
+from bench.speed.tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
 from spinup.errors import UserError
 from spinup.experiments.launchers.process import THREADS
 
@@ -45,8 +45,9 @@ def measure(call: dict[str, Any], threads: int) -> Any:
         files[0].write_text(json.dumps(call | {"threads": threads}))
         environment = os.environ | dict.fromkeys(THREADS, str(threads))
         environment |= {"JAX_PLATFORMS": "cpu", "SB3_LOGDIR": folder}
-        command = [sys.executable, __file__, *map(str, files)]
-        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "bench.speed.measuring", *map(str, files)]
+        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        done = subprocess.run(command, cwd=ROOT, env=environment, **output)
         if done.returncode != 0:
             print(done.stderr, file=sys.stderr)
             raise UserError(f"{call} could not be measured: its traceback is above.")

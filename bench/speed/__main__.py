@@ -1,8 +1,8 @@
 """How fast does it train, beside other libraries and beside what the machine allows?
 
-    python bench/speed.py [--env ENV ...] [--tasks PPO SAC ...] [--seconds 5] [--rounds 3] [--out DIR]
-    python bench/speed.py --sweep width envs seeds replay ranks [--out DIR]
-    python bench/speed.py --draw DIR/speed.json
+    python -m bench.speed [--env ENV ...] [--tasks PPO SAC ...] [--seconds 5] [--rounds 3] [--out DIR]
+    python -m bench.speed --sweep width envs seeds replay ranks [--out DIR]
+    python -m bench.speed --draw DIR/speed.json
 
 Environment steps and gradient steps a second of every algorithm, in both backends, in Stable-Baselines3 and in SBX;
 with --sweep, how they change with the size of things. Each run leaves a JSON file, and a table and a picture made of
@@ -19,13 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from commits import describe_commit
-from machine import describe_machine
-from measuring import calls_of, measure_rounds, summarise
-from speed_report import write
-from sweeps import SWEEPS, sweep_jobs
-from tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
-
+from bench.commits import describe_commit
+from bench.machine import describe_machine
+from bench.speed.measuring import calls_of, measure_rounds, summarise
+from bench.speed.report import write
+from bench.speed.sweeps import SWEEPS, sweep_jobs
+from bench.speed.tasks import FRAMEWORKS, LABELS, NOTE, ON_POLICY, SWEEP_NOTE, TASKS, Job, choose_libraries, table_jobs
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.errors import UserError, first_line
 from spinup.experiments.cores import logical_cores, physical_cores
@@ -115,13 +114,13 @@ def read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({first_line(error)}): name a JSON file that --out holds.") from None
     if "note" not in data:
-        raise UserError(f"{file} is not of this version of bench/speed.py: measure again.")
+        raise UserError(f"{file} is not of this version of bench.speed: measure again.")
     return data
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = ArgumentParser(prog="python bench/speed.py", description=__doc__)
+    parser = ArgumentParser(prog="python -m bench.speed", description=__doc__)
     add, some = parser.add_argument, parser.add_names
     add("--env", nargs="+", default=["HalfCheetah-v5", "CartPole-v1"], help="environments; sweeps take the first")
     tasks, libraries, sweeps = "; ".join(LABELS), ", ".join(FRAMEWORKS), ", ".join(SWEEPS)
@@ -167,7 +166,7 @@ def run(args: argparse.Namespace, jobs: list[Job], threads: list[int], sweep: st
         UserError: at the end, if some could not be measured.
     """
     file = file_of(args, sweep)
-    command = f"python bench/speed.py {shlex.join(sys.argv[1:])}"
+    command = f"python -m bench.speed {shlex.join(sys.argv[1:])}"
     data: dict[str, Any] = {"command": command, "commit": args.commit, "sweep": sweep, "rounds": 0}
     data |= {"axis": SWEEPS[sweep].axis if sweep else "", "length": f"at least {args.seconds:g} s each"}
     data |= {"machine": describe_machine(), "note": SWEEP_NOTE if sweep else NOTE}

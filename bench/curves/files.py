@@ -16,7 +16,7 @@ from spinup.errors import UserError
 from spinup.experiments.names import path_safe
 from spinup.records.files import write_atomically
 
-BENCH = Path(__file__).resolve().parent
+BENCH = Path(__file__).resolve().parents[1]
 RESULTS, PUBLISHED = BENCH / "results" / "curves", BENCH / "published" / "curves.csv"
 
 ON_POLICY, OFF_POLICY = ("vpg", "trpo", "ppo"), ("dqn", "ddpg", "td3", "sac")
@@ -124,7 +124,7 @@ def read_experiments(folder: Path) -> list[Experiment]:
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise UserError(
-            f"{str(folder)!r} holds no curves: collect some first, with python bench/curves.py collect DIR."
+            f"{str(folder)!r} holds no curves: collect some first, with python -m bench.curves collect DIR."
         )
     return [read_experiment(file) for file in files]
 

@@ -7,9 +7,9 @@ from typing import Any
 from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from measuring import SPEEDS
-from tasks import FRAMEWORKS, ON_POLICY_TASKS
 
+from bench.speed.measuring import SPEEDS
+from bench.speed.tasks import FRAMEWORKS, ON_POLICY_TASKS
 from spinup.analysis.plot import COLOURS, save_figure, style
 
 AXES = {"steps_per_second": "Environment steps per second", "gradient_steps_per_second": "Gradient steps per second"}

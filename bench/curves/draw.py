@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curves_files import (
+from bench.curves.files import (
     EPOCH_STEPS,
     OFF_POLICY,
     ON_POLICY,
@@ -15,7 +15,6 @@ from curves_files import (
     Published,
     unversioned,
 )
-
 from spinup.analysis.curves import PERFORMANCE, Curve, make_curve
 from spinup.analysis.plot import AXIS_LABELS, COLOURS, draw_curve, fit_x_axis, new_figure, save_figure, style
 

@@ -89,8 +89,8 @@ and compiles; no library tests its agent meanwhile. Gradient steps a second coun
 sampling of minibatches: a step of one network, or off-policy one minibatch; a step of policy and value together counts
 as two. "Of bound" is the share of what this machine allows: the time of the bare simulators, each on a core of its own
 as far as there are threads and environments, and the least arithmetic that acting and learning take, at the speed of
-large float32 matrix products in the same framework with as many threads (bench/bounds.py). Threads are cores too: a
-process with one thread has one core. Where several numbers of threads are listed, the first round chose the one that
+large float32 matrix products in the same framework with as many threads (bench/speed/bounds.py). Threads are cores too:
+a process with one thread has one core. Where several numbers of threads are listed, the first round chose the one that
 suits the line best."""
 SWEEP_NOTE = f"{MEASURED} All else is as in [the main table](speed.md)."
 NOTE = f"""\

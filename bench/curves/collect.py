@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curves_files import ALGOS, MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
-
+from bench.curves.files import ALGOS, MEASURED, STEPS, Experiment, name_of, read_experiment, rows_of, write_experiment
 from spinup.analysis.curves import Run, column_name, find_runs, read_run
 from spinup.backends import backend_of
 from spinup.errors import UserError
@@ -150,7 +149,7 @@ def read_made_by(folder: Path) -> list[dict[str, Any]]:
     expected = 'a list of objects with "command" and "commit" (text), "machine" (an object) and "seeds" (a list)'
     if not file.is_file():
         raise UserError(
-            f"{str(file)!r} is missing: python bench/curves.py run writes it; for other runs, write {expected}."
+            f"{str(file)!r} is missing: python -m bench.curves run writes it; for other runs, write {expected}."
         )
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))

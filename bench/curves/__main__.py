@@ -1,8 +1,8 @@
 """Learning curves beside those of the original: train, collect, draw.
 
-    python bench/curves.py run --algos ppo trpo vpg --steps 1e6 --seeds 0 1 2 3 4 --jobs auto
-    python bench/curves.py collect data/curves
-    python bench/curves.py draw
+    python -m bench.curves run --algos ppo trpo vpg --steps 1e6 --seeds 0 1 2 3 4 --jobs auto
+    python -m bench.curves collect data/curves
+    python -m bench.curves draw
 
 `run` trains what is missing: start it again after a crash, with more --steps or with more --seeds, and it goes on.
 `collect` turns run directories into CSV files, and `draw` makes figures and tables from those alone.
@@ -17,15 +17,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from commits import describe_commit
-from curves_collect import add_made_by, collect
-from curves_draw import draw_figures
-from curves_files import ALGOS, RESULTS, name_of, read_experiments, read_published, unversioned
-from curves_settings import PUBLISHED_ENVS, VERSIONS, flat_settings, suits, versioned
-from curves_tables import page
-from machine import describe_device, describe_machine
-
 import spinup
+from bench.commits import describe_commit
+from bench.curves.collect import add_made_by, collect
+from bench.curves.draw import draw_figures
+from bench.curves.files import ALGOS, RESULTS, name_of, read_experiments, read_published, unversioned
+from bench.curves.settings import PUBLISHED_ENVS, VERSIONS, flat_settings, suits, versioned
+from bench.curves.tables import page
+from bench.machine import describe_device, describe_machine
 from spinup import ALGORITHMS, user_config
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.commands.values import parse_value
@@ -36,7 +35,7 @@ from spinup.experiments.names import setup_logger_kwargs
 from spinup.records.directory import last_epoch
 from spinup.records.files import write_atomically
 
-PROGRAM = "python bench/curves.py"
+PROGRAM = "python -m bench.curves"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -151,8 +150,8 @@ SETTINGS = """
 The settings are those of the published benchmark: networks (64, 32) with tanh on-policy and (256, 256) with relu
 off-policy, epochs of 4000 steps on-policy and of 10,000, with ten test episodes at their ends, off-policy; all else at
 our defaults. Classic control has our networks, epochs of 2000 steps off-policy, and the few settings that
-curves_settings.py lists. What is finished is skipped. More --steps go on with the runs there are, more --seeds add to
-them."""
+bench/curves/settings.py lists. What is finished is skipped. More --steps go on with the runs there are, more --seeds
+add to them."""
 
 
 # ---- collect, draw ----

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from curves_files import EPOCH_STEPS, OFF_POLICY, ON_POLICY
+from bench.curves.files import EPOCH_STEPS, OFF_POLICY, ON_POLICY
 
 PUBLISHED_ENVS = ("HalfCheetah", "Hopper", "Walker2d", "Swimmer", "Ant")
 DISCRETE_ENVS = ("CartPole", "Acrobot", "LunarLander")

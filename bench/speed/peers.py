@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 
+from bench.speed.tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 from spinup.analysis.curves import read_progress
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.envs import EnvFn

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from curves_draw import BACKENDS, smoothing
-from curves_files import ALGOS, PUBLISHED_RUNS, STEPS, Experiment, Originals, Published, unversioned
 
+from bench.curves.draw import BACKENDS, smoothing
+from bench.curves.files import ALGOS, PUBLISHED_RUNS, STEPS, Experiment, Originals, Published, unversioned
 from spinup.analysis.curves import ESTIMATORS, PERFORMANCE, series
 
 AT = (250_000, 500_000, 1_000_000, 2_000_000, 3_000_000)  # steps to tell the performance at, as far as trained
@@ -17,7 +17,7 @@ HEADER = (
 INTRODUCTION = """\
 # Learning curves
 
-Drawn by `python bench/curves.py draw` from the CSV files here alone; the JSON files say what made them. The original's
+Drawn by `python -m bench.curves draw` from the CSV files here alone; the JSON files say what made them. The original's
 curves are those it published (`bench/published/README.md` says where they are from).
 
 - **Performance** is the average return of the episodes of an epoch on-policy, while the agent learns and explores, and

@@ -1,0 +1,1 @@
+"""Benchmarks: how well the algorithms learn (bench.curves), and how fast they train (bench.speed)."""

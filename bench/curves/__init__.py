@@ -1,0 +1,1 @@
+"""Learning curves beside those of the original; ``python -m bench.curves`` runs it."""

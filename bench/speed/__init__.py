@@ -1,0 +1,1 @@
+"""Training speed beside other libraries; ``python -m bench.speed`` runs it."""
