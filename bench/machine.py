@@ -1,4 +1,4 @@
-"""What the numbers of a benchmark depend on."""
+"""The machine that a benchmark runs on: its processor, cores, libraries and device."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3"
 
 
 def describe_machine() -> dict[str, str | int]:
-    """What the numbers depend on."""
+    """Everything about this machine that the numbers depend on."""
     import psutil
 
     cpu_info = Path("/proc/cpuinfo")  # on Linux, where `platform` does not know the processor's name
@@ -34,8 +34,8 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def some_cores(count: int) -> list[int]:
-    """So many of the logical cores that this process may use, each of another physical core while there are any."""
+def choose_cores(count: int) -> list[int]:
+    """Up to ``count`` of the logical cores that this process may use, on different physical cores where possible."""
     seen: list[str] = []
     ranked = []
     for cpu in sorted(os.sched_getaffinity(0)):
@@ -47,10 +47,10 @@ def some_cores(count: int) -> list[int]:
 
 
 def describe_device(device: str, backend: str) -> dict[str, str]:
-    """The name of what ``backend`` trains on, such as a GPU's; nothing for ``cpu``, which is described already.
+    """The name of the device that ``backend`` trains on, such as a GPU's; empty for ``cpu``, described already.
 
     Raises:
-        UserError: where the machine lacks it.
+        UserError: if the machine does not have that device.
     """
     if device == "cpu":
         return {}
@@ -64,7 +64,7 @@ def describe_device(device: str, backend: str) -> dict[str, str]:
 
 
 def print_device(argv: Sequence[str] | None = None) -> None:
-    """Print the name of the device that a training function takes for one name and with one backend."""
+    """Print the name of the device that a training function uses, given ``device`` and the backend."""
     device, backend = argv or sys.argv[1:]
     found = import_backend(backend, "core").start(0, device)
     if backend == "jax":

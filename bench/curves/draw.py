@@ -10,9 +10,9 @@ from bench.curves.files import (
     ON_POLICY,
     PUBLISHED_RUNS,
     STEPS,
-    Experiment,
-    Originals,
-    Published,
+    CollectedRuns,
+    PublishedCurve,
+    PublishedCurves,
     unversioned,
 )
 from spinup.analysis.curves import PERFORMANCE, Curve, make_curve
@@ -27,40 +27,44 @@ BACKENDS = {"jax": "JAX", "pytorch": "PyTorch", "tf1": "TensorFlow"}
 CLASSES = {"on-policy": ON_POLICY, "off-policy": OFF_POLICY}
 
 
-def smoothing(experiment: Experiment, original: Published | None) -> int:
-    """How many rows to average: as many steps as in the published curve (an odd number of rows); 1 if there is none."""
-    epoch = next(iter(experiment.runs.values())).columns[STEPS][0]
-    rows = WINDOW * EPOCH_STEPS[experiment.algo] / epoch
+def smoothing_window(collected: CollectedRuns, original: PublishedCurve | None) -> int:
+    """How many rows to average: as many steps as the published curve averages, and an odd number; 1 without one."""
+    epoch = next(iter(collected.runs.values())).columns[STEPS][0]
+    rows = WINDOW * EPOCH_STEPS[collected.algo] / epoch
     return 2 * round((rows - 1) / 2) + 1 if original else 1
 
 
-def draw_figures(experiments: Sequence[Experiment], originals: Originals, folder: Path) -> dict[str, list[str]]:
+def draw_figures(
+    all_collected: Sequence[CollectedRuns], originals: PublishedCurves, folder: Path
+) -> dict[str, list[str]]:
     """Write a figure for each environment, class of algorithms and backend; returns their names by environment."""
     from matplotlib import style as styles
 
     names: dict[str, list[str]] = {}
     with styles.context(["default", style(font_scale=1.3)]):  # whatever the user's own settings are
-        for env in dict.fromkeys(experiment.env for experiment in experiments):
+        for env in dict.fromkeys(collected.env for collected in all_collected):
             for title, algos in CLASSES.items():
                 for backend in BACKENDS:
-                    shown = {e.algo: e for e in experiments if (e.env, e.backend) == (env, backend)}
+                    shown = {e.algo: e for e in all_collected if (e.env, e.backend) == (env, backend)}
                     drawn = {algo: _curve(shown[algo], originals) for algo in algos if algo in shown}
                     curves = {algo: curve for algo, curve in drawn.items() if curve}
                     if curves:
                         name = f"{unversioned(env).lower()}_{title.replace('-', '_')}_{backend}.png"
-                        _draw(env, title, backend, curves, originals, folder / name)
+                        _draw_figure(env, title, backend, curves, originals, folder / name)
                         names.setdefault(env, []).append(name)
     return names
 
 
-def _curve(experiment: Experiment, originals: Originals) -> Curve | None:
-    window = smoothing(experiment, originals.get((unversioned(experiment.env), experiment.algo)))
-    number = len(experiment.runs)
-    label = f"{experiment.algo.upper()}, {number} run{'s' * (number > 1)}"
-    return make_curve(label, list(experiment.runs.values()), STEPS, PERFORMANCE, window, "mean")
+def _curve(collected: CollectedRuns, originals: PublishedCurves) -> Curve | None:
+    window = smoothing_window(collected, originals.get((unversioned(collected.env), collected.algo)))
+    number = len(collected.runs)
+    label = f"{collected.algo.upper()}, {number} run{'s' * (number > 1)}"
+    return make_curve(label, list(collected.runs.values()), STEPS, PERFORMANCE, window, "mean")
 
 
-def _draw(env: str, title: str, backend: str, curves: dict[str, Curve], originals: Originals, file: Path) -> None:
+def _draw_figure(
+    env: str, title: str, backend: str, curves: dict[str, Curve], originals: PublishedCurves, file: Path
+) -> None:
     from matplotlib.ticker import EngFormatter
 
     figure = new_figure()
@@ -81,7 +85,7 @@ def _draw(env: str, title: str, backend: str, curves: dict[str, Curve], original
     save_figure(figure, file)
 
 
-def original_curve(original: Published, last: float) -> Curve:
+def original_curve(original: PublishedCurve, last: float) -> Curve:
     """A published curve up to the step ``last``."""
     upto = original.steps <= last
     mean, std = original.mean[upto], original.std[upto]

@@ -1,4 +1,4 @@
-"""Learning curves as files: for each experiment a CSV, one row an epoch and run, and a JSON that says what made it."""
+"""Files of learning curves: a CSV with one row per epoch and run, and a JSON that records what made it."""
 
 import csv
 import itertools
@@ -22,16 +22,21 @@ RESULTS, PUBLISHED = BENCH / "results" / "curves", BENCH / "published" / "curves
 ON_POLICY, OFF_POLICY = ("vpg", "trpo", "ppo"), ("dqn", "ddpg", "td3", "sac")
 ALGOS = (*ON_POLICY, *OFF_POLICY)
 PUBLISHED_RUNS = 10
-# Steps between two points of the published curves; ours are as far apart, unless they come from elsewhere.
+# Steps between two points of the published curves, and of ours unless they were trained in other ways.
 EPOCH_STEPS = {**dict.fromkeys(ON_POLICY, 4000), **dict.fromkeys(OFF_POLICY, 10_000)}
 
 STEPS = "TotalEnvInteracts"
-MEASURED = {STEPS: "steps", PERFORMANCE: "performance", "EpLen": "ep_len", "Time": "seconds"}  # how the CSVs name them
+MEASURED = {
+    STEPS: "steps",
+    PERFORMANCE: "performance",
+    "EpLen": "ep_len",
+    "Time": "seconds",
+}  # log and CSV columns
 COLUMNS = ("env", "algo", "backend", "seed", "epoch", *MEASURED.values())
 
 
-class Experiment(NamedTuple):
-    """The runs of one algorithm in one environment, by their seeds; ``about`` is what the JSON says."""
+class CollectedRuns(NamedTuple):
+    """The runs of one algorithm in one environment, by seed; ``about`` is the content of the JSON file."""
 
     env: str
     algo: str
@@ -41,11 +46,11 @@ class Experiment(NamedTuple):
 
     @property
     def name(self) -> str:
-        return name_of(self.env, self.algo, self.backend)
+        return experiment_name(self.env, self.algo, self.backend)
 
 
-class Published(NamedTuple):
-    """A curve of the original: mean and standard deviation over its runs, already smoothed."""
+class PublishedCurve(NamedTuple):
+    """A learning curve of the original: mean and standard deviation over its runs, already smoothed."""
 
     backend: str
     steps: np.ndarray
@@ -60,11 +65,11 @@ class Published(NamedTuple):
         return float(mean), float(std)
 
 
-Originals = dict[tuple[str, str], Published]  # by environment (without its version) and algorithm
+PublishedCurves = dict[tuple[str, str], PublishedCurve]  # by environment (without its version) and algorithm
 
 
-def name_of(env: str, algo: str, backend: str) -> str:
-    """``halfcheetah_ppo_jax``: how an experiment and its files are called."""
+def experiment_name(env: str, algo: str, backend: str) -> str:
+    """``halfcheetah_ppo_jax``: the name of an experiment, of its folder and of its files."""
     return f"{path_safe(unversioned(env))}_{algo}_{backend}"
 
 
@@ -73,24 +78,24 @@ def unversioned(env: str) -> str:
     return re.sub(r"-v\d+$", "", env)
 
 
-def write_experiment(folder: Path, experiment: Experiment) -> None:
-    """Write the CSV and the JSON of ``experiment``, numbers rounded to five digits."""
+def write_collected(folder: Path, collected: CollectedRuns) -> None:
+    """Write the CSV and the JSON file of ``collected``, numbers rounded to five digits."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{experiment.name}.csv"
-    lines = [",".join(COLUMNS), *itertools.chain.from_iterable(rows_of(experiment).values()), ""]
-    text = json.dumps(experiment.about, indent=2) + "\n"
+    file = folder / f"{collected.name}.csv"
+    lines = [",".join(COLUMNS), *itertools.chain.from_iterable(csv_rows(collected).values()), ""]
+    text = json.dumps(collected.about, indent=2) + "\n"
     write_atomically(file, lambda part: part.write_bytes("\n".join(lines).encode()))
     write_atomically(file.with_suffix(".json"), lambda part: part.write_bytes(text.encode()))
 
 
-def rows_of(experiment: Experiment) -> dict[int, list[str]]:
-    """The rows of each seed, as they are written."""
+def csv_rows(collected: CollectedRuns) -> dict[int, list[str]]:
+    """The lines of the CSV, by seed."""
     return {
         seed: [
-            ",".join(map(str, [*experiment[:3], seed, epoch, int(steps), *map(_cell, values)]))
+            ",".join(map(str, [*collected[:3], seed, epoch, int(steps), *map(_cell, values)]))
             for epoch, (steps, *values) in enumerate(zip(*(run.columns[name] for name in MEASURED), strict=True))
         ]
-        for seed, run in sorted(experiment.runs.items())
+        for seed, run in sorted(collected.runs.items())
     }
 
 
@@ -98,20 +103,20 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.5g}"
 
 
-def read_experiment(file: Path) -> Experiment:
-    """Read a CSV that :func:`write_experiment` wrote, and its JSON; raises UserError without rows or JSON."""
+def read_collected(file: Path) -> CollectedRuns:
+    """Read a CSV that :func:`write_collected` wrote, and its JSON; raises UserError if rows or JSON are missing."""
     with file.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     about_file = file.with_suffix(".json")
     if not rows:
         raise UserError(f"{str(file)!r} has no rows: collect its runs again, or delete it.")
     if not about_file.is_file():
-        raise UserError(f"{str(about_file)!r} is missing, which says what made {file.name}: collect its runs again.")
+        raise UserError(f"{str(about_file)!r} is missing, which records what made {file.name}: collect its runs again.")
     env, algo, backend = (rows[0][column] for column in COLUMNS[:3])
     runs = {}
     for seed, of_seed in itertools.groupby(rows, key=lambda row: int(row["seed"])):
         runs[seed] = Run(file, file.stem, env, _columns(of_seed))
-    return Experiment(env, algo, backend, runs, json.loads(about_file.read_text(encoding="utf-8")))
+    return CollectedRuns(env, algo, backend, runs, json.loads(about_file.read_text(encoding="utf-8")))
 
 
 def _columns(rows: Iterable[dict[str, str]]) -> dict[str, np.ndarray]:
@@ -119,22 +124,22 @@ def _columns(rows: Iterable[dict[str, str]]) -> dict[str, np.ndarray]:
     return dict(zip(MEASURED, values.T, strict=True))
 
 
-def read_experiments(folder: Path) -> list[Experiment]:
-    """All experiments whose files are in ``folder``; raises UserError if there are none."""
+def read_all_collected(folder: Path) -> list[CollectedRuns]:
+    """Everything that was collected in ``folder``; raises UserError if it holds no CSV."""
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise UserError(
             f"{str(folder)!r} holds no curves: collect some first, with python -m bench.curves collect DIR."
         )
-    return [read_experiment(file) for file in files]
+    return [read_collected(file) for file in files]
 
 
-def read_published() -> Originals:
-    """The original's curves."""
+def read_published() -> PublishedCurves:
+    """All curves that the original published."""
     with PUBLISHED.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    curves: Originals = {}
+    curves: PublishedCurves = {}
     for key, points in itertools.groupby(rows, key=lambda row: (row["env"], row["algo"], row["backend"])):
         values = np.array([[float(row[column]) for column in ("steps", "mean", "std")] for row in points])
-        curves[key[0], key[1]] = Published(key[2], *values.T)
+        curves[key[0], key[1]] = PublishedCurve(key[2], *values.T)
     return curves

@@ -10,7 +10,7 @@ CLASSIC_ENVS = (*DISCRETE_ENVS, "Pendulum")
 VERSIONS = dict.fromkeys(PUBLISHED_ENVS, "v5") | dict.fromkeys(CLASSIC_ENVS, "v1") | {"LunarLander": "v3"}
 CLASSIC_EPOCH_STEPS = EPOCH_STEPS | dict.fromkeys(OFF_POLICY, 2000)
 
-# Where our defaults learn slowly, or look far beyond the short episodes of Pendulum.
+# Changed where our defaults learn slowly, or where gamma looks far beyond the short episodes of Pendulum.
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("CartPole", "vpg"): {"pi_lr": 0.01},
     ("Acrobot", "vpg"): {"pi_lr": 0.01},
@@ -33,8 +33,8 @@ def versioned(env: str) -> str:
     return f"{env}-{VERSIONS[env]}"
 
 
-def flat_settings(algo: str, env: str) -> dict[str, Any]:
-    """The hyperparameters; all others are at our defaults."""
+def benchmark_settings(algo: str, env: str) -> dict[str, Any]:
+    """The hyperparameters to pass; all others stay at our defaults."""
     if env in CLASSIC_ENVS:
         return {"steps_per_epoch": CLASSIC_EPOCH_STEPS[algo]} | TUNED.get((env, algo), {})
     hidden_sizes = [64, 32] if algo in ON_POLICY else [256, 256]

@@ -4,12 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.curves.draw import BACKENDS, smoothing
-from bench.curves.files import ALGOS, PUBLISHED_RUNS, STEPS, Experiment, Originals, Published, unversioned
+from bench.curves.draw import BACKENDS, smoothing_window
+from bench.curves.files import ALGOS, PUBLISHED_RUNS, STEPS, CollectedRuns, PublishedCurve, PublishedCurves, unversioned
 from spinup.analysis.curves import ESTIMATORS, PERFORMANCE, series
 
-AT = (250_000, 500_000, 1_000_000, 2_000_000, 3_000_000)  # steps to tell the performance at, as far as trained
-LAST = 0.1  # share of a run that is its end
+REPORTED_STEPS = (
+    250_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    3_000_000,
+)  # a row for each that was reached
+LAST = 0.1  # the share of a run that counts as its end
 HEADER = (
     f"| | | steps | runs | mean ± std | IQM, 95 % interval | the original, {PUBLISHED_RUNS} runs | our mean is |\n"
     "|---|---|---|---|---|---|---|---|"
@@ -47,63 +53,65 @@ the original's mean - std at these and no others. (Of the committed curves, `ben
 |---|---|---|---|"""
 
 
-def page(experiments: Sequence[Experiment], originals: Originals, figures: dict[str, list[str]]) -> str:
-    """Everything in Markdown: for each environment its figures and table, then what is below, and what made it all."""
+def markdown_page(
+    all_collected: Sequence[CollectedRuns], originals: PublishedCurves, figures: dict[str, list[str]]
+) -> str:
+    """The whole page in Markdown: figures and table of each environment, points below the band, and what made them."""
     lines = [INTRODUCTION]
     for env, names in figures.items():
         lines += [f"## {env}", ""]
         lines += [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in names]
         lines += ["", HEADER]
-        for experiment in sorted(experiments, key=lambda e: (ALGOS.index(e.algo), e.backend)):
-            if experiment.env == env:
-                lines += rows(experiment, originals.get((unversioned(env), experiment.algo)))
+        for collected in sorted(all_collected, key=lambda e: (ALGOS.index(e.algo), e.backend)):
+            if collected.env == env:
+                lines += table_rows(collected, originals.get((unversioned(env), collected.algo)))
         lines.append("")
-    below = list(_below(experiments, originals)) or ["| none | | | |"]
-    return "\n".join([*lines, BELOW, *below, "", *_made_by(experiments), ""])
+    below = list(_rows_below_band(all_collected, originals)) or ["| none | | | |"]
+    return "\n".join([*lines, BELOW, *below, "", *_made_by_rows(all_collected), ""])
 
 
-def rows(experiment: Experiment, original: Published | None) -> Iterator[str]:
-    """The rows of one experiment: at each of the steps ``AT`` that all its runs have reached, and over the end."""
-    smoothed, raw = (_points(experiment, window) for window in (smoothing(experiment, original), 1))
+def table_rows(collected: CollectedRuns, original: PublishedCurve | None) -> Iterator[str]:
+    """Table rows of one experiment: one for each of ``REPORTED_STEPS`` that all runs reached, and one for the end."""
+    smoothed, raw = (_points(collected, window) for window in (smoothing_window(collected, original), 1))
     last = min((x[-1] for x, _ in raw), default=0)
-    for step in AT:
+    for step in REPORTED_STEPS:
         if step <= last:
             values = [np.interp(step, x, y) for x, y in smoothed]
-            yield _row(experiment, f"{step / 1e6:g} M", values, original and original.over(np.array([step])))
+            yield _row(collected, f"{step / 1e6:g} M", values, original and original.over(np.array([step])))
     if raw:
         ends = [(x > (1 - LAST) * last) & (x <= last) for x, _ in raw]
         values = [y[end].mean() for end, (_, y) in zip(ends, raw)]
         steps = f"{(1 - LAST) * last / 1e6:.3g} to {last / 1e6:.3g} M"
-        yield _row(experiment, steps, values, original and original.over(raw[0][0][ends[0]]))
+        yield _row(collected, steps, values, original and original.over(raw[0][0][ends[0]]))
 
 
-def _points(experiment: Experiment, window: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    points = [series(run, STEPS, PERFORMANCE, window) for run in experiment.runs.values()]
+def _points(collected: CollectedRuns, window: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    points = [series(run, STEPS, PERFORMANCE, window) for run in collected.runs.values()]
     return [(x, y) for x, y in points if len(x)]
 
 
-def _row(experiment: Experiment, steps: str, values: list, theirs: tuple[float, float] | None) -> str:
+def _row(collected: CollectedRuns, steps: str, values: list, theirs: tuple[float, float] | None) -> str:
     runs, mean, std = len(values), np.mean(values), np.std(values)
-    iqm, low, high = ESTIMATORS["iqm"](np.reshape(values, (-1, 1)), [experiment.name] * runs)
-    cells = [experiment.algo.upper(), BACKENDS[experiment.backend], steps, str(runs)]
+    iqm, low, high = ESTIMATORS["iqm"](np.reshape(values, (-1, 1)), [collected.name] * runs)
+    cells = [collected.algo.upper(), BACKENDS[collected.backend], steps, str(runs)]
     cells += [f"{_text(mean)} ± {_text(std)}", _text(iqm[0])] if runs > 1 else [_text(mean), ""]
     if runs > 2 and low is not None and high is not None:
         cells[-1] += f" [{_text(low[0])}, {_text(high[0])}]"
     cells += [f"{_text(theirs[0])} ± {_text(theirs[1])}"] if theirs else [""]
-    cells += [beside(mean, *theirs)] if theirs and runs > 1 else [""]
+    cells += [compare_to_band(mean, *theirs)] if theirs and runs > 1 else [""]
     return f"| {' | '.join(cells)} |"
 
 
-def beside(ours: float, mean: float, std: float) -> str:
-    """Where ``ours`` lies in relation to the band ``mean`` ± ``std``."""
+def compare_to_band(ours: float, mean: float, std: float) -> str:
+    """Whether ``ours`` lies below, inside or above the band ``mean`` ± ``std``."""
     return "**below**" if ours < mean - std else "above" if ours > mean + std else "inside"
 
 
-def _below(experiments: Sequence[Experiment], originals: Originals) -> Iterator[str]:
-    """At which of all published points our mean is below the band, whether or not a table has them."""
-    for experiment in experiments:
-        original = originals.get((unversioned(experiment.env), experiment.algo))
-        points = _points(experiment, smoothing(experiment, original))
+def _rows_below_band(all_collected: Sequence[CollectedRuns], originals: PublishedCurves) -> Iterator[str]:
+    """For each experiment, how many of all published points our mean is below the band at, and between which steps."""
+    for collected in all_collected:
+        original = originals.get((unversioned(collected.env), collected.algo))
+        points = _points(collected, smoothing_window(collected, original))
         if original is None or len(points) < 2:
             continue
         first, last = max(x[0] for x, _ in points), min(x[-1] for x, _ in points)
@@ -112,22 +120,22 @@ def _below(experiments: Sequence[Experiment], originals: Originals) -> Iterator[
         ours = np.mean([np.interp(steps, x, y) for x, y in points], axis=0)
         below = steps[ours < (original.mean - original.std)[compared]]
         if len(below):
-            yield f"| `{experiment.name}` | {len(steps)} | {len(below)} | {below[0]:,.0f} and {below[-1]:,.0f} |"
+            yield f"| `{collected.name}` | {len(steps)} | {len(below)} | {below[0]:,.0f} and {below[-1]:,.0f} |"
 
 
 def _text(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
-def _made_by(experiments: Sequence[Experiment]) -> Iterator[str]:
+def _made_by_rows(all_collected: Sequence[CollectedRuns]) -> Iterator[str]:
     yield from ("## What made them", "", "| | seeds | commit | command | machine |", "|---|---|---|---|---|")
     machines: list[str] = []
-    for experiment in experiments:
-        for entry in experiment.about["made_by"]:
+    for collected in all_collected:
+        for entry in collected.about["made_by"]:
             machine = "; ".join(f"{key}: {value}" for key, value in entry["machine"].items())
             if machine not in machines:
                 machines.append(machine)
-            cells = [f"`{experiment.name}`", " ".join(map(str, entry["seeds"])), entry["commit"]]
+            cells = [f"`{collected.name}`", " ".join(map(str, entry["seeds"])), entry["commit"]]
             cells += [f"`{entry['command']}`", str(machines.index(machine) + 1)]
             yield f"| {' | '.join(cells)} |"
     yield from ("", "Machines:", "", *(f"{number}. {machine}" for number, machine in enumerate(machines, start=1)))

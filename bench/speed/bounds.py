@@ -1,13 +1,13 @@
 """What the machine allows: FLOPs of acting and learning, the speed of matrix products, the time of the simulator.
 
-A forward pass of a network takes ``2 n_in n_out`` FLOPs a layer and sample: a multiplication and an addition for each
+A forward pass of a network takes ``2 n_in n_out`` FLOPs per layer and sample: a multiplication and an addition for each
 weight. A backward pass takes as many for the gradient of the weights, and as many again for that of each layer's input,
-which the first layer does not need where its input is data. Counted is what every implementation has to compute, so
-element-wise work is not, nor is what can be done without: passes for the log alone, a forward pass that was made before
-with the same weights and input, the product of TRPO's step with the Fisher matrix (the residual of the conjugate
-gradients tells it).
+which the first layer does not need where its input is data. Only what every implementation has to compute is counted,
+so element-wise work is not, nor is anything avoidable: passes for the log alone, a forward pass repeated with the same
+weights and input, the product of TRPO's step with the Fisher matrix (which follows from the residual of the conjugate
+gradients).
 
-What is passed, for each sample (F: forward; F1: its first layer; T: training, 3F - F1):
+Passes for each sample (F: forward; F1: its first layer; T: training, 3F - F1):
 
     acting     pi F for each environment step, on-policy also v F; DQN q F
     VPG, PPO   pi T for each policy step, v T for each value step; the first F of each was made while acting
@@ -50,7 +50,7 @@ def flops_under_policy(sizes: Sequence[int], act_dim: int) -> int:
 
 @dataclass(frozen=True)
 class Work:
-    """What one environment step brings with it: FLOPs of acting and of learning, and gradient steps."""
+    """The work for one environment step: FLOPs of acting and of learning, and gradient steps."""
 
     acting: float
     learning: float
@@ -60,7 +60,7 @@ class Work:
 def on_policy_work(
     algorithm: str, obs_dim: int, act_dim: int, settings: Settings, policy_steps: float, value_steps: float
 ) -> Work:
-    """The work of VPG, TRPO or PPO; the numbers of steps are those of one epoch, which early stopping may lessen."""
+    """The work of VPG, TRPO or PPO; the numbers of steps are those of one epoch, which early stopping may reduce."""
     pi, v = ([obs_dim, *settings.hidden_sizes, n_out] for n_out in (act_dim, 1))
     acting = forward_flops(pi) + forward_flops(v)
     learning = policy_steps * training_flops(pi) + value_steps * training_flops(v) - acting
@@ -90,13 +90,13 @@ def off_policy_work(algorithm: str, obs_dim: int, act_dim: int, settings: Settin
 def work_of(
     algorithm: str, obs_dim: int, act_dim: int, settings: Settings, policy_steps: float, value_steps: float
 ) -> Work:
-    """The work of any algorithm; off-policy, the last two say nothing."""
+    """The work of any algorithm; off-policy, the last two are ignored."""
     if algorithm in ON_POLICY:
         return on_policy_work(algorithm, obs_dim, act_dim, settings, policy_steps, value_steps)
     return off_policy_work(algorithm, obs_dim, act_dim, settings)
 
 
-def bounds(work: Work, step_time: float, peak: float, simulators: int = 1) -> tuple[float, float]:
+def speed_bounds(work: Work, step_time: float, peak: float, simulators: int = 1) -> tuple[float, float]:
     """The most environment steps, and gradient steps while learning, that a second has room for.
 
     Args:
@@ -109,7 +109,7 @@ def bounds(work: Work, step_time: float, peak: float, simulators: int = 1) -> tu
     return 1 / seconds, work.gradient_steps * peak / work.learning
 
 
-# ---- what is measured: each in a process of its own ----
+# ---- measured, each in a process of its own ----
 
 
 def measure_step_time(env: str, steps: int = 20_000) -> float:

@@ -1,8 +1,8 @@
-"""Measurements, each in a process of its own, in rounds that alternate; and what is made of them.
+"""Measures every case in a process of its own, in several rounds, and summarises the results.
 
 The first round measures everything with every number of threads, because small networks often learn faster on one;
-later rounds, and the table, take the number that suits a line best. Every second round runs backwards, so that a
-machine that slows down slows all alike. A ratio is the median over rounds.
+later rounds, and the table, use the number that is best for a case. Every second round runs backwards, so that a
+machine that slows down slows all cases alike. A ratio is the median over rounds.
 """
 
 import json
@@ -18,16 +18,16 @@ from statistics import median
 from typing import Any
 
 from bench.commits import ROOT
-from bench.machine import some_cores
-from bench.speed.bounds import bounds, measure_peak, measure_step_time, work_of
-from bench.speed.peers import launch, train
-from bench.speed.tasks import FRAMEWORKS, OURS, Job, Settings, spaces_of
+from bench.machine import choose_cores
+from bench.speed.bounds import measure_peak, measure_step_time, speed_bounds, work_of
+from bench.speed.peers import train, train_in_processes
+from bench.speed.tasks import FRAMEWORKS, OURS, Case, Settings, spaces_of
 from spinup.errors import UserError
 from spinup.experiments.launchers.process import THREADS
 
 SPEEDS = ("steps_per_second", "gradient_steps_per_second")
-EQUAL_WORK = 0.05  # by how much gradient steps an epoch may differ for environment steps a second to be compared
-Key = tuple[str, int]  # the name of what is measured, and with how many threads
+EQUAL_WORK = 0.05  # environment steps/s are compared where gradient steps per epoch differ by no more than this
+Key = tuple[str, int]  # the name of a case or yardstick, and the number of threads
 Results = dict[Key, list[Any]]
 
 
@@ -35,10 +35,10 @@ Results = dict[Key, list[Any]]
 
 
 def measure(call: dict[str, Any], threads: int) -> Any:
-    """Make a call (see :func:`main`) in a new process that has so many threads, as many cores, and no GPU.
+    """Make a call (see :func:`main`) in a new process with ``threads`` threads, as many cores, and no GPU.
 
     Raises:
-        UserError: if it fails, whose traceback is printed.
+        UserError: if it fails; its traceback is printed.
     """
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "call.json", Path(folder) / "result.json"
@@ -55,7 +55,7 @@ def measure(call: dict[str, Any], threads: int) -> Any:
 
 
 def measure_for(seconds: float, call: dict[str, Any], threads: int) -> Any:
-    """Measure with as many epochs as take that long after the first; ``call`` keeps their number for other rounds."""
+    """Measure with enough epochs to last ``seconds`` after the first; ``call`` keeps their number for later rounds."""
     while True:
         result = measure(call, threads)
         if not isinstance(result, dict) or result["seconds"] >= seconds:
@@ -65,56 +65,57 @@ def measure_for(seconds: float, call: dict[str, Any], threads: int) -> Any:
 
 
 def main(call_file: str, result_file: str) -> None:
-    """Make the call in one file: ``call``, ``threads`` and keyword arguments. Write what it returns to the other."""
+    """Make the call described in one file (``call``, ``threads`` and keywords), and write its result to the other."""
     keywords = json.loads(Path(call_file).read_text())
     threads = keywords.pop("threads")
-    if hasattr(os, "sched_setaffinity"):  # PPO fits policy and value side by side, whatever number of threads is set
-        os.sched_setaffinity(0, some_cores(threads))
+    if hasattr(os, "sched_setaffinity"):  # PPO fits policy and value side by side, whatever the number of threads
+        os.sched_setaffinity(0, choose_cores(threads))
     if "settings" in keywords:
         keywords["settings"] = Settings(**keywords["settings"])
-    functions: dict[str, Callable] = {f.__name__: f for f in (train, launch, measure_step_time, measure_peak)}
-    result = functions[keywords.pop("call")](**keywords)
+    callables: tuple[Callable, ...] = (train, train_in_processes, measure_step_time, measure_peak)
+    chosen = {function.__name__: function for function in callables}[keywords.pop("call")]
+    result = chosen(**keywords)
     Path(result_file).write_text(json.dumps(result))
 
 
-def call_of(job: Job) -> dict[str, Any]:
-    """How a line is measured, at least."""
-    call = {"env": job.env, "library": job.library, "algorithm": job.task.algorithm, "epochs": 2}
-    call["settings"] = asdict(job.task.settings)
-    if job.launched:
-        return call | {"call": "launch", "launched": job.launched, "processes": job.value}
+def call_of(case: Case) -> dict[str, Any]:
+    """The call that measures a case, with the least number of epochs."""
+    call = {"env": case.env, "library": case.library, "algorithm": case.task.algorithm, "epochs": 2}
+    call["settings"] = asdict(case.task.settings)
+    if case.process_flag:
+        return call | {"call": "train_in_processes", "process_flag": case.process_flag, "processes": case.value}
     return call | {"call": "train"}
 
 
-def calls_of(jobs: Sequence[Job], threads: Sequence[int]) -> dict[Key, dict[str, Any]]:
-    """All that the first round measures: simulators, matrix products, and every line."""
+def calls_of(cases: Sequence[Case], threads: Sequence[int]) -> dict[Key, dict[str, Any]]:
+    """All that the first round measures: the yardsticks (simulators, matrix products), and every case."""
     calls: dict[Key, dict[str, Any]] = {}
-    for env in dict.fromkeys(job.env for job in jobs):
+    for env in dict.fromkeys(case.env for case in cases):
         calls[f"step of {env}", 1] = {"call": "measure_step_time", "env": env}
-    for framework in dict.fromkeys(FRAMEWORKS[job.library] for job in jobs):
+    for framework in dict.fromkeys(FRAMEWORKS[case.library] for case in cases):
         for count in threads:
             calls[f"matrix product of {framework}", count] = {"call": "measure_peak", "framework": framework}
-    return calls | {(job.name, count): call_of(job) for job in jobs for count in threads}
+    return calls | {(case.name, count): call_of(case) for case in cases for count in threads}
 
 
 def measure_rounds(calls: dict[Key, dict[str, Any]], rounds: int, seconds: float) -> Iterator[Results]:
-    """Results so far, after each round; a line that fails is told and left out."""
+    """Yield the results so far after each round; a case that fails is reported and left out."""
     results: Results = {key: [] for key in calls}
     for number in range(rounds):
-        keys = [key for key in calls if key in results and _counts(key, results)]
+        keys = [key for key in calls if key in results and _is_measured_again(key, results)]
         for key in keys if number % 2 == 0 else reversed(keys):
-            _add(results, key, calls[key], seconds)
+            _measure_and_add(results, key, calls[key], seconds)
         yield results
 
 
-def _counts(key: Key, results: Results) -> bool:
-    """Whether to go on with this number of threads: for yardsticks any, for a line the best so far."""
+def _is_measured_again(key: Key, results: Results) -> bool:
+    """Whether the next round measures this number of threads: for yardsticks any, for a case the best so far."""
     measured = results[key]
     return not measured or not isinstance(measured[0], dict) or key[1] == best_threads(key[0], results)
 
 
 def best_threads(name: str, results: Results) -> int:
-    """The number of threads that a line was measured with most often, and of several the fastest."""
+    """The number of threads that a case was measured with most often; among equals, the fastest."""
     found = {count: measured for (other, count), measured in results.items() if other == name}
     return max(found, key=lambda count: (len(found[count]), _median_speed(found[count])))
 
@@ -123,7 +124,7 @@ def _median_speed(measured: Sequence[dict[str, Any]]) -> float:
     return median(result[SPEEDS[0]] for result in measured)
 
 
-def _add(results: Results, key: Key, call: dict[str, Any], seconds: float) -> None:
+def _measure_and_add(results: Results, key: Key, call: dict[str, Any], seconds: float) -> None:
     name, threads = key
     if key not in results:  # another number of threads has failed in this round
         return
@@ -141,14 +142,14 @@ def _add(results: Results, key: Key, call: dict[str, Any], seconds: float) -> No
     print(f"round {len(results[key])}: {name}, threads {threads}: {shown:.4g}", file=sys.stderr, flush=True)
 
 
-# ---- what is made of them ----
+# ---- summary ----
 
 
-def summarise(jobs: Sequence[Job], results: Results) -> list[dict[str, Any]]:
-    """A row for each line: medians, ratios to the other libraries, and shares of what the machine allows."""
-    measured = [job for job in jobs if any(job.name == name for name, _ in results)]
-    spaces = {env: spaces_of(env) for env in dict.fromkeys(job.env for job in measured)}
-    rows = [_row(job, results, spaces[job.env][1:]) for job in measured]
+def summarise(cases: Sequence[Case], results: Results) -> list[dict[str, Any]]:
+    """A row for each case: medians, ratios to the other libraries, and shares of what the machine allows."""
+    measured = [case for case in cases if any(case.name == name for name, _ in results)]
+    spaces = {env: spaces_of(env) for env in dict.fromkeys(case.env for case in measured)}
+    rows = [_row(case, results, spaces[case.env][1:]) for case in measured]
     for row in rows:
         if row["library"] in OURS:
             peers = [peer for peer in rows if _is_peer(peer, row)]
@@ -163,7 +164,7 @@ def _is_peer(peer: dict[str, Any], row: dict[str, Any]) -> bool:
 
 
 def _work_alike(peer: dict[str, Any], row: dict[str, Any]) -> bool:
-    """Whether both take about as many gradient steps an epoch; early stopping may not."""
+    """Whether both take about equally many gradient steps per epoch, which early stopping may prevent."""
     ours, theirs = sum(row["steps_an_epoch"]), sum(peer["steps_an_epoch"])
     return abs(ours - theirs) <= EQUAL_WORK * max(ours, theirs)
 
@@ -172,26 +173,26 @@ def _ratio(row: dict[str, Any], peer: dict[str, Any], speed: str) -> float:
     return median(mine / theirs for mine, theirs in zip(row[speed]["each"], peer[speed]["each"], strict=True))
 
 
-def _row(job: Job, results: Results, dims: tuple[int, int]) -> dict[str, Any]:
-    medians = {count: _median_speed(measured) for (name, count), measured in results.items() if name == job.name}
-    best = best_threads(job.name, results)
-    each = results[job.name, best]
+def _row(case: Case, results: Results, dims: tuple[int, int]) -> dict[str, Any]:
+    medians = {count: _median_speed(measured) for (name, count), measured in results.items() if name == case.name}
+    best = best_threads(case.name, results)
+    each = results[case.name, best]
     steps = [median(result[key] for result in each) for key in ("policy_steps", "value_steps")]
-    work = work_of(job.task.algorithm, *dims, job.task.settings, *steps)
-    step_time = median(results[f"step of {job.env}", 1])
-    peak = median(results[f"matrix product of {FRAMEWORKS[job.library]}", best])
-    runs = job.value if job.launched == "jobs" and job.value else 1
-    simulators = min(best, runs * job.task.settings.num_envs)
+    work = work_of(case.task.algorithm, *dims, case.task.settings, *steps)
+    step_time = median(results[f"step of {case.env}", 1])
+    peak = median(results[f"matrix product of {FRAMEWORKS[case.library]}", best])
+    runs = case.value if case.process_flag == "jobs" and case.value else 1
+    simulators = min(best, runs * case.task.settings.num_envs)
     row: dict[str, Any] = {
-        "env": job.env,
-        "task": job.task.label,
-        "library": job.library,
-        "value": job.value,
+        "env": case.env,
+        "task": case.task.label,
+        "library": case.library,
+        "value": case.value,
         "threads": best,
     }
     row |= {"medians_by_threads": {str(count): value for count, value in medians.items()}, "steps_an_epoch": steps}
-    row |= {"settings": asdict(job.task.settings), "step_time": step_time, "peak": peak, "work": asdict(work)}
-    for speed, bound in zip(SPEEDS, bounds(work, step_time, peak, simulators), strict=True):
+    row |= {"settings": asdict(case.task.settings), "step_time": step_time, "peak": peak, "work": asdict(work)}
+    for speed, bound in zip(SPEEDS, speed_bounds(work, step_time, peak, simulators), strict=True):
         if speed in each[0]:
             values = [result[speed] for result in each]
             row[speed] = {"each": values, "median": median(values), "bound": bound, "of_bound": median(values) / bound}

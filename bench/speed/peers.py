@@ -1,7 +1,7 @@
-"""How each library is trained for a measurement: ours, Stable-Baselines3, and SBX, which has the same interface.
+"""How each library trains for a measurement: ours, Stable-Baselines3, and SBX, which shares the latter's interface.
 
-Every trainer returns the seconds of all that happens after the first epoch, environment steps a second of it, gradient
-steps a second of the learning in it, and the steps of policy and value that an epoch took (0 off-policy).
+Every trainer returns how many seconds the epochs after the first took, their environment steps per second, their
+gradient steps per second of learning, and the policy and value steps of an epoch (0 off-policy).
 """
 
 import importlib
@@ -28,14 +28,14 @@ EPSILON = 0.05
 
 
 class Stopwatch:
-    """Gathers how long functions take; ``wait`` gets their results, as JAX computes in the background."""
+    """Records how long functions take; ``wait`` waits for their results, because JAX computes in the background."""
 
     def __init__(self, wait: Callable[[Any], Any] = lambda result: result):
         self.seconds: list[float] = []
         self._wait = wait
 
     def around(self, function: Callable) -> Callable:
-        """``function``, timed."""
+        """Return ``function``, timed."""
 
         def timed(*args, **kwargs):
             start = time.perf_counter()
@@ -47,14 +47,14 @@ class Stopwatch:
 
 
 def train(env: str, library: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
-    """Measure one training."""
+    """Train once, and return the speeds."""
     if library in OURS:
         return train_ours(env, OURS[library], algorithm, settings, epochs)
     return train_theirs(env, MODULES[library], algorithm, settings, epochs)
 
 
 def _speeds(settings: Settings, epochs: int, seconds: float, learning: float, steps: tuple[float, float]) -> dict:
-    """Speeds over the epochs after the first; ``steps`` of policy and value, an epoch."""
+    """Speeds over the epochs after the first; ``steps`` are the policy and value steps of an epoch."""
     env_steps = settings.steps_per_epoch * (epochs - 1)
     gradient_steps = sum(steps) * (epochs - 1) if any(steps) else env_steps
     return {
@@ -70,7 +70,7 @@ def _speeds(settings: Settings, epochs: int, seconds: float, learning: float, st
 
 
 def train_ours(env: str, backend: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
-    """Train an algorithm of ours, without testing the agent after each epoch, as others do not either."""
+    """Train an algorithm of ours, without test episodes, because the other libraries do not run any either."""
     module: Any = importlib.import_module(f"spinup.algos.{backend}.{algorithm}")
     stopwatch = Stopwatch(importlib.import_module("jax").block_until_ready) if backend == "jax" else Stopwatch()
     module.update = stopwatch.around(module.update)
@@ -91,7 +91,7 @@ def train_ours(env: str, backend: str, algorithm: str, settings: Settings, epoch
 
 
 def on_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
-    """``settings`` in our words."""
+    """``settings`` as keywords of our training functions."""
     keywords = {
         "ac_kwargs": {"hidden_sizes": list(settings.hidden_sizes)},
         "steps_per_epoch": settings.steps_per_epoch,
@@ -108,7 +108,7 @@ def on_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
 
 
 def off_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
-    """``settings`` in our words."""
+    """``settings`` as keywords of our training functions."""
     keywords = {
         "ac_kwargs": {"hidden_sizes": list(settings.hidden_sizes)},
         "steps_per_epoch": settings.steps_per_epoch,
@@ -128,7 +128,7 @@ def off_policy_keywords(algorithm: str, settings: Settings) -> dict[str, Any]:
 
 
 class FullReplayBuffer(ReplayBuffer):
-    """One that is full from the beginning, of random transitions, which checkpoints leave out."""
+    """A replay buffer that begins full of random transitions, which checkpoints leave out."""
 
     def __init__(self, observation_space, action_space, size):
         super().__init__(observation_space, action_space, size)
@@ -141,19 +141,19 @@ class FullReplayBuffer(ReplayBuffer):
         return super().since(max(start, self._filling))
 
 
-# ---- several processes of ours, started as a user starts them ----
+# ---- ours in several processes, started from the command line as a user starts them ----
 
 
-def launch(
-    env: str, library: str, algorithm: str, settings: Settings, epochs: int, launched: str, processes: int
+def train_in_processes(
+    env: str, library: str, algorithm: str, settings: Settings, epochs: int, process_flag: str, processes: int
 ) -> dict[str, float]:
-    """Measure a grid of as many seeds with ``--jobs``, or one training with ``--cpu``: steps a second of all together.
+    """Train ``processes`` seeds side by side (``--jobs``) or one run in ``processes`` processes (``--cpu``).
 
-    The launcher divides the cores among them. All seeds start at once, as there are as many jobs, and count while all
-    train: ``seconds`` tells for how long, and is 0 where they hardly did.
+    The launcher divides the cores among them. The speed is that of all together, while all of them train: that lasts
+    ``seconds``, which is 0 if they hardly overlap.
     """
-    seeds = range(processes if launched == "jobs" else 1)
-    flags = on_policy_keywords(algorithm, settings) | {"env": env, "epochs": epochs, launched: processes}
+    seeds = range(processes if process_flag == "jobs" else 1)
+    flags = on_policy_keywords(algorithm, settings) | {"env": env, "epochs": epochs, process_flag: processes}
     flags["hid"] = flags.pop("ac_kwargs")["hidden_sizes"]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "spinup.run", f"{algorithm}_{OURS[library]}", f"--data_dir={folder}"]
@@ -166,16 +166,16 @@ def launch(
 
 
 def speed_together(logs: Sequence[Path], steps_per_epoch: int) -> tuple[float, float]:
-    """For how many seconds all runs train, and their steps a second in that time.
+    """For how many seconds all runs train at the same time, and their steps per second in that time.
 
-    It lasts from the last end of a first epoch to the first end of a last one: each run trains, none starts or
-    compiles, and none has the cores of one that has ended. The steps of an epoch that it cuts count by the share of the
-    epoch that lies inside. ``progress.txt`` was last written when the last epoch ended, by the clock of the file
-    system, which all runs share.
+    That time begins when the last run ends its first epoch, and ends when the first run ends its last epoch: every run
+    trains, none starts or compiles, and none uses the cores of a run that has ended. An epoch that lies partly inside
+    counts by that share of its steps. The clocks of the runs are aligned by the modification times of ``progress.txt``,
+    which is last written when the last epoch ends.
 
     Returns:
-        Zeros where that time is shorter than half of what the quickest run took after its first epoch. If runs follow
-        one another (more seeds than jobs), there is no such time at all.
+        Zeros if that time is shorter than half of what the quickest run took after its first epoch. If runs follow one
+        another (more seeds than jobs), there is no such time at all.
     """
     ends = [log.stat().st_mtime + times - times[-1] for log in logs for times in [read_progress(log)["Time"]]]
     start, stop = max(times[0] for times in ends), min(times[-1] for times in ends)
@@ -185,7 +185,7 @@ def speed_together(logs: Sequence[Path], steps_per_epoch: int) -> tuple[float, f
     return stop - start, steps_per_epoch * epochs / (stop - start)
 
 
-# ---- Stable-Baselines3, and libraries of its interface ----
+# ---- Stable-Baselines3, and libraries with its interface ----
 
 
 def train_theirs(env: str, module: str, algorithm: str, settings: Settings, epochs: int) -> dict[str, float]:
@@ -204,7 +204,7 @@ def train_theirs(env: str, module: str, algorithm: str, settings: Settings, epoc
     agent.learn(settings.steps_per_epoch * (epochs - 1), reset_num_timesteps=False)
     seconds = time.perf_counter() - start
     steps: tuple[float, float] = (settings.policy_steps, settings.value_steps)
-    if settings.target_kl:  # each moves policy and value
+    if settings.target_kl:  # each step moves policy and value
         steps = ((optimiser_steps(agent) - before) / (epochs - 1),) * 2
     return _speeds(settings, epochs, seconds, sum(stopwatch.seconds), steps)
 

@@ -1,4 +1,4 @@
-"""Tables and pictures of measured speeds, made of the JSON that ``speed.py`` writes and of nothing else."""
+"""Tables and pictures of measured speeds, made from the JSON files alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ from spinup.analysis.plot import COLOURS, save_figure, style
 AXES = {"steps_per_second": "Environment steps per second", "gradient_steps_per_second": "Gradient steps per second"}
 LIBRARY_COLOURS = dict(zip(FRAMEWORKS, COLOURS, strict=False))
 ON_POLICY_LABELS = {task.label for task in ON_POLICY_TASKS}
-BAR, WIDTH = 0.27, 15.0  # inches: the height of a bar, the width of a picture
+BAR, WIDTH = 0.27, 15.0  # inches: height of a bar, width of a picture
 
 
-def write(file: Path, data: dict[str, Any]) -> None:
+def write_report(file: Path, data: dict[str, Any]) -> None:
     """Write the table and the picture of ``data`` beside ``file``."""
-    file.with_suffix(".md").write_text(table(data), encoding="utf-8")
+    file.with_suffix(".md").write_text(markdown_table(data), encoding="utf-8")
     with styles.context(["default", style(font_scale=1.0)]):  # whatever the user's own settings are
         save_figure(draw_sweep(data) if data["sweep"] else draw_bars(data), file.with_suffix(".png"))
 
@@ -28,8 +28,8 @@ def write(file: Path, data: dict[str, Any]) -> None:
 # ---- tables ----
 
 
-def table(data: dict[str, Any]) -> str:
-    """A Markdown table for each environment, and what is needed to read it."""
+def markdown_table(data: dict[str, Any]) -> str:
+    """A Markdown table for each environment, with the machine, the commit and the notes needed to read it."""
     lines = [f"`{data['command']}`", "", f"{data['length']}, {data['rounds']} round{'s' * (data['rounds'] > 1)}"]
     lines += ["", f"- commit: {data['commit']}", *(f"- {key}: {value}" for key, value in data["machine"].items())]
     rows = data["rows"]
@@ -42,7 +42,7 @@ def table(data: dict[str, Any]) -> str:
         columns += ["gradient steps an epoch"]
         columns += ["steps/s", "each round", "times", "of bound", "gradient steps/s", "times", "of bound"]
         lines += ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-        lines += [_line(row, bool(axis)) for row in chosen]
+        lines += [_table_row(row, bool(axis)) for row in chosen]
     return "\n".join([*lines, "", data["note"], ""])
 
 
@@ -51,7 +51,7 @@ def _peaks(rows: Sequence[dict[str, Any]]) -> str:
     return ", ".join(f"{peak / 1e9:.0f} GFLOP/s ({name}, threads {n})" for (name, n), peak in sorted(peaks.items()))
 
 
-def _line(row: dict[str, Any], has_value: bool) -> str:
+def _table_row(row: dict[str, Any], has_value: bool) -> str:
     threads = f"{row['threads']} of {', '.join(row['medians_by_threads'])}"
     cells = [row["task"], *([f"{row['value']:,}"] if has_value else []), row["library"], threads]
     cells += [" + ".join(f"{steps:.3g}" for steps in row["steps_an_epoch"] if steps)]
@@ -100,7 +100,7 @@ def _handles(axes: Axes) -> list[tuple[str, Any]]:
 
 
 def _draw_panel(axes: Axes, rows: Sequence[dict[str, Any]], speed: str) -> None:
-    """A group of bars for each task, downwards."""
+    """A group of bars for each task, from top to bottom."""
     at, ticks = 0.0, {}
     for task in dict.fromkeys(row["task"] for row in rows):
         group = [row for row in rows if row["task"] == task]
@@ -122,7 +122,7 @@ def _draw_panel(axes: Axes, rows: Sequence[dict[str, Any]], speed: str) -> None:
 
 
 def draw_sweep(data: dict[str, Any]) -> Figure:
-    """A line for each task and library, and a dashed one for what the machine allows."""
+    """A line for each task and library, and a dashed one for the most that the machine allows."""
     speeds = [speed for speed in SPEEDS if speed in data["rows"][0]]
     figure = Figure((1.0 + 4.6 * len(speeds), 4.2), layout="constrained")
     grid = figure.subplots(1, len(speeds), squeeze=False)[0]

@@ -1,9 +1,9 @@
-"""How cost grows: what is varied, over which values, in which tasks."""
+"""How speed changes with size: which quantity is varied, over which values, in which tasks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.speed.tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Job, Settings, Task, spaces_of
+from bench.speed.tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Case, Settings, Task, spaces_of
 from spinup.errors import UserError
 from spinup.mpi.tools import find_launcher
 
@@ -12,21 +12,22 @@ PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is varied.
+    """One quantity that is varied.
 
     Args:
-        axis: its name.
-        values: what it takes.
-        tasks: which are measured.
-        change: maps settings and a value to settings.
-        launched: a flag of the command line that takes the value instead.
+        axis: the name of the quantity.
+        values: its values.
+        tasks: the tasks that are measured.
+        change: maps settings and a value to the settings with that value.
+        process_flag: a flag of spinup's command line, ``jobs`` or ``cpu``, that takes the value instead.
+        libraries: the libraries that are measured.
     """
 
     axis: str
     values: tuple[int, ...]
     tasks: tuple[Task, ...]
     change: Callable[[Settings, int], Settings] = lambda settings, _: settings
-    launched: str = ""
+    process_flag: str = ""
     libraries: tuple[str, ...] = tuple(OURS)
 
 
@@ -43,24 +44,24 @@ SWEEPS = {
         (PPO,),
         lambda settings, value: replace(settings, num_envs=value),
     ),
-    "seeds": Sweep("Seeds side by side (--jobs)", (1, 2, 4, 8), (PPO,), launched="jobs"),
+    "seeds": Sweep("Seeds side by side (--jobs)", (1, 2, 4, 8), (PPO,), process_flag="jobs"),
     "replay": Sweep(
         "Transitions in a full replay buffer",
         (10_000, 100_000, 1_000_000),
         (DDPG,),
         lambda settings, value: replace(settings, replay_size=value, replay_is_full=True),
     ),
-    "ranks": Sweep("Processes over MPI (--cpu)", (1, 2), (PPO,), launched="cpu", libraries=("spinup PyTorch",)),
+    "ranks": Sweep("Processes over MPI (--cpu)", (1, 2), (PPO,), process_flag="cpu", libraries=("spinup PyTorch",)),
 }
 
 
-def sweep_jobs(
+def sweep_cases(
     name: str, env: str, values: int, libraries: Sequence[str] = tuple(FRAMEWORKS), labels: Sequence[str] = LABELS
-) -> list[Job]:
-    """The lines of a sweep: of its tasks and libraries those named, of its values the first so many.
+) -> list[Case]:
+    """The cases of a sweep, for the named tasks and libraries and up to ``values`` of its values.
 
     Raises:
-        UserError: if none is left, the environment does not suit one, or MPI is needed and not installed.
+        UserError: if no case is left, the environment does not suit a task, or MPI is needed and not installed.
     """
     sweep = SWEEPS[name]
     tasks = [task for task in sweep.tasks if task.label in labels]
@@ -70,19 +71,19 @@ def sweep_jobs(
             raise UserError(
                 f"{env} does not suit {task.label}, which the sweep {name} trains: name another --env first."
             )
-    jobs = [
-        Job(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.launched)
+    cases = [
+        Case(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.process_flag)
         for task in tasks
         for library in sweep.libraries
         if library in libraries
         for value in sweep.values[:values]
     ]
-    if not jobs:
+    if not cases:
         trained = " and ".join(task.label for task in sweep.tasks)
         raise UserError(
             f"Nothing is left of the sweep {name}, which trains {trained} with {' and '.join(sweep.libraries)}: "
             "choose other --tasks or --libraries."
         )
-    if sweep.launched == "cpu":
+    if sweep.process_flag == "cpu":
         find_launcher()
-    return jobs
+    return cases

@@ -1,4 +1,4 @@
-"""What is measured: which algorithm, with which settings, in which library."""
+"""What is compared: which algorithms, with which settings, in which libraries and environments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ ON_POLICY = ("vpg", "trpo", "ppo")
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyperparameters, by one name for all libraries; on-policy algorithms use the first eight, others the rest too.
+    """Hyperparameters, named alike for all libraries; on-policy algorithms use the first eight, off-policy ones all.
 
     ``learning_rate`` is that of every network; ``policy_steps`` and ``value_steps`` are gradient steps an epoch, on all
     its steps at once.
@@ -46,7 +46,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Task:
-    """An algorithm with its settings, and the libraries that can do exactly that."""
+    """An algorithm with its settings, and the libraries that can run exactly that."""
 
     label: str
     algorithm: str
@@ -55,7 +55,7 @@ class Task:
 
     @property
     def is_a_variant(self) -> bool:
-        """Whether it differs from the algorithm's main task, which its label then says after a comma."""
+        """Whether it varies the algorithm's main task; its label then says how, after a comma."""
         return "," in self.label
 
 
@@ -91,7 +91,7 @@ as two. "Of bound" is the share of what this machine allows: the time of the bar
 as far as there are threads and environments, and the least arithmetic that acting and learning take, at the speed of
 large float32 matrix products in the same framework with as many threads (bench/speed/bounds.py). Threads are cores too:
 a process with one thread has one core. Where several numbers of threads are listed, the first round chose the one that
-suits the line best."""
+is best for that row."""
 SWEEP_NOTE = f"{MEASURED} All else is as in [the main table](speed.md)."
 NOTE = f"""\
 {MEASURED}
@@ -122,44 +122,44 @@ batches and as many gradient steps as environment steps; its DDPG delays the pol
 
 
 @dataclass(frozen=True)
-class Job:
-    """One line of a table: a task in an environment and a library.
+class Case:
+    """One row of a table: a task in an environment, run by one library.
 
     Args:
-        value: of what a sweep varies.
-        launched: a flag of the command line, ``jobs`` or ``cpu``, by which ``value`` processes do it.
+        value: of the quantity that a sweep varies; None outside a sweep.
+        process_flag: ``jobs`` or ``cpu`` if the case runs in ``value`` processes, started with that flag.
     """
 
     env: str
     task: Task
     library: str
     value: int | None = None
-    launched: str = ""
+    process_flag: str = ""
 
     @property
     def name(self) -> str:
-        """What tells it from others."""
+        """A name that no other case has."""
         return f"{self.env}: {self.library}: {self.task.label}" + (f": {self.value}" if self.value else "")
 
 
 def installed(library: str) -> bool:
-    """Whether what a library needs is there."""
+    """Whether a library and what it needs are installed."""
     if library in OURS:
         return not missing_packages(OURS[library])
     return find_spec(MODULES[library]) is not None
 
 
 def choose_libraries(named: Sequence[str] | None) -> list[str]:
-    """Those that are ``named``; otherwise all that are installed, with a printed line for each that is not.
+    """The ``named`` libraries; without names all that are installed, with a printed note for each that is not.
 
     Raises:
-        UserError: if one that is named is not installed; says how to install it.
+        UserError: if a named one is not installed; the message says how to install it.
     """
     missing = [library for library in named or FRAMEWORKS if not installed(library)]
     for library in missing:
         if named:
             raise UserError(f"{library} is not installed here: run {INSTALL[library]}, or leave it out of --libraries.")
-        print(f"note: {library} is left out, as it is not installed here: {INSTALL[library]}")
+        print(f"note: {library} is left out, because it is not installed here: {INSTALL[library]}")
     return [library for library in named or FRAMEWORKS if library not in missing]
 
 
@@ -174,24 +174,24 @@ def spaces_of(env: str) -> tuple[str, int, int]:
     return kind, observations.shape[0], int(actions.n) if kind == "Discrete" else actions.shape[0]
 
 
-def table_jobs(envs: Sequence[str], labels: Sequence[str], libraries: Sequence[str]) -> list[Job]:
-    """Every line of the table, for libraries that are installed; raises UserError if there is none."""
-    jobs = [
-        Job(env, task, library)
+def table_cases(envs: Sequence[str], labels: Sequence[str], libraries: Sequence[str]) -> list[Case]:
+    """Every case of the main table, for libraries that are installed; raises UserError if there is none."""
+    cases = [
+        Case(env, task, library)
         for env in envs
         for task in TASKS[spaces_of(env)[0]]
         for library in task.libraries
         if task.label in labels and library in libraries
     ]
-    lacking = [job for job in jobs if job.task.algorithm == "trpo" and job.library == SB3 and not has_contrib()]
+    lacking = [case for case in cases if case.task.algorithm == "trpo" and case.library == SB3 and not has_contrib()]
     if lacking:
-        print(f"note: TRPO beside {SB3} is left out, as sb3-contrib is not installed here: pip install sb3-contrib")
-    if len(lacking) == len(jobs):
+        print(f"note: TRPO beside {SB3} is left out, because sb3-contrib is not installed: pip install sb3-contrib")
+    if len(lacking) == len(cases):
         raise UserError(
             f"Nothing is left to measure of {', '.join(labels)} in {', '.join(envs)} with {', '.join(libraries)}: "
             "choose other --tasks, --env or --libraries."
         )
-    return [job for job in jobs if job not in lacking]
+    return [case for case in cases if case not in lacking]
 
 
 def has_contrib() -> bool:

@@ -123,9 +123,9 @@ def test_a_row_of_the_tables(env, algo, backend, span, runs, cells, folder=RESUL
     assert cells[3] == ("" if runs == 1 else "**below**" if below else "above" if above else "inside")
 
 
-def test_what_is_below_the_band_is_all_told():
+def test_everything_below_the_band_is_reported():
     section = (RESULTS / "README.md").read_text(encoding="utf-8").partition("## Below the original's band")[2]
-    told = re.findall(r"\| `(\w+)` \| (\d+) \| (\d+) \| ([\d,]+) and ([\d,]+) \|", section.partition("\n## ")[0])
+    reported = re.findall(r"\| `(\w+)` \| (\d+) \| (\d+) \| ([\d,]+) and ([\d,]+) \|", section.partition("\n## ")[0])
     bands, found = table(BENCH / "published" / "curves.csv"), []
     for path in sorted(RESULTS.glob("*.csv")):
         env, algo, _ = path.stem.split("_")
@@ -137,7 +137,7 @@ def test_what_is_below_the_band_is_all_told():
             below += [step] if np.mean([np.interp(step, x, y) for x, y in runs]) < mean - std else []
         if below and len(runs) > 1:
             found.append((path.stem, str(len(band)), str(len(below)), f"{below[0]:,.0f}", f"{below[-1]:,.0f}"))
-    assert told == found
+    assert reported == found
 
 
 @pytest.mark.parametrize("start", [40_000, 60_000, 80_000])
@@ -161,7 +161,7 @@ def test_the_rows_of_what_was_not_published():
             seed: Run(folder, "mine", env, columns | {files.PERFORMANCE: rng.normal(0, 200, len(steps))})
             for seed in range(number)
         }
-        files.write_experiment(folder, files.Experiment(env, algo, "jax", runs, {"made_by": MADE_BY}))
+        files.write_collected(folder, files.CollectedRuns(env, algo, "jax", runs, {"made_by": MADE_BY}))
     curves.main(["draw", str(folder)])
     shown = [parameter.values for parameter in rows_of_the_page(folder)]
     assert [(row[1], len(row[3])) for row in shown] == [(algo, n) for algo in ("PPO", "DQN", "SAC") for n in (1, 2)]
@@ -202,9 +202,9 @@ def test_nothing_is_published_beyond_the_curves():
 )
 def test_smoothing_covers_the_steps_of_the_published_curves(algo, epoch, rows):
     run = Run(Path("run"), "mine", "Hopper-v5", {files.STEPS: epoch * np.arange(1.0, 4)})
-    experiment = files.Experiment("Hopper-v5", algo, "jax", {0: run}, {})
-    assert drawing.smoothing(experiment, files.read_published()["Hopper", algo]) == rows
-    assert drawing.smoothing(experiment, None) == 1
+    experiment = files.CollectedRuns("Hopper-v5", algo, "jax", {0: run}, {})
+    assert drawing.smoothing_window(experiment, files.read_published()["Hopper", algo]) == rows
+    assert drawing.smoothing_window(experiment, None) == 1
 
 
 @pytest.mark.slow
@@ -279,7 +279,7 @@ def test_collected_runs_stay_though_they_are_gone():
             assert Path("out", name).read_bytes() == Path("all", name).read_bytes()
 
 
-def test_a_run_that_goes_on_keeps_the_rows_that_were_collected():
+def test_a_resumed_run_keeps_the_rows_that_were_collected():
     train("data/mine/s0", epochs=2)
     curves.main(["collect", "data", "--to", "out"])
     before = Path("out/swimmer_ppo_pytorch.csv").read_bytes()
@@ -318,9 +318,9 @@ def test_only_what_has_trained_the_collected_runs_is_kept():
     assert "| `swimmer_ppo_pytorch` | 0 2 | abc | `a` | 1 |" in Path("out/README.md").read_text(encoding="utf-8")
 
 
-def test_a_run_that_no_note_tells_of_is_not_collected():
+def test_a_run_without_a_note_is_not_collected():
     train("data/mine/s7", 7)
-    with pytest.raises(UserError, match=r"made_by.json' does not say what has trained seed 7"):
+    with pytest.raises(UserError, match=r"made_by.json' does not say what trained seed 7"):
         curves.main(["collect", "data", "--to", "out"])
 
 
@@ -341,7 +341,7 @@ ENTRY = {"command": "a", "commit": "b", "machine": {}, "seeds": [0]}
 def test_a_note_that_lacks_something_gets_a_sentence(text):
     train("data/mine/s0")
     Path("data/mine/made_by.json").write_text(text)
-    with pytest.raises(UserError, match=r"made_by.json' will not do: expected a list of objects with \"command\""):
+    with pytest.raises(UserError, match=r"made_by.json' is invalid: expected a list of objects with \"command\""):
         curves.main(["collect", "data", "--to", "out"])
 
 
@@ -383,7 +383,7 @@ def test_other_settings_do_not_replace_by_mistake():
     train("data/mine/s0")
     train("other/mine/s0", gamma=0.5, lam=0.9)
     curves.main(["collect", "data", "--to", "out"])
-    with pytest.raises(UserError, match=r"of other settings.* differ in gamma, lam: .*--overwrite"):
+    with pytest.raises(UserError, match=r"has other settings.* differ in gamma, lam: .*--overwrite"):
         curves.main(["collect", "other", "--to", "out"])
     curves.main(["collect", "other", "--to", "out", "--overwrite"])
     assert json.loads(Path("out/swimmer_ppo_pytorch.json").read_text())["settings"]["gamma"] == 0.5
@@ -391,7 +391,7 @@ def test_other_settings_do_not_replace_by_mistake():
 
 def test_what_is_kept_can_be_written_again(tmp_path):
     for file in sorted(RESULTS.glob("*.csv")):
-        files.write_experiment(tmp_path, files.read_experiment(file))
+        files.write_collected(tmp_path, files.read_collected(file))
         assert all(
             (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes() for name in (file.name, f"{file.stem}.json")
         )
@@ -477,7 +477,7 @@ def test_what_has_more_steps_already_is_left_as_it_is(monkeypatch):
 
 
 @pytest.mark.slow
-def test_run_goes_on_where_it_stopped(monkeypatch, capfd):
+def test_run_resumes_where_it_stopped(monkeypatch, capfd):
     monkeypatch.setitem(settings.EPOCH_STEPS, "vpg", 400)
     argv = ["run", "--algos", "vpg", "--backend", "pytorch", "--envs", "Swimmer", "--data_dir", "d", "--commit", "abc"]
     curves.main([*argv, "--seeds", "0", "--steps", "800"])
@@ -518,8 +518,8 @@ def test_make_bench_begins_anew_and_takes_a_commit_where_there_is_no_git():
     lines = subprocess.run(make, capture_output=True, text=True, check=True).stdout.splitlines()
     commands = lines[lines.index("rm -rf data/make_bench") + 1 :]
     assert all("data/make_bench" in command for command in commands)
-    told = [command.split()[1:4] for command in commands if command.endswith("--commit abc")]
-    assert told == [["-m", "bench.speed", "--quick"], ["-m", "bench.curves", "run"]]
+    with_commit = [command.split()[1:4] for command in commands if command.endswith("--commit abc")]
+    assert with_commit == [["-m", "bench.speed", "--quick"], ["-m", "bench.curves", "run"]]
 
 
 def made_by(monkeypatch, *argv):
@@ -581,12 +581,12 @@ def test_the_machines_of_a_cluster_are_not_described(monkeypatch):
         (["run", "--algos", "sac", "td3", "--envs", "CartPole"], "sac, td3 cannot act in CartPole"),
         (["run", "--envs", "Hoper"], "--envs 'Hoper' is not one of.*Did you mean 'Hopper'"),
         (["run", "--backend", "jaxx"], "--backend 'jaxx' is not one of.*Did you mean 'jax'"),
-        (["run", "--steps", "many"], "--steps 'many' will not do"),
-        (["run", "--steps", "0"], "--steps 0 will not do"),
+        (["run", "--steps", "many"], "--steps 'many' is invalid"),
+        (["run", "--steps", "0"], "--steps 0 is invalid"),
         (["run", "--seedz", "1"], "unknown argument '--seedz'. Did you mean '--seeds'"),
-        (["run", "--launcher", "rey"], "launcher='rey' will not do"),
+        (["run", "--launcher", "rey"], "launcher='rey' "),
         (["collect", "nowhere"], "'nowhere' holds no run"),
-        (["collect", str(BENCH / "results" / "lunar_ppo")], "does not say in config.json"),
+        (["collect", str(BENCH / "results" / "lunar_ppo")], "does not record in config.json"),
         (["draw", "nowhere"], "'nowhere' holds no curves"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The measurement of speed: its arithmetic by hand, its tables and pictures from made-up numbers, one real line."""
+"""The measurement of speed: its arithmetic by hand, its tables and pictures from made-up numbers, and for real."""
 
 import json
 import math
@@ -20,10 +20,9 @@ from gymnasium import spaces
 import spinup
 from bench import machine
 from bench.speed import __main__ as speed
-from bench.speed import bounds, measuring, peers
-from bench.speed import report as speed_report
-from bench.speed.sweeps import SWEEPS, sweep_jobs
-from bench.speed.tasks import CLEANRL, NOTE, OFF_POLICY, SB3, TASKS, Job, Settings, Task, choose_libraries, table_jobs
+from bench.speed import bounds, measuring, peers, report
+from bench.speed.sweeps import SWEEPS, sweep_cases
+from bench.speed.tasks import CLEANRL, NOTE, OFF_POLICY, SB3, TASKS, Case, Settings, Task, choose_libraries, table_cases
 
 
 @pytest.fixture(autouse=True)
@@ -104,8 +103,8 @@ def test_flops_of_the_real_sizes_are_a_little_less_than_those_of_the_design():
 
 def test_the_bound_is_the_simulator_and_the_arithmetic():
     work = bounds.Work(acting=1e6, learning=9e6, gradient_steps=2)
-    assert bounds.bounds(work, step_time=0.001, peak=1e10) == pytest.approx((1 / 0.002, 2e10 / 9e6))
-    assert bounds.bounds(work, step_time=0.001, peak=1e10, simulators=2)[0] == pytest.approx(1 / 0.0015)
+    assert bounds.speed_bounds(work, step_time=0.001, peak=1e10) == pytest.approx((1 / 0.002, 2e10 / 9e6))
+    assert bounds.speed_bounds(work, step_time=0.001, peak=1e10, simulators=2)[0] == pytest.approx(1 / 0.0015)
 
 
 def test_the_yardsticks_measure_something():
@@ -116,16 +115,16 @@ def test_the_yardsticks_measure_something():
 # ---- medians and ratios, from a made-up table ----
 
 PPO = Task("PPO", "ppo")
-JOBS = [Job("CartPole-v1", PPO, "spinup PyTorch"), Job("CartPole-v1", PPO, SB3)]
+CASES = [Case("CartPole-v1", PPO, "spinup PyTorch"), Case("CartPole-v1", PPO, SB3)]
 
 
-def made_up(job, *speeds):
+def made_up(case, *speeds):
     results = [dict(zip(measuring.SPEEDS, pair, strict=True)) for pair in speeds]
     return [result | {"policy_steps": 80, "value_steps": 80, "seconds": 9} for result in results]
 
 
 def made_up_results():
-    ours, theirs = (job.name for job in JOBS)
+    ours, theirs = (case.name for case in CASES)
     return {
         ("step of CartPole-v1", 1): [1e-5, 3e-5, 2e-5],
         ("matrix product of torch", 1): [1e11] * 3,
@@ -138,7 +137,7 @@ def made_up_results():
 
 
 def made_up_data(sweep="", rows=None):
-    rows = rows or measuring.summarise(JOBS, made_up_results())
+    rows = rows or measuring.summarise(CASES, made_up_results())
     machine = {"processor": "a made-up processor", "cores": 2}
     data = {
         "command": "make it up",
@@ -150,8 +149,8 @@ def made_up_data(sweep="", rows=None):
     return data | {"length": "at least 5 s each", "rounds": 3, "machine": machine, "rows": rows}
 
 
-def test_a_line_counts_with_its_best_number_of_threads():
-    ours, theirs = measuring.summarise(JOBS, made_up_results())
+def test_a_case_counts_with_its_best_number_of_threads():
+    ours, theirs = measuring.summarise(CASES, made_up_results())
     assert (ours["threads"], theirs["threads"]) == (1, 2)
     assert ours["medians_by_threads"] == {"1": 2000, "2": 200}
     assert ours["steps_per_second"]["each"] == [1000, 3000, 2000]
@@ -159,13 +158,13 @@ def test_a_line_counts_with_its_best_number_of_threads():
 
 
 def test_the_number_of_threads_is_that_of_most_rounds_even_if_others_were_luckier_once():
-    name = JOBS[0].name
-    results = {(name, 1): made_up(JOBS[0], (10, 1), (10, 1)), (name, 2): made_up(JOBS[0], (20, 1))}
+    name = CASES[0].name
+    results = {(name, 1): made_up(CASES[0], (10, 1), (10, 1)), (name, 2): made_up(CASES[0], (20, 1))}
     assert measuring.best_threads(name, results) == 1
 
 
 def test_a_ratio_is_the_median_over_rounds():
-    ours, theirs = measuring.summarise(JOBS, made_up_results())
+    ours, theirs = measuring.summarise(CASES, made_up_results())
     assert ours["steps_per_second"]["ratios"] == {SB3: 3}  # of 1, 3 and 4: not 2000 / 1000
     assert ours["gradient_steps_per_second"]["ratios"] == {SB3: 6}
     assert "ratios" not in theirs["steps_per_second"]
@@ -174,34 +173,34 @@ def test_a_ratio_is_the_median_over_rounds():
 @pytest.mark.parametrize(("their_steps", "compared"), [(80, True), (76, True), (50, False)])
 def test_environment_steps_are_compared_where_the_work_is_alike(their_steps, compared):
     results = made_up_results()
-    for result in results[JOBS[1].name, 2]:
+    for result in results[CASES[1].name, 2]:
         result["policy_steps"] = result["value_steps"] = their_steps
-    ours, _ = measuring.summarise(JOBS, results)
+    ours, _ = measuring.summarise(CASES, results)
     assert (SB3 in ours["steps_per_second"]["ratios"]) == compared
     assert SB3 in ours["gradient_steps_per_second"]["ratios"]
 
 
-def test_every_line_has_its_bound():
-    ours, _ = measuring.summarise(JOBS, made_up_results())
+def test_every_case_has_its_bound():
+    ours, _ = measuring.summarise(CASES, made_up_results())
     work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
-    most = bounds.bounds(work, 2e-5, 1e11)  # one thread: one simulator at a time
+    most = bounds.speed_bounds(work, 2e-5, 1e11)  # one thread: one simulator at a time
     assert [ours[name]["bound"] for name in measuring.SPEEDS] == pytest.approx(most)
     assert ours["steps_per_second"]["of_bound"] == pytest.approx(2000 / most[0])
 
 
 @pytest.mark.parametrize(("sweep", "simulators"), [("envs", (1, 2, 2)), ("ranks", (2, 2)), ("seeds", (2, 2))])
 def test_simulators_have_a_core_each_as_far_as_there_are_environments_and_threads(sweep, simulators):
-    jobs = sweep_jobs(sweep, "CartPole-v1", 3, ["spinup PyTorch"])[: len(simulators)]
-    results = made_up_results() | {(job.name, 2): made_up(job, (100, 10)) for job in jobs}
-    bound = [row["steps_per_second"]["bound"] for row in measuring.summarise(jobs, results)]
+    cases = sweep_cases(sweep, "CartPole-v1", 3, ["spinup PyTorch"])[: len(simulators)]
+    results = made_up_results() | {(case.name, 2): made_up(case, (100, 10)) for case in cases}
+    bound = [row["steps_per_second"]["bound"] for row in measuring.summarise(cases, results)]
     work = bounds.work_of("ppo", 4, 2, Settings(), 80, 80)
-    assert bound == pytest.approx([bounds.bounds(work, 2e-5, 2e11, number)[0] for number in simulators])
+    assert bound == pytest.approx([bounds.speed_bounds(work, 2e-5, 2e11, number)[0] for number in simulators])
 
 
-def test_runs_side_by_side_tell_no_time_of_learning():
-    [job] = sweep_jobs("ranks", "CartPole-v1", 1)
+def test_runs_side_by_side_have_no_time_of_learning():
+    [case] = sweep_cases("ranks", "CartPole-v1", 1)
     result = {"steps_per_second": 100.0, "policy_steps": 80, "value_steps": 80, "seconds": 9}
-    [row] = measuring.summarise([job], made_up_results() | {(job.name, 2): [result]})
+    [row] = measuring.summarise([case], made_up_results() | {(case.name, 2): [result]})
     assert "gradient_steps_per_second" not in row
 
 
@@ -226,19 +225,19 @@ def measured_rounds(monkeypatch, calls, speeds, rounds=3, seconds=5):
     return results, seen
 
 
-def a_line(name):
+def a_case(name):
     return {"name": name, "library": "spinup JAX", "epochs": 11}
 
 
 def test_every_second_round_runs_backwards(monkeypatch):
-    calls = {("a", 1): {"name": "a"}, ("b", 2): a_line("b")}
+    calls = {("a", 1): {"name": "a"}, ("b", 2): a_case("b")}
     results, seen = measured_rounds(monkeypatch, calls, {("a", 1): 1.0, ("b", 2): 7})
     assert {key: len(measured) for key, measured in results.items()} == {("a", 1): 3, ("b", 2): 3}
     assert seen == [("a", 1), ("b", 2), ("b", 2), ("a", 1), ("a", 1), ("b", 2)]
 
 
-def test_the_first_round_chooses_the_number_of_threads_of_each_line_but_not_of_yardsticks(monkeypatch):
-    calls = {(name, n): call for name, call in (("step", {"name": "step"}), ("b", a_line("b"))) for n in (1, 2)}
+def test_the_first_round_chooses_the_number_of_threads_of_each_case_but_not_of_yardsticks(monkeypatch):
+    calls = {(name, n): call for name, call in (("step", {"name": "step"}), ("b", a_case("b"))) for n in (1, 2)}
     speeds = {("step", 1): 1.0, ("step", 2): 2.0, ("b", 1): 8, ("b", 2): 7}
     results, _ = measured_rounds(monkeypatch, calls, speeds)
     assert {key: len(found) for key, found in results.items()} == {
@@ -250,7 +249,7 @@ def test_the_first_round_chooses_the_number_of_threads_of_each_line_but_not_of_y
 
 
 def test_what_ends_too_soon_is_measured_again_with_more_epochs_which_later_rounds_keep(monkeypatch):
-    calls = {("b", 1): a_line("b") | {"epochs": 2}}
+    calls = {("b", 1): a_case("b") | {"epochs": 2}}
     results, seen = measured_rounds(monkeypatch, calls, {("b", 1): 7}, rounds=2, seconds=5)
     assert [result["seconds"] for result in results["b", 1]] == [7, 7]  # 5 * 1.25, of epochs that take a second
     assert len(seen) == 3
@@ -265,17 +264,17 @@ def test_runs_that_hardly_overlap_train_twice_as_long(monkeypatch):
     assert epochs == [3, 5, 9]
 
 
-def test_a_line_that_fails_is_left_out_and_told(monkeypatch, capsys, tmp_path):
-    ours, theirs = JOBS
+def test_a_case_that_fails_is_reported_and_left_out(monkeypatch, capsys, tmp_path):
+    ours, theirs = CASES
     results = {key: found for key, found in made_up_results().items() if key[0] != theirs.name}
-    calls = {("step", 1): {"name": "step"}} | {(job.name, n): a_line(job.name) for job in JOBS for n in (1, 2)}
+    calls = {("step", 1): {"name": "step"}} | {(case.name, n): a_case(case.name) for case in CASES for n in (1, 2)}
     speeds = dict.fromkeys(calls, 1.0) | {(theirs.name, 2): speed.UserError("It broke.")}
     left, _ = measured_rounds(monkeypatch, calls, speeds, rounds=2)
     assert {name for name, _ in left} == {"step", ours.name}
     assert "error: It broke. It is left out." in capsys.readouterr().err
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: [results])
     with pytest.raises(speed.UserError, match=f"{theirs.name} could not be measured; the rest is in "):
-        speed.run(Namespace(out=tmp_path, commit="abc", rounds=1, seconds=5), JOBS, [1, 2])
+        speed.measure_and_report(Namespace(out=tmp_path, commit="abc", rounds=1, seconds=5), CASES, [1, 2])
     assert [row["library"] for row in json.loads((tmp_path / "speed.json").read_text())["rows"]] == [ours.library]
 
 
@@ -297,7 +296,7 @@ def test_threads_get_cores_that_are_not_siblings(tmp_path, monkeypatch):
         (tmp_path / str(cpu)).write_text(siblings)
     monkeypatch.setattr(machine, "TOPOLOGY", str(tmp_path / "{}"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 0, 1, 2, 3}, raising=False)
-    assert [machine.some_cores(n) for n in (1, 3, 4)] == [[0], [0, 2, 4], [0, 2, 4, 1]]
+    assert [machine.choose_cores(n) for n in (1, 3, 4)] == [[0], [0, 2, 4], [0, 2, 4, 1]]
 
 
 # ---- tables and pictures, from JSON alone ----
@@ -349,17 +348,17 @@ def test_the_committed_tables_and_pictures_are_those_of_their_files(committed, t
 def test_what_is_measured_is_written_with_its_commit_and_note(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: [made_up_results()])
     monkeypatch.setattr(speed, "measure_rounds", lambda *_: [made_up_results()] * 3)
-    speed.run(Namespace(out=tmp_path, commit="abc, changed", rounds=3, seconds=5), JOBS, [1, 2])
+    speed.measure_and_report(Namespace(out=tmp_path, commit="abc, changed", rounds=3, seconds=5), CASES, [1, 2])
     data = json.loads((tmp_path / "speed.json").read_text())
     assert (data["commit"], data["note"], data["sweep"], data["rounds"]) == ("abc, changed", NOTE, "", 3)
     text = (tmp_path / "speed.md").read_text(encoding="utf-8")
     assert "\n- commit: abc, changed\n" in text and text.endswith(f"\n\n{NOTE}\n")
-    assert text == speed_report.table(data)
-    assert speed_report.table(data | {"note": "As found."}).endswith("\n\nAs found.\n")
+    assert text == report.markdown_table(data)
+    assert report.markdown_table(data | {"note": "As found."}).endswith("\n\nAs found.\n")
 
 
 def test_the_table_says_what_was_measured():
-    text = speed_report.table(made_up_data())
+    text = report.markdown_table(made_up_data())
     ours = next(line for line in text.splitlines() if line.startswith("| PPO | spinup PyTorch"))
     cells = [cell.strip() for cell in ours.split("|")[1:-1]]
     assert cells[:4] == ["PPO", "spinup PyTorch", "1 of 1, 2", "80 + 80"]
@@ -369,7 +368,7 @@ def test_the_table_says_what_was_measured():
 
 
 def test_bars_are_as_long_as_the_speeds():
-    figure = speed_report.draw_bars(made_up_data())
+    figure = report.draw_bars(made_up_data())
     lengths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]
     assert lengths == [[2000, 1000], [200, 50]]
     assert len({bar.get_facecolor() for bar in figure.axes[0].patches}) == 2
@@ -377,7 +376,7 @@ def test_bars_are_as_long_as_the_speeds():
 
 def test_lines_go_through_the_speeds_and_the_bounds():
     row = made_up_data()["rows"][0]
-    figure = speed_report.draw_sweep(made_up_data("envs", [row | {"value": value} for value in (1, 2)]))
+    figure = report.draw_sweep(made_up_data("envs", [row | {"value": value} for value in (1, 2)]))
     line, bound, _ = figure.axes[0].lines
     assert (*line.get_xdata(), *line.get_ydata()) == (1, 2, 2000, 2000)
     assert set(bound.get_ydata()) == {row["steps_per_second"]["bound"]}
@@ -387,9 +386,9 @@ def test_lines_go_through_the_speeds_and_the_bounds():
 
 
 def test_only_what_suits_the_environment_is_compared():
-    labels = {job.task.label for job in table_jobs(["CartPole-v1"], speed.MAIN_LABELS, ["spinup PyTorch"])}
+    labels = {case.task.label for case in table_cases(["CartPole-v1"], speed.MAIN_LABELS, ["spinup PyTorch"])}
     assert labels == {"VPG", "TRPO", "PPO", "DQN"}
-    labels = {job.task.label for job in table_jobs(["HalfCheetah-v5"], speed.MAIN_LABELS, ["spinup PyTorch"])}
+    labels = {case.task.label for case in table_cases(["HalfCheetah-v5"], speed.MAIN_LABELS, ["spinup PyTorch"])}
     assert labels == {"VPG", "TRPO", "PPO", "DDPG", "TD3", "SAC"}
 
 
@@ -473,28 +472,28 @@ def test_settings_reach_off_policy_peers(peer_modules, module, algorithm, expect
 
 
 def test_sweeps_change_what_they_say():
-    widths = [job.task.settings.hidden_sizes for job in sweep_jobs("width", "HalfCheetah-v5", 5)]
+    widths = [case.task.settings.hidden_sizes for case in sweep_cases("width", "HalfCheetah-v5", 5)]
     assert set(widths) == {(n, n) for n in SWEEPS["width"].values}
-    assert [job.task.settings.num_envs for job in sweep_jobs("envs", "CartPole-v1", 2)][:2] == [1, 2]
-    call = measuring.call_of(sweep_jobs("ranks", "CartPole-v1", 2)[-1])
-    assert (call["call"], call["launched"], call["processes"]) == ("launch", "cpu", 2)
+    assert [case.task.settings.num_envs for case in sweep_cases("envs", "CartPole-v1", 2)][:2] == [1, 2]
+    call = measuring.call_of(sweep_cases("ranks", "CartPole-v1", 2)[-1])
+    assert (call["call"], call["process_flag"], call["processes"]) == ("train_in_processes", "cpu", 2)
 
 
 def test_a_sweep_refuses_an_environment_that_its_tasks_do_not_suit():
     with pytest.raises(speed.UserError, match="CartPole-v1 does not suit SAC"):
-        sweep_jobs("width", "CartPole-v1", 2)
+        sweep_cases("width", "CartPole-v1", 2)
 
 
 def test_a_sweep_takes_the_tasks_and_libraries_that_are_named():
-    jobs = sweep_jobs("width", "HalfCheetah-v5", 1, ["spinup JAX", SB3], ["SAC", "TD3"])
-    assert [(job.library, job.task.label) for job in jobs] == [("spinup JAX", "SAC")]
+    cases = sweep_cases("width", "HalfCheetah-v5", 1, ["spinup JAX", SB3], ["SAC", "TD3"])
+    assert [(case.library, case.task.label) for case in cases] == [("spinup JAX", "SAC")]
     with pytest.raises(
         speed.UserError, match=r"Nothing is left of the sweep ranks, .* PPO with spinup PyTorch: choose"
     ):
-        sweep_jobs("ranks", "CartPole-v1", 1, ["spinup JAX"])
+        sweep_cases("ranks", "CartPole-v1", 1, ["spinup JAX"])
     with pytest.raises(speed.UserError, match="Nothing is left of the sweep envs"):
-        sweep_jobs("envs", "CartPole-v1", 1, labels=["DQN"])
-    assert len(sweep_jobs("width", "CartPole-v1", 1, labels=["PPO"])) == 2  # it does not suit SAC, which is not named
+        sweep_cases("envs", "CartPole-v1", 1, labels=["DQN"])
+    assert len(sweep_cases("width", "CartPole-v1", 1, labels=["PPO"])) == 2  # it does not suit SAC, which is not named
 
 
 def test_ranks_need_mpi(monkeypatch):
@@ -516,18 +515,18 @@ def test_a_library_that_is_named_has_to_be_installed(monkeypatch):
             speed.main(["--libraries", "spinup PyTorch", library])
 
 
-def test_what_is_not_installed_is_left_out_with_a_line(monkeypatch, capsys):
+def test_what_is_not_installed_is_left_out_with_a_note(monkeypatch, capsys):
     lacking(monkeypatch, "sbx", "sb3_contrib")
     libraries = choose_libraries(None)
-    jobs = table_jobs(["CartPole-v1", "HalfCheetah-v5"], ["TRPO", "PPO"], libraries)
+    cases = table_cases(["CartPole-v1", "HalfCheetah-v5"], ["TRPO", "PPO"], libraries)
     both = {"spinup PyTorch", "spinup JAX"}
-    assert {job.library for job in jobs if job.task.label == "TRPO"} == both
-    assert {job.library for job in jobs if job.task.label == "PPO"} == {*both, SB3}
+    assert {case.library for case in cases if case.task.label == "TRPO"} == both
+    assert {case.library for case in cases if case.task.label == "PPO"} == {*both, SB3}
     notes = capsys.readouterr().out.splitlines()
     assert [note.partition(" is left out, ")[0] for note in notes] == ["note: SBX", f"note: TRPO beside {SB3}"]
     lacking(monkeypatch)
-    jobs = table_jobs(["CartPole-v1"], ["TRPO"], choose_libraries(None))
-    assert {job.library for job in jobs} == {*both, SB3} and not capsys.readouterr().out
+    cases = table_cases(["CartPole-v1"], ["TRPO"], choose_libraries(None))
+    assert {case.library for case in cases} == {*both, SB3} and not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argv", [["--tasks", "VPG", "--libraries", "SBX"], ["--tasks", "DQN", "--env", "Pendulum-v1"]])
@@ -569,10 +568,10 @@ def test_runs_that_hardly_overlap_are_not_measured(tmp_path, start, enough):
 
 
 @pytest.mark.slow
-def test_one_line_is_measured_in_a_process_of_its_own():
+def test_one_case_is_measured_in_a_process_of_its_own():
     settings = replace(PPO.settings, steps_per_epoch=80, policy_steps=2, value_steps=3, hidden_sizes=(8,))
-    job = Job("CartPole-v1", replace(PPO, settings=settings), "spinup PyTorch")
-    result = measuring.measure(measuring.call_of(job), threads=1)
+    case = Case("CartPole-v1", replace(PPO, settings=settings), "spinup PyTorch")
+    result = measuring.measure(measuring.call_of(case), threads=1)
     assert (result["policy_steps"], result["value_steps"]) == (2, 3)
     assert result["gradient_steps_per_second"] > 5 / 80 * result["steps_per_second"] > 0  # learning is a part of it
 
@@ -581,8 +580,8 @@ def test_one_line_is_measured_in_a_process_of_its_own():
 @pytest.mark.parametrize("library", ["spinup PyTorch", "spinup JAX"])
 def test_off_policy_one_gradient_step_belongs_to_one_environment_step(library):
     settings = replace(OFF_POLICY, steps_per_epoch=200, hidden_sizes=(8,), replay_size=500, replay_is_full=True)
-    job = Job("CartPole-v1", Task("DQN", "dqn", settings), library)
-    result = measuring.measure(measuring.call_of(job), threads=1)
+    case = Case("CartPole-v1", Task("DQN", "dqn", settings), library)
+    result = measuring.measure(measuring.call_of(case), threads=1)
     learning = 200 / result["gradient_steps_per_second"]
     assert result["steps_per_second"] == pytest.approx(200 / result["seconds"])
     assert 0.05 * result["seconds"] < learning < result["seconds"]
@@ -591,9 +590,9 @@ def test_off_policy_one_gradient_step_belongs_to_one_environment_step(library):
 # ---- the command line ----
 
 
-def test_results_are_not_replaced_unless_told(tmp_path, monkeypatch):
+def test_results_are_not_replaced_without_overwrite(tmp_path, monkeypatch):
     (tmp_path / "speed.json").write_text("{}")
-    monkeypatch.setattr(speed, "run", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(speed, "measure_and_report", lambda *_: pytest.fail("measured"))
     with pytest.raises(speed.UserError, match="--overwrite"):
         speed.main(["--out", str(tmp_path)])
 
@@ -608,9 +607,11 @@ def test_what_cannot_be_drawn_gets_a_sentence(tmp_path, text):
 
 
 def planned(monkeypatch, *argv):
-    """What would be measured: for the table and each sweep its jobs, threads and all flags."""
+    """What would be measured: for the table and each sweep its cases, threads and all flags."""
     runs = {}
-    monkeypatch.setattr(speed, "run", lambda args, jobs, threads, sweep: runs.update({sweep: (jobs, threads, args)}))
+    monkeypatch.setattr(
+        speed, "measure_and_report", lambda args, cases, threads, sweep: runs.update({sweep: (cases, threads, args)})
+    )
     speed.main([*argv, "--commit", "abc"])
     return runs
 
@@ -618,18 +619,18 @@ def planned(monkeypatch, *argv):
 def test_a_quick_run_measures_a_little_of_everything(monkeypatch):
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch")
     assert list(runs) == ["", *SWEEPS]
-    assert [job.env for job in runs[""][0]] == ["HalfCheetah-v5"] * 6 + ["CartPole-v1"]  # DQN alone needs the second
+    assert [case.env for case in runs[""][0]] == ["HalfCheetah-v5"] * 6 + ["CartPole-v1"]  # DQN alone needs the second
     assert (runs[""][2].rounds, runs[""][2].seconds) == (1, 0.5)
-    lengths = {job.task.algorithm: job.task.settings.steps_per_epoch for job in runs[""][0]}
+    lengths = {case.task.algorithm: case.task.settings.steps_per_epoch for case in runs[""][0]}
     assert lengths == dict.fromkeys(("vpg", "trpo", "ppo"), 4000) | dict.fromkeys(("ddpg", "td3", "sac", "dqn"), 400)
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "--rounds", "2", "--threads", "1")
-    assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 0.5, [1])  # what is said counts
+    assert (runs[""][2].rounds, runs[""][2].seconds, runs[""][1]) == (2, 0.5, [1])  # flags override --quick
 
 
 def test_a_quick_run_compares_all_libraries_and_sweeps_with_one(monkeypatch):
     runs = planned(monkeypatch, "--quick", "--libraries", "spinup PyTorch", "spinup JAX")
-    assert [job.library for job in runs[""][0]] == ["spinup PyTorch", "spinup JAX"] * 7
-    swept = {name: [(job.task.label, job.library, job.value) for job in runs[name][0]] for name in SWEEPS}
+    assert [case.library for case in runs[""][0]] == ["spinup PyTorch", "spinup JAX"] * 7
+    swept = {name: [(case.task.label, case.library, case.value) for case in runs[name][0]] for name in SWEEPS}
     assert swept["width"] == [(task, "spinup JAX", value) for task in ("PPO", "SAC") for value in (64, 128)]
     assert swept["ranks"] == [("PPO", "spinup PyTorch", value) for value in (1, 2)]  # MPI is for PyTorch
 
@@ -642,7 +643,7 @@ def test_a_quick_run_leaves_out_what_cannot_be_made(monkeypatch, capsys):
     with pytest.raises(speed.UserError, match="the sweep ranks"):
         speed.main([*quick, "--sweep", "ranks"])
     runs = planned(monkeypatch, *quick, "--tasks", "PPO, early stop")
-    assert [[job.task.label for job in jobs] for jobs, _, _ in runs.values()] == [["PPO, early stop"]]
+    assert [[case.task.label for case in cases] for cases, _, _ in runs.values()] == [["PPO, early stop"]]
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
@@ -658,13 +659,13 @@ def test_threads_are_powers_of_two_up_to_the_physical_cores(monkeypatch, cores, 
 @pytest.mark.parametrize("threads", ["0", "5"])
 def test_no_more_threads_than_may_be_used(monkeypatch, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4, 5, 6}, raising=False)
-    with pytest.raises(speed.UserError, match=f"--threads {threads} will not do: this process may use 1 to 4"):
+    with pytest.raises(speed.UserError, match=f"--threads {threads} is invalid: this process may use 1 to 4"):
         speed.main(["--threads", "1", threads])
 
 
 def test_a_file_is_no_place_for_results(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(speed.UserError, match=r"--out .*file will not do \(.*\): name a folder"):
+    with pytest.raises(speed.UserError, match=r"--out .*file is invalid \(.*\): name a folder"):
         speed.main(["--out", str(tmp_path / "file"), "--tasks", "PPO", "--env", "CartPole-v1", "--commit", "abc"])
 
 
