@@ -5,8 +5,10 @@ import gc
 import importlib
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from spinup.errors import UserError
 
@@ -58,6 +60,19 @@ def backend_of(dotted: str) -> str:
     """The backend of what has a dotted name, such as ``spinup.algos.jax.sac.sac``; empty if it belongs to none."""
     home = re.match(r"spinup\.algos\.(\w+)\.", dotted)
     return home[1] if home else ""
+
+
+def backend_of_agent(agent: Any) -> str:
+    """The backend that can save and load ``agent``.
+
+    Raises:
+        TypeError: if it is an agent of no backend whose framework is imported.
+    """
+    for backend in algorithms():
+        imported = about(backend).PACKAGES[0] in sys.modules
+        if imported and import_backend(backend, "backend").is_agent(agent):
+            return backend
+    raise TypeError(f"{agent!r} is an agent of none of the backends {', '.join(algorithms())}")
 
 
 def exempt_imports_from_gc() -> None:

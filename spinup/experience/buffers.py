@@ -1,4 +1,14 @@
-"""Experience, and what is computed from it before learning: rewards-to-go and advantages. NumPy only."""
+"""Experience, and what is computed from it before learning: rewards-to-go and advantages. NumPy only.
+
+    y_t     = x_t + discount (1 - ended_t) y_{t+1}                                       (1) discounted sum of what follows
+    delta_t = r_t + gamma (1 - d_t) V(o2_t) - V(o_t)                                     (2) temporal difference
+    adv_t   = delta_t + gamma lam (1 - ended_t) adv_{t+1}                                (3) GAE-lambda
+    ret_t   = r_t + gamma (1 - d_t) V(o2_t)  where an episode or the rollout ended,
+              r_t + gamma ret_{t+1}          elsewhere                                   (4) reward-to-go
+
+o: observation, a: action, r: reward, o2: its true successor, d: terminated, ended: terminated or truncated, V: the value
+function. (2) and (3) are equations 11 and 16 of Schulman et al. 2016, arXiv:1506.02438.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,40 +21,40 @@ from spinup.experience.vector_env import Step
 from spinup.mpi.tools import mpi_statistics_scalar
 
 
-def discount_cumsum(x: np.ndarray, discount: float, cut: np.ndarray) -> np.ndarray:
-    """Discounted sums of what is still to come: ``y[t] = x[t] + discount * (1 - cut[t]) * y[t + 1]``.
+def discount_cumsum(x: np.ndarray, discount: float, ended: np.ndarray) -> np.ndarray:  # (1)
+    """Discounted sums of what is still to come: ``y[t] = x[t] + discount * (1 - ended[t]) * y[t + 1]``.
 
     Args:
         x: ``[T, ...]``, time first.
         discount: factor a step.
-        cut: ``[T, ...]``, bool or 0 and 1: true where an episode ended, so that no sum reaches across it.
+        ended: ``[T, ...]``, bool or 0 and 1: true where an episode ended, so that no sum reaches across it.
     """
     y = np.zeros(x.shape, np.result_type(x, np.float32))
     running = np.zeros_like(y[0])
     for t in reversed(range(len(x))):
-        y[t] = running = x[t] + discount * (1 - cut[t]) * running
+        y[t] = running = x[t] + discount * (1 - ended[t]) * running
     return y
 
 
 def gae(
-    r: np.ndarray, v: np.ndarray, v2: np.ndarray, d: np.ndarray, cut: np.ndarray, gamma: float, lam: float
+    r: np.ndarray, v: np.ndarray, v2: np.ndarray, d: np.ndarray, ended: np.ndarray, gamma: float, lam: float
 ) -> np.ndarray:
     """Generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, equations 11 and 16), ``[T, ...]``.
 
     ``delta = r + gamma (1 - d) V(o2) - V(o)``, summed with discount ``gamma lam`` up to the end of the episode or of
-    the rollout. A truncated episode is cut without being terminated: its last delta keeps the bootstrap ``V(o2)``.
+    the rollout. Where an episode is truncated, not terminated, the last delta keeps its bootstrap ``V(o2)``.
 
     Args:
         r: rewards ``[T, ...]``.
         v: values ``V(o)`` of the observations acted on.
         v2: values ``V(o2)`` of their true successors.
         d: bool or 0 and 1, terminated.
-        cut: the same, terminated or truncated.
+        ended: the same, terminated or truncated.
         gamma: discount factor.
         lam: 0 gives the one-step advantage, 1 the full return minus the value.
     """
-    delta = r + gamma * (1 - d) * v2 - v
-    return discount_cumsum(delta, gamma * lam, cut)
+    delta = r + gamma * (1 - d) * v2 - v  # (2)
+    return discount_cumsum(delta, gamma * lam, ended)  # (3)
 
 
 class Rollout(NamedTuple):
@@ -52,7 +62,7 @@ class Rollout(NamedTuple):
 
     o: np.ndarray  # [B, obs_dim] float32
     a: np.ndarray  # [B, act_dim] float32, or [B] int64 for discrete actions
-    ret: np.ndarray  # [B] float32: rewards-to-go, bootstrapped where the episode was cut without terminating
+    ret: np.ndarray  # [B] float32: rewards-to-go, bootstrapped where the episode ended without terminating
     adv: np.ndarray  # [B] float32: advantages, normalised to mean 0 and standard deviation 1
     v: np.ndarray  # [B] float32: V(o) before the update
 
@@ -71,23 +81,23 @@ class RolloutBuffer:
 
     def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
         """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, and what the environments answered."""
-        self._steps.append((o, a, step.r, step.o2, step.d, step.cut))
+        self._steps.append((o, a, step.r, step.o2, step.d, step.ended))
 
     def finish(self, value: Callable[[np.ndarray], np.ndarray]) -> Rollout:
         """Evaluate the steps stored since the last call, and forget them.
 
-        Sums are cut where an episode or the rollout ended; unless that was a termination, ``V`` of the true successor
+        Sums stop where an episode or the rollout ended; unless that was a termination, ``V`` of the true successor
         stands for the rewards never seen.
 
         Args:
             value: maps observations ``[M, obs_dim]`` to ``V``, ``[M]``.
         """
-        o, a, r, o2, d, cut = map(np.stack, zip(*self._steps, strict=True))  # each [T, N, ...]
+        o, a, r, o2, d, ended = map(np.stack, zip(*self._steps, strict=True))  # each [T, N, ...]
         self._steps.clear()
-        cut[-1] = True
+        ended[-1] = True
         v, v2 = (value(x.reshape(-1, x.shape[-1])).reshape(r.shape) for x in (o, o2))
-        adv = gae(r, v, v2, d, cut, self._gamma, self._lam)
-        ret = discount_cumsum(r + self._gamma * (cut & ~d) * v2, self._gamma, cut)
+        adv = gae(r, v, v2, d, ended, self._gamma, self._lam)
+        ret = discount_cumsum(r + self._gamma * (ended & ~d) * v2, self._gamma, ended)  # (4)
         mean, std = mpi_statistics_scalar(adv)
         adv = (adv - mean) / (std + 1e-8)  # equal advantages become 0, not a division by 0
         flat = (x.reshape(r.size, *x.shape[2:]) for x in (o, a))

@@ -26,7 +26,7 @@ def run_episodes(
         step = envs.step(act(o))
         ep_ret += running * step.r
         ep_len += running
-        running &= ~step.cut
+        running &= ~step.ended
         o = step.o
     return ep_ret, ep_len
 

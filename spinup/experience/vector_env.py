@@ -71,7 +71,7 @@ class Step(NamedTuple):
     o2: np.ndarray  # [N, obs_dim] float32: true successors, also where an episode ended
     r: np.ndarray  # [N] float64
     d: np.ndarray  # [N] bool: terminated, so nothing follows o2
-    cut: np.ndarray  # [N] bool: terminated or truncated, so the episode ended here
+    ended: np.ndarray  # [N] bool: terminated or truncated, so the episode ended here
     o: np.ndarray  # [N, obs_dim] float32: what to act on next
     ep_ret: np.ndarray  # [number of episodes that ended here]: their undiscounted returns
     ep_len: np.ndarray  # the same for their lengths in steps
@@ -114,7 +114,7 @@ class VectorEnv:
         self._seed = process_seed(seed)
         self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
-        self._o = np.empty(0, np.float32)
+        self.o = np.empty(0, np.float32)  # [N, obs_dim]: what to act on, once reset
 
     def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
         """Start every episode anew; returns the observations ``[N, obs_dim]`` float32.
@@ -126,30 +126,30 @@ class VectorEnv:
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._ret[:], self._len[:], self._steps = 0, 0, 0
-        self._o = self._finite(np.array(o, dtype=np.float32), "an observation")
-        return self._o
+        self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        return self.o
 
     def step(self, a: np.ndarray) -> Step:
         """Act: ``a`` is ``[N, act_dim]`` (clipped to the action bounds) or ``[N]`` for discrete actions."""
         o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
         self._steps += self.num_envs
-        cut = d | truncated
-        o2 = o = self._o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        ended = d | truncated
+        o2 = o = self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
         self._finite(r, "a reward")
         self._ret += r
         self._len += 1
-        ep_ret, ep_len = self._ret[cut], self._len[cut]
+        ep_ret, ep_len = self._ret[ended], self._len[ended]
         if ep_len.size:
             o2 = o.copy()
-            o2[cut] = np.stack(infos["final_obs"][cut])
+            o2[ended] = np.stack(infos["final_obs"][ended])
             self._finite(o2, "an observation")
-            self._ret[cut], self._len[cut] = 0, 0
-        return Step(o2, r, d, cut, o, ep_ret, ep_len)
+            self._ret[ended], self._len[ended] = 0, 0
+        return Step(o2, r, d, ended, o, ep_ret, ep_len)
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs, as numbers and arrays."""
         return {
-            "o": self._o,
+            "o": self.o,
             "ret": self._ret.copy(),
             "len": self._len.copy(),
             "steps": self._steps,
@@ -157,14 +157,14 @@ class VectorEnv:
             "action_space": self.action_space.np_random.bit_generator.state,
         }
 
-    def restore(self, state: dict[str, Any]) -> tuple[np.ndarray, int]:
+    def restore(self, state: dict[str, Any]) -> int:
         """Go back to where :meth:`state` was taken, by replaying the episodes in progress.
 
         A simulator that does not repeat itself (Box2D's contacts may remember earlier episodes) ends up elsewhere:
         there, the episode is cut and a new one started.
 
         Returns:
-            The observations to act on ``[N, obs_dim]`` float32, and how many episodes were cut.
+            How many episodes were cut.
         """
         self.reset()
         for tape, record in zip(self._tapes, state["episodes"], strict=True):
@@ -173,11 +173,11 @@ class VectorEnv:
         lost = (np.asarray(o, np.float32) != state["o"]).any(-1)
         if lost.any():
             o, _ = self._envs.reset(options={"reset_mask": lost})
-        self._o = np.array(o, dtype=np.float32)
+        self.o = np.array(o, dtype=np.float32)
         self._ret[:], self._len[:] = np.where(lost, 0, state["ret"]), np.where(lost, 0, state["len"])
         self._steps = state["steps"]
         self.action_space.np_random.bit_generator.state = state["action_space"]
-        return self._o, int(lost.sum())
+        return int(lost.sum())
 
     def sample_actions(self) -> np.ndarray:
         """One uniformly random action for each environment."""

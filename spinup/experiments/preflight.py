@@ -8,24 +8,17 @@ from typing import Any
 
 from gymnasium import spaces
 
-from spinup.backends import backend_of, import_backend
+from spinup.backends import about, backend_of, import_backend
 from spinup.errors import UserError
-from spinup.experience.action_spaces import check_bounded, check_discrete, check_on_policy
 from spinup.experience.envs import make_env
 from spinup.experiments.experiment import Experiment, readable
 from spinup.experiments.launchers.process import run_in_process
 from spinup.hyperparameters import check_hyperparameters, check_keywords, with_defaults
-from spinup.mpi.tools import JAX, find_launcher, num_procs, refuse_processes
+from spinup.mpi.tools import ONE_PROCESS, find_launcher, num_procs, refuse_processes
 from spinup.records.config import refuse_changes
 from spinup.records.directory import refuse_existing_run
 from spinup.records.trackers import check_trackers
 
-ACTION_SPACES: dict[str, Callable[[spaces.Space], None]] = {  # what the agents of each algorithm can act in
-    **dict.fromkeys(("vpg", "trpo", "ppo"), check_on_policy),
-    "dqn": check_discrete,
-    **dict.fromkeys(("ddpg", "td3", "sac"), check_bounded),
-}
-_ACTIVATIONS = {"pytorch": "activation_layer", "jax": "check_activation"}  # what refuses all else, in each core
 _ALWAYS_THERE = ("cpu", "auto")
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -62,8 +55,8 @@ def check_call(experiment: Experiment) -> None:
             what = "env_name" if parameter.name == "env_fn" else parameter.name
             raise UserError(f"{readable(thunk)} needs {what}, which this experiment does not give.")
     if _is_ours(thunk):
-        if thunk.__module__.startswith("spinup.algos.jax"):
-            refuse_processes(JAX, experiment.num_cpu)
+        if not about(_backend(thunk)).DATA_PARALLEL:
+            refuse_processes(ONE_PROCESS, experiment.num_cpu)
         _config_of(experiment)
 
 
@@ -83,9 +76,14 @@ def _is_ours(made: Callable) -> bool:
 
 
 def _has_our_agent(experiment: Experiment) -> bool:
-    """Whether it trains an agent of ours by an algorithm of ours: what other agents can do, nobody else knows."""
-    thunk = experiment.thunk
-    return _is_ours(thunk) and _is_ours(with_defaults(thunk, experiment.kwargs)["actor_critic"])
+    """Whether an algorithm of ours trains an agent of ours; what custom agents can do is not known here."""
+    return _is_ours(experiment.thunk) and _is_ours(_agent_of(experiment))
+
+
+def _agent_of(experiment: Experiment) -> Any:
+    """The class of the agent that it trains; in JAX, ``actor_critic`` is a method of that class."""
+    actor_critic = with_defaults(experiment.thunk, experiment.kwargs)["actor_critic"]
+    return getattr(actor_critic, "__self__", actor_critic)
 
 
 def check_retries(retries: int) -> None:
@@ -128,7 +126,7 @@ def check_activations(experiments: Sequence[Experiment]) -> None:
         if "activation" not in ac_kwargs or not _has_our_agent(experiment):
             continue
         if (backend, activation := ac_kwargs["activation"]) not in tried:
-            getattr(import_backend(backend, "core"), _ACTIVATIONS[backend])(activation)
+            import_backend(backend, "backend").check_activation(activation)
             tried.append((backend, activation))
 
 
@@ -145,7 +143,7 @@ def check_environments(experiments: Sequence[Experiment]) -> None:
             env.close()
             built[which] = env.action_space
         if _has_our_agent(experiment):
-            ACTION_SPACES[experiment.thunk.__name__](built[which])
+            _agent_of(experiment).check_action_space(built[which])
 
 
 def check_devices(experiments: Sequence[Experiment]) -> None:
@@ -161,6 +159,6 @@ def check_devices(experiments: Sequence[Experiment]) -> None:
     chosen = [(_backend(e.thunk), e.kwargs.get("device", "cpu")) for e in experiments if _is_ours(e.thunk)]
     for backend, device in dict.fromkeys(chosen):
         if device not in _ALWAYS_THERE:
-            start = import_backend(backend, "core").start
+            start = import_backend(backend, "training").start
             if status := run_in_process(Experiment(device, start, {"seed": 0, "device": device}, {})):
                 raise SystemExit(status)

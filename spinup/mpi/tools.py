@@ -67,7 +67,7 @@ def process_seed(seed: int) -> int:
     return (seed + 10_000 * proc_id()) % 2**32
 
 
-JAX = "JAX algorithms train in one process, which uses every core"
+ONE_PROCESS = "JAX algorithms train in one process, which uses every core"
 
 
 def refuse_processes(why: str, processes: int) -> None:

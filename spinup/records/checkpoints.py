@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from spinup.records.files import pack, unpack, write_atomically
 from spinup.records.logger import Logger
 
 _KEPT = 2
+_FORMAT = 2  # of what a checkpoint holds: 2 since a learner is one named tuple
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
 
 
@@ -38,36 +40,35 @@ class Checkpoint:
 
     Where several processes train together, the first one writes and reads the states of all.
 
-    Each backend's ``core`` says in a subclass how the ``learner`` becomes NumPy arrays and gets them back.
-
     Args:
         logger: of the run, whose directory holds the checkpoints; made with ``resume=True`` to resume.
-        learner: the networks and optimisers.
-        envs: the training environments, after which every episode in progress goes on.
+        envs: the training environments, after which every episode in progress continues.
         buffer: the replay buffer, if there is one.
-        rng: the random numbers of the algorithm beside NumPy's global ones, if there are any.
+        rng: random numbers of the algorithm beside NumPy's global ones, if there are any.
     """
 
     def __init__(
         self,
         logger: Logger,
-        learner: Any,
         envs: VectorEnv,
         buffer: ReplayBuffer | None = None,
         rng: np.random.Generator | None = None,
     ):
-        self._logger, self._learner, self._envs, self._buffer, self._rng = logger, learner, envs, buffer, rng
+        self._logger, self._envs, self._buffer, self._rng = logger, envs, buffer, rng
         self._folder = logger.output_dir / CHECKPOINTS
         self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
         self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
         self._start_time = time.time()
 
-    def begin(self) -> tuple[int, np.ndarray, float]:
-        """Start the run, or go on from its last checkpoint if the logger resumes.
+    def begin(self, learner: Any, backend: ModuleType) -> tuple[int, Any, float]:
+        """Start the episodes of a new run, or go back to the last checkpoint if the logger resumes.
+
+        Args:
+            learner: networks and optimisers.
+            backend: ``spinup.algos.<backend>.backend``, which knows the arrays of the learner.
 
         Returns:
-            The first epoch to train, the observations to act on, and when the run would have started had it never
-            been interrupted.
+            The first epoch to train, the learner, and when the run would have started had it never been interrupted.
 
         Raises:
             UserError: if no checkpoint can be read.
@@ -75,12 +76,20 @@ class Checkpoint:
         found = self._find()
         epoch, file = broadcast(found[:2] if found else (None, None))
         if epoch is None:
-            return 0, self._envs.reset(), self._start_time
+            self._envs.reset()
+            return 0, learner, self._start_time
         states, transitions = found[2:] if found else (None, [])
-        o = self._restore(scatter(states), transitions)
+        state = scatter(states)
+        if state.get("format") != _FORMAT:
+            raise UserError(
+                f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot resume: "
+                "start again with --overwrite, or resume it with that version."
+            )
+        learner = backend.with_arrays(learner, state["learner"])
+        self._restore(state, transitions)
         self._kept = [self._files(file)]
         self._logger.log(f"Resuming after epoch {epoch}, from {file}")
-        return epoch + 1, o, self._start_time
+        return epoch + 1, learner, self._start_time
 
     @only_first
     def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:
@@ -98,7 +107,7 @@ class Checkpoint:
             raise UserError(f"{what} in {str(self._logger.output_dir)!r}: start again with --overwrite.")
         return None
 
-    def save(self, epoch: int) -> None:
+    def save(self, epoch: int, learner: Any, backend: ModuleType) -> None:
         """Write the checkpoint of ``epoch``, which is over; Ctrl-C waits until it is written.
 
         Raises:
@@ -106,7 +115,7 @@ class Checkpoint:
         """
         with _interrupts_deferred():
             self._save_transitions()
-            self._write(self._folder / f"epoch{epoch:06d}.npz", gather(self._state()))
+            self._write(self._folder / f"epoch{epoch:06d}.npz", gather(self._state(learner, backend)))
 
     @only_first
     def _write(self, file: Path, states: list[dict[str, Any]]) -> None:
@@ -116,15 +125,10 @@ class Checkpoint:
         for old in {*self._folder.iterdir()}.difference(*self._kept):
             old.unlink()
 
-    def _arrays(self) -> list[np.ndarray]:
-        raise NotImplementedError
-
-    def _set_arrays(self, arrays: list[np.ndarray]) -> None:
-        raise NotImplementedError
-
-    def _state(self) -> dict[str, Any]:
+    def _state(self, learner: Any, backend: ModuleType) -> dict[str, Any]:
         return {
-            "learner": self._arrays(),
+            "format": _FORMAT,
+            "learner": backend.arrays_of(learner),
             "numpy": np.random.get_state(legacy=False),
             "rng": self._rng and self._rng.bit_generator.state,
             "envs": self._envs.state(),
@@ -133,15 +137,14 @@ class Checkpoint:
             "seconds": time.time() - self._start_time,
         }
 
-    def _restore(self, state: dict[str, Any], transitions: list[tuple[int, Batch]]) -> np.ndarray:
-        self._set_arrays(state["learner"])
+    def _restore(self, state: dict[str, Any], transitions: list[tuple[int, Batch]]) -> None:
         np.random.set_state(state["numpy"])
         if self._rng:
             self._rng.bit_generator.state = state["rng"]
         for start, batch in transitions:
             assert self._buffer is not None
             self._buffer.extend(start, batch)
-        o, cut = self._envs.restore(state["envs"])
+        cut = self._envs.restore(state["envs"])
         self._logger.restore(state["log"])
         cut = mpi_sum(cut)
         if cut:
@@ -151,7 +154,6 @@ class Checkpoint:
             )
         self._segments = [(start, stop) for start, stop in state["segments"]]
         self._start_time = time.time() - state["seconds"]
-        return o
 
     # ---- files ----
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.backends import FRAMEWORKS, algorithms, backend_of, import_backend
+from spinup.backends import FRAMEWORKS, about, algorithms, backend_of, import_backend
 from spinup.errors import UserError, first_line
 from spinup.records.directory import last_epoch
 from spinup.records.environment import env_settings, refuse_another_env
@@ -145,11 +145,8 @@ def _agent_of(algorithm: Callable) -> Any:
 def _activations_like(dotted: str) -> list[Any]:
     """The activation of that name in ``torch.nn`` or ``jax.nn``; the path before its name is not followed."""
     package, name = dotted.partition(".")[0], dotted.rpartition(".")[2]
-    if package == "torch":
-        nn = import_backend("pytorch", "core").nn
-        found = getattr(nn, name, None)
-        return [found] if isinstance(found, type) and issubclass(found, nn.Module) else []
-    return [getattr(import_backend("jax", "core").jax.nn, name, None)] if package == "jax" else []
+    backends = [backend for backend in algorithms() if about(backend).PACKAGES[0] == package]
+    return [import_backend(backend, "backend").activation_named(name) for backend in backends]
 
 
 def _named(dotted: str) -> Any:

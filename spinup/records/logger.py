@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinup.mpi.tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
-from spinup.records.agents import save_jax, save_pytorch
+from spinup.records.agents import save_agent
 from spinup.records.config import convert_json, refuse_changes
 from spinup.records.directory import make_run_dir
 from spinup.records.environment import save_env, save_vars
@@ -71,7 +71,7 @@ class Logger:
         self._file = self.output_dir / output_fname
         self._columns: list[str] = []
         self._row: dict[str, Any] = {}
-        self._model: Any = None
+        self._save_agent: Callable[[int | None], None] | None = None
         self._state: dict[str, Any] = {}
         self._bar: Any = None
         self._tracking = Tracking(track if proc_id() == 0 else (), self.output_dir, exp_name)
@@ -183,11 +183,11 @@ class Logger:
 
     def setup_pytorch_saver(self, what_to_save: Any) -> None:
         """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
-        self._model, self._save_model = what_to_save, save_pytorch
+        self._save_agent = lambda itr: save_agent(self.output_dir, "pytorch", what_to_save, itr)
 
     def setup_jax_saver(self, what_to_save: Callable[[], Any]) -> None:
         """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
-        self._model, self._save_model = what_to_save, save_jax
+        self._save_agent = lambda itr: save_agent(self.output_dir, "jax", what_to_save(), itr)
 
     @only_first
     def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
@@ -199,8 +199,8 @@ class Logger:
         """
         if state_dict:
             save_vars(self.output_dir, {**self._state, **state_dict}, itr)
-        if self._model is not None:
-            self._save_model(self.output_dir, self._model, itr)
+        if self._save_agent is not None:
+            self._save_agent(itr)
 
 
 class EpochLogger(Logger):

@@ -1,11 +1,18 @@
-"""What the JAX algorithms share: networks as pytrees, actor-critics, and one step of gradient descent.
+"""Networks, and the agents made of them: what the JAX algorithms act and learn with.
+
+    log N(x)  = -sum_i [((x_i - mu_i) / std_i)^2 / 2 + log std_i + log(2 pi) / 2]        (1) diagonal Gaussian
+    log pi(a) = log N(u) - sum_i log(1 - tanh(u_i)^2),  a = tanh(u)                      (2) squashed Gaussian
+    tanh'(x)  = 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x)                               (3) slope of tanh
+
+x, u: numbers on the whole line, mu and std: mean and standard deviation of each dimension i. (1) is Appendix C of
+Williams 1992; (2) is Appendix C of Haarnoja et al. 2018, arXiv:1801.01290, where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2
+is computed stably.
 
 A network is a frozen dataclass whose arrays are leaves and whose shape and bounds are constants of the compiled code.
 Acting on a few observations is done by NumPy, which shares the arrays' memory and needs no call into XLA.
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,17 +21,38 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-import safetensors
-import safetensors.numpy
 from gymnasium import spaces
 
-from spinup.backends import exempt_imports_from_gc
 from spinup.errors import UserError
 from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
-from spinup.mpi.tools import JAX, num_procs, refuse_processes
-from spinup.records import checkpoints
-from spinup.records.agents import ForeignAgent, refuse_diverged
+
+
+@jax.custom_jvp
+def tanh(x):
+    """tanh, with a slope that stays positive where tanh itself rounds to 1.
+
+    The usual slope, 1 - tanh(x)^2, is exactly 0 in XLA's float32 from |x| = 7.9 on (in PyTorch from 9 on), so that a
+    saturated unit never moves again. 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x) is computed from x.
+    """
+    return jnp.tanh(x)
+
+
+@tanh.defjvp
+def _tanh_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return tanh(x), dx * 4 * jax.nn.sigmoid(2 * x) * jax.nn.sigmoid(-2 * x)  # (3)
+
+
+def gaussian_log_density(x, mu, log_std):  # (1)  [B]; x, mu: [B, dim], log_std: [B, dim] or [dim]
+    """log N(x; mu, diag(exp(log_std)^2)), summed over the last dimension."""
+    return -(0.5 * ((x - mu) * jnp.exp(-log_std)) ** 2 + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+def squashed_log_density(u, mu, log_std):  # (2)  [B]; all [B, dim]
+    """The log-density of tanh(u), where u ~ N(mu, diag(exp(log_std)^2)), summed over the last dimension."""
+    log_slope = 2 * (math.log(2) - u - jax.nn.softplus(-2 * u))  # log(1 - tanh(u)^2)
+    return gaussian_log_density(u, mu, log_std) - log_slope.sum(-1)
+
 
 # ---- networks ----
 
@@ -50,22 +78,6 @@ def pytree(*static):
 def identity(x):
     """What follows the last layer of most networks."""
     return x
-
-
-@jax.custom_jvp
-def tanh(x):
-    """tanh, with a slope that stays positive where tanh itself rounds to 1.
-
-    The usual slope, 1 - tanh(x)^2, is exactly 0 in XLA's float32 from |x| = 7.9 on (in PyTorch from 9 on), so that a
-    saturated unit never moves again. 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x) is computed from x.
-    """
-    return jnp.tanh(x)
-
-
-@tanh.defjvp
-def _tanh_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    return tanh(x), dx * 4 * jax.nn.sigmoid(2 * x) * jax.nn.sigmoid(-2 * x)
 
 
 _OURS = {jax.nn.tanh: tanh}  # what computes an activation in place of the function of jax.nn that names it
@@ -98,7 +110,7 @@ class MLP:
             x = activation(x @ w + b)
         return output_activation(x @ self.weights[-1] + self.biases[-1])
 
-    def few(self, x):
+    def forward_numpy(self, x):
         """The same for a few rows, NumPy: for them, a call into XLA takes longer than the arithmetic."""
         if self.activation not in _IN_NUMPY:
             return evaluate(self, x)
@@ -163,22 +175,22 @@ class Gaussian:
     """Normal distributions of independent dimensions, a row each; all quantities are sums over the dimensions."""
 
     mu: jax.Array  # [B, act_dim]
-    std: jax.Array  # [act_dim]
+    log_std: jax.Array  # [act_dim]
 
     def log_prob(self, act):
         """Of actions ``[B, act_dim]``: ``[B]``."""
-        z = (act - self.mu) / self.std
-        return -(0.5 * z**2 + jnp.log(self.std) + 0.5 * math.log(2 * math.pi)).sum(-1)
+        return gaussian_log_density(act, self.mu, self.log_std)
 
     def entropy(self):
         """In nats, ``[B]``: the same for every row."""
-        entropy = (0.5 + 0.5 * math.log(2 * math.pi) + jnp.log(self.std)).sum(-1)
+        entropy = (0.5 + 0.5 * math.log(2 * math.pi) + self.log_std).sum(-1)
         return jnp.broadcast_to(entropy, self.mu.shape[:-1])
 
     def kl_from(self, other):
         """KL(other || self), ``[B]``."""
-        ratio = (other.std / self.std) ** 2
-        return 0.5 * (ratio + ((other.mu - self.mu) / self.std) ** 2 - 1 - jnp.log(ratio)).sum(-1)
+        log_ratio = other.log_std - self.log_std
+        distance = (other.mu - self.mu) * jnp.exp(-self.log_std)
+        return (0.5 * (jnp.exp(2 * log_ratio) + distance**2 - 1) - log_ratio).sum(-1)
 
 
 @pytree()
@@ -187,14 +199,18 @@ class MLPCategoricalActor:
 
     logits_net: MLP
 
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        return cls(MLP.create([obs_dim, *hidden_sizes, int(action_space.n)], activation))
+
     def __call__(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-probability ``[B]`` of ``act`` ``[B]``."""
         pi = Categorical(self.logits_net(obs))
         return pi, None if act is None else pi.log_prob(act)
 
-    def choose(self, obs, deterministic):
+    def act(self, obs, deterministic):
         """Actions ``[B]`` for ``obs`` ``[B, obs_dim]``, NumPy both; adding Gumbel noise to the logits samples them."""
-        logits = self.logits_net.few(obs)
+        logits = self.logits_net.forward_numpy(obs)
         return (logits if deterministic else logits + np.random.gumbel(size=logits.shape)).argmax(-1)
 
 
@@ -220,12 +236,12 @@ class MLPGaussianActor:
     def __call__(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
         mid, half = np.float32(self.act_mid), np.float32(self.act_half)
-        pi = Gaussian(mid + half * self.mu_net(obs), half * jnp.exp(self.log_std))
+        pi = Gaussian(mid + half * self.mu_net(obs), np.log(half) + self.log_std)
         return pi, None if act is None else pi.log_prob(act)
 
-    def choose(self, obs, deterministic):
+    def act(self, obs, deterministic):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
-        x = self.mu_net.few(obs)  # in units of half the action range
+        x = self.mu_net.forward_numpy(obs)  # in units of half the action range
         if not deterministic:
             x = x + np.exp(np.asarray(self.log_std)) * np.random.standard_normal(x.shape).astype(x.dtype)
         return np.float32(self.act_mid) + np.float32(self.act_half) * x
@@ -243,6 +259,10 @@ class MLPCritic:
 
     v_net: MLP
 
+    @classmethod
+    def create(cls, obs_dim, hidden_sizes, activation):
+        return cls(MLP.create([obs_dim, *hidden_sizes, 1], activation))
+
     def __call__(self, obs):
         """Values ``[B]`` for ``obs`` ``[B, obs_dim]``."""
         return self.v_net(obs).squeeze(-1)  # squeeze, or a loss against returns [B] would broadcast to [B, B]
@@ -258,6 +278,7 @@ class _ActorCritic:
 class MLPActorCritic(_ActorCritic):
     """Policy ``pi`` and value function ``v`` of VPG, TRPO and PPO, as two separate networks."""
 
+    check_action_space = staticmethod(check_on_policy)  # raises UserError for one that it cannot act in
     deterministic_by_default: ClassVar[bool] = False
 
     pi: Any
@@ -278,11 +299,9 @@ class MLPActorCritic(_ActorCritic):
         """
         check_on_policy(action_space)
         obs_dim = observation_space.shape[0]
-        if isinstance(action_space, spaces.Discrete):
-            pi = MLPCategoricalActor(MLP.create([obs_dim, *hidden_sizes, int(action_space.n)], activation))
-        else:
-            pi = MLPGaussianActor.create(obs_dim, action_space, hidden_sizes, activation)
-        return cls(pi, MLPCritic(MLP.create([obs_dim, *hidden_sizes, 1], activation)))
+        actor = MLPCategoricalActor if isinstance(action_space, spaces.Discrete) else MLPGaussianActor
+        pi = actor.create(obs_dim, action_space, hidden_sizes, activation)
+        return cls(pi, MLPCritic.create(obs_dim, hidden_sizes, activation))
 
     def step(self, obs):
         """Sampled actions ``[B, act_dim]``, values ``[B]`` and the actions' log-probabilities ``[B]``, as NumPy arrays.
@@ -298,7 +317,7 @@ class MLPActorCritic(_ActorCritic):
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
-        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
+        return self.pi.act(np.asarray(obs, np.float32), deterministic)
 
 
 # ---- off-policy: actors whose actions are bounded, and action-value functions ----
@@ -348,9 +367,9 @@ class MLPActor(_Bounded):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
         return self.scale(self.net(obs))
 
-    def choose(self, obs):
+    def act(self, obs):
         """The same in NumPy."""
-        return self.scale(self.net.few(obs))
+        return self.scale(self.net.forward_numpy(obs))
 
 
 LOG_STD_MIN, LOG_STD_MAX = -20, 2
@@ -372,19 +391,16 @@ class SquashedGaussianMLPActor(_Bounded):
     def __call__(self, obs, eps):
         """Actions ``[B, act_dim]`` and their log-densities ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``eps`` ~ N(0, 1).
 
-        The density is that of the action in units of half its range, in which tanh(u) lies. With u = mu + std eps,
-        log pi = log N(u) - sum log(1 - tanh(u)^2), where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2 is computed stably.
+        The density is that of the action in units of half its range, in which tanh(u) lies.
         """
         mu, log_std = jnp.split(self.net(obs), 2, -1)
         log_std = log_std.clip(LOG_STD_MIN, LOG_STD_MAX)
         u = mu + jnp.exp(log_std) * eps
-        log_normal = -0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)
-        log_slope = 2 * (math.log(2) - u - jax.nn.softplus(-2 * u))
-        return self.scale(tanh(u)), (log_normal - log_slope).sum(-1)
+        return self.scale(tanh(u)), squashed_log_density(u, mu, log_std)
 
-    def choose(self, obs, deterministic):
+    def act(self, obs, deterministic):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
-        u, log_std = np.split(self.net.few(obs), 2, -1)
+        u, log_std = np.split(self.net.forward_numpy(obs), 2, -1)
         if not deterministic:
             u = u + np.exp(log_std.clip(LOG_STD_MIN, LOG_STD_MAX)) * np.random.standard_normal(u.shape).astype(u.dtype)
         return self.scale(np.tanh(u))
@@ -411,10 +427,15 @@ class MLPQFunction:
 
 @pytree()
 class Twin:
-    """Two action-value functions as one."""
+    """Two action-value functions as one: values ``[2, B]``."""
 
     q1: Any
     q2: Any
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        shape = (obs_dim, action_space, hidden_sizes, activation)
+        return cls(MLPQFunction.create(*shape), MLPQFunction.create(*shape))
 
     def __call__(self, obs, act):
         """Values ``[2, B]`` for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
@@ -425,6 +446,7 @@ class Twin:
 class DDPGActorCritic(_ActorCritic):
     """Deterministic policy ``pi`` and action-value function ``q``."""
 
+    check_action_space = staticmethod(check_bounded)  # raises UserError for one that it cannot act in
     pi: MLPActor
     q: MLPQFunction
 
@@ -443,13 +465,14 @@ class DDPGActorCritic(_ActorCritic):
 
     def act(self, obs, deterministic=True):
         """Actions for one observation or a batch, NumPy; there is nothing to sample."""
-        return self.pi.choose(np.asarray(obs, np.float32))
+        return self.pi.act(np.asarray(obs, np.float32))
 
 
 @pytree()
 class TD3ActorCritic(_ActorCritic):
     """Deterministic policy ``pi`` and two action-value functions ``q``; created as ``DDPGActorCritic``."""
 
+    check_action_space = staticmethod(check_bounded)  # raises UserError for one that it cannot act in
     pi: MLPActor
     q: Twin
 
@@ -457,7 +480,7 @@ class TD3ActorCritic(_ActorCritic):
     def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
         """New networks."""
         shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
-        return cls(MLPActor.create(*shape), Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape)))
+        return cls(MLPActor.create(*shape), Twin.create(*shape))
 
     act = DDPGActorCritic.act
 
@@ -474,6 +497,7 @@ class TD3ActorCritic(_ActorCritic):
 class SACActorCritic(_ActorCritic):
     """Squashed Gaussian ``pi`` and two action-value functions ``q``; created as ``DDPGActorCritic``."""
 
+    check_action_space = staticmethod(check_bounded)  # raises UserError for one that it cannot act in
     pi: SquashedGaussianMLPActor
     q: Twin
 
@@ -481,12 +505,11 @@ class SACActorCritic(_ActorCritic):
     def create(cls, observation_space, action_space, hidden_sizes=(256, 256), activation=jax.nn.relu):
         """New networks."""
         shape = (observation_space.shape[0], action_space, hidden_sizes, activation)
-        pi = SquashedGaussianMLPActor.create(*shape)
-        return cls(pi, Twin(MLPQFunction.create(*shape), MLPQFunction.create(*shape)))
+        return cls(SquashedGaussianMLPActor.create(*shape), Twin.create(*shape))
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
-        return self.pi.choose(np.asarray(obs, np.float32), deterministic)
+        return self.pi.act(np.asarray(obs, np.float32), deterministic)
 
     q1, q2 = TD3ActorCritic.q1, TD3ActorCritic.q2
 
@@ -495,6 +518,7 @@ class SACActorCritic(_ActorCritic):
 class DQNAgent(_ActorCritic):
     """Action values ``q`` of every discrete action."""
 
+    check_action_space = staticmethod(check_discrete)  # raises UserError for one that it cannot act in
     q: MLP
 
     @classmethod
@@ -505,148 +529,4 @@ class DQNAgent(_ActorCritic):
 
     def act(self, obs, deterministic=True):
         """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
-        return self.q.few(np.asarray(obs, np.float32)).argmax(-1)
-
-
-# ---- training ----
-
-
-def start(seed, device):
-    """Seed NumPy, which all random numbers come from, and choose and return the device that arrays are made on.
-
-    Raises:
-        UserError: for a device that JAX does not know or that this machine lacks, and where MPI has started several
-            processes.
-    """
-    refuse_processes(JAX, num_procs())
-    exempt_imports_from_gc()
-    np.random.seed(seed)
-    try:
-        found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]
-    except RuntimeError:
-        raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
-    jax.config.update("jax_default_device", found)
-    return found
-
-
-def build(actor_critic, envs, ac_kwargs):
-    """The networks of an agent for ``envs``.
-
-    Raises:
-        UserError: for an agent that JAX cannot take apart into arrays, or that could not be saved.
-    """
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {}))
-    strange = [x for x in jax.tree.leaves(ac) if not isinstance(x, jax.Array | np.ndarray | np.generic)]
-    if strange or CLASSES.get(type(ac).__name__) is not type(ac):
-        raise UserError(
-            f"actor_critic built a {type(ac).__name__} that JAX cannot train: make its class and those of its parts "
-            "with @spinup.algos.jax.core.pytree(), which takes the names of the fields that are no arrays."
-        )
-    return ac
-
-
-def target_of(networks):
-    """A copy of ``networks`` that follows them by ``polyak_update``, in memory of its own."""
-    return jax.tree.map(jnp.copy, networks)
-
-
-def polyak_update(target, networks, polyak):
-    """``polyak * target + (1 - polyak) * networks``."""
-    return jax.tree.map(lambda t, p: polyak * t + (1 - polyak) * p, target, networks)
-
-
-@pytree()
-class Adam:
-    """Adam (Kingma & Ba 2015, arXiv:1412.6980): its learning rate and its moments."""
-
-    lr: jax.Array
-    state: Any
-
-    @classmethod
-    def create(cls, lr, params):
-        """For parameters ``params``, before the first step."""
-        return cls(jnp.float32(lr), optax.scale_by_adam().init(params))
-
-    def step(self, params, grads):
-        """The parameters moved against ``grads``, and the optimiser after that."""
-        moves, state = optax.scale_by_adam().update(grads, self.state)
-        return jax.tree.map(lambda p, move: p - self.lr * move, params, moves), Adam(self.lr, state)
-
-
-def minimize(optimizer, loss, params, *args, has_aux=False):
-    """One step of gradient descent on ``loss(params, *args)``, or on the first of what it returns if ``has_aux``.
-
-    Returns:
-        The new parameters, the optimiser after the step, and what ``loss`` returned before it.
-    """
-    value, grads = jax.value_and_grad(loss, has_aux=has_aux)(params, *args)
-    return *optimizer.step(params, grads), value
-
-
-class Checkpoint(checkpoints.Checkpoint):
-    """A checkpoint whose ``learner`` is a function that returns the pytrees of the algorithm as they then are."""
-
-    def begin(self):
-        """The pytrees to go on with, before the rest of what it returns elsewhere."""
-        self._restored = self._learner()
-        where = super().begin()
-        return self._restored, *where
-
-    def _arrays(self):
-        return [np.asarray(x) for x in jax.tree.leaves(self._learner())]
-
-    def _set_arrays(self, arrays):
-        self._restored = jax.tree.unflatten(jax.tree.structure(self._learner()), map(jnp.array, arrays))
-
-
-# ---- saving: a tree of classes, numbers and names of arrays as JSON, in the header of a file of arrays ----
-
-
-def to_bytes(agent):
-    """``agent`` in the format of safetensors, with a description of its classes from which it can be rebuilt."""
-    arrays = {}
-    description = _describe(agent, "agent", arrays)
-    refuse_diverged(arrays.values())
-    return safetensors.numpy.save(arrays, {"agent": json.dumps(description)})
-
-
-def _describe(x, path, arrays):
-    """``x`` as JSON can hold it; its arrays go into ``arrays``, by their paths."""
-    if dataclasses.is_dataclass(x):
-        fields = {f.name: _describe(getattr(x, f.name), f"{path}.{f.name}", arrays) for f in dataclasses.fields(x)}
-        return {"class": type(x).__name__, **fields}
-    if isinstance(x, tuple):
-        return [_describe(item, f"{path}.{i}", arrays) for i, item in enumerate(x)]
-    if callable(x):
-        return x.__name__
-    if isinstance(x, float):
-        return x
-    arrays[path] = np.asarray(x, order="C")
-    return {"array": path}
-
-
-def from_file(file):
-    """The agent that ``to_bytes`` wrote; runs nothing, as all it may be made of is in ``CLASSES`` and ``jax.nn``.
-
-    Raises:
-        ForeignAgent: if it is made of a class that is not in ``CLASSES``; any error, where the file is damaged.
-    """
-    with safetensors.safe_open(file, "numpy") as arrays:
-
-        def rebuild(x):
-            if isinstance(x, list):
-                return tuple(map(rebuild, x))
-            if isinstance(x, str):
-                return identity if x == "identity" else check_activation(getattr(jax.nn, x))
-            if isinstance(x, dict):
-                if "array" in x:
-                    return jnp.asarray(arrays.get_tensor(x["array"]))
-                if x["class"] not in CLASSES:
-                    raise ForeignAgent(
-                        f"{str(file)!r} is made of {x['class']!r}, a class that is not known here: import the module "
-                        "that defines it first."
-                    )
-                return CLASSES[x["class"]](**{name: rebuild(part) for name, part in x.items() if name != "class"})
-            return x
-
-        return rebuild(json.loads(arrays.metadata()["agent"]))
+        return self.q.forward_numpy(np.asarray(obs, np.float32)).argmax(-1)

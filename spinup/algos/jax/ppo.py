@@ -8,17 +8,20 @@ o: observation, a: action, adv: advantage by GAE-lambda, normalised, ret: reward
 Expectations are over all steps of the epoch, collected with pi_old.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL ClipFrac StopIter"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -39,10 +42,20 @@ def value_loss(v, ret):  # (3)  [B], [B]
 # ---- one update phase: full-batch gradient steps on one epoch, compiled ----
 
 
-@partial(jax.jit, donate_argnums=(0, 1))
-def update(ac, optimizers, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_iters):
-    """Improve ``ac`` on ``batch`` (a ``Rollout``); returns it, the optimisers of policy and value, and what to log."""
-    pi_optimizer, v_optimizer = optimizers
+class Learner(NamedTuple):
+    """All that changes as PPO learns."""
+
+    ac: core.MLPActorCritic
+    pi_optimizer: training.Adam
+    v_optimizer: training.Adam
+
+
+@partial(jax.jit, donate_argnums=0)
+def update(learner, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_iters):
+    """The ``learner`` improved on ``batch`` (a ``Rollout``), and what to log; the old one's memory is reused."""
+    ac, pi_optimizer, v_optimizer = learner
+
+    # remember how likely the old policy found its actions
     logp_old = ac.pi(batch.o, batch.a)[1]
     loss_pi_old = policy_loss(logp_old, logp_old, batch.adv, clip_ratio)
 
@@ -50,26 +63,29 @@ def update(ac, optimizers, batch, *, clip_ratio, target_kl, train_pi_iters, trai
         dist, logp = pi(batch.o, batch.a)
         return policy_loss(logp, logp_old, batch.adv, clip_ratio), (dist, logp)
 
+    # take gradient steps on the clipped objective, until the policy has moved far enough
     def fit_policy(fitted):
         pi, optimizer, i, _ = fitted
-        *improved, (_, (_, logp)) = core.minimize(optimizer, policy_objective, pi, has_aux=True)
+        *improved, (_, (_, logp)) = training.minimize(optimizer, policy_objective, pi, has_aux=True)
         near = True if target_kl is None else approx_kl(logp, logp_old) <= 1.5 * target_kl
         pi, optimizer = jax.tree.map(partial(jnp.where, near), tuple(improved), (pi, optimizer))
         return pi, optimizer, i + near, near
 
+    # fit the value function to the rewards-to-go
     def fit_value(_, fitted):
         v, v_optimizer = fitted
-        return core.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
+        return training.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
 
     fitted = ac.pi, pi_optimizer, jnp.int32(0), jnp.bool(True)
     fitted = jax.lax.while_loop(lambda fitted: fitted[3] & (fitted[2] < train_pi_iters), fit_policy, fitted)
     pi, pi_optimizer, stop_iter, _ = fitted
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
 
+    # report what changed
     loss_pi, (dist, logp) = policy_objective(pi)
     loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
     clipped = jnp.abs(jnp.exp(logp - logp_old) - 1) > clip_ratio
-    log = dict(
+    return Learner(ac.replace(pi=pi, v=v), pi_optimizer, v_optimizer), dict(
         LossPi=loss_pi_old,
         LossV=loss_v_old,
         DeltaLossPi=loss_pi - loss_pi_old,
@@ -79,7 +95,6 @@ def update(ac, optimizers, batch, *, clip_ratio, target_kl, train_pi_iters, trai
         ClipFrac=clipped.mean(),
         StopIter=stop_iter,
     )
-    return ac.replace(pi=pi, v=v), (pi_optimizer, v_optimizer), log
 
 
 def ppo(
@@ -143,41 +158,28 @@ def ppo(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), ppo)
-    core.start(seed, device)
+    device = training.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs)
-    optimizers = core.Adam.create(pi_lr, ac.pi), core.Adam.create(vf_lr, ac.v)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.Adam.create(pi_lr, ac.pi), training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_jax_saver(lambda: ac)
+    constants = dict(clip_ratio=clip_ratio, target_kl=target_kl)
+    iterations = dict(train_pi_iters=train_pi_iters, train_v_iters=train_v_iters)
 
-    checkpoint = core.Checkpoint(logger, lambda: (ac, optimizers), envs)
-    (ac, optimizers), first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o)
+    run = Run(config, COLUMNS, envs)
+    learner = run.restore(learner)
+    for _ in run.epochs():
+        # collect one epoch of experience with the present policy
+        for _ in run.steps():
+            o = envs.o
+            a = learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o = step.o
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
-        batch = buffer.finish(partial(core.evaluate, ac.v))
-        iterations = dict(train_pi_iters=train_pi_iters, train_v_iters=train_v_iters)
-        ac, optimizers, stats = update(ac, optimizers, batch, clip_ratio=clip_ratio, target_kl=target_kl, **iterations)
-        logger.store(VVals=batch.v, **stats)
-        logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("VVals", with_min_and_max=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in stats:
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    return ac
+        # learn from all of it at once, then throw it away
+        rollout = buffer.finish(partial(core.evaluate, learner.ac.v))
+        learner, log = update(learner, rollout, **constants, **iterations)
+        run.store(VVals=rollout.v, **log)
+        run.end_epoch(learner)
+    return learner.ac

@@ -4,26 +4,29 @@
     L_Q     = sum_i E[(Q_i(o, a) - y)^2]                                                           (2) critic loss
     L_pi    = E[alpha log pi(a'|o) - min_i Q_i(o, a')],  a' ~ pi(.|o)                              (3) actor loss
     L_alpha = -E[log_alpha (log pi(a'|o) + target_entropy)]                                        (4) temperature loss
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q_1 and Q_2.
 Actions are sampled as a function of the parameters and of Gaussian noise eps, so that (3) can be differentiated
 through them. (4) only where alpha is learned. Expectations are over minibatches from the replay buffer.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts Q1Vals* Q2Vals* LogPi* LossPi LossQ Alpha"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -53,35 +56,56 @@ def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differen
 def temperature(alpha, lr):
     """``log_alpha``, and its optimiser if ``alpha`` is 'auto'; it then starts at 1."""
     log_alpha = jnp.log(jnp.float32(1 if alpha == "auto" else alpha))
-    return log_alpha, core.Adam.create(lr, log_alpha) if alpha == "auto" else None
+    return log_alpha, training.Adam.create(lr, log_alpha) if alpha == "auto" else None
 
 
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
 
 
-@partial(jax.jit, donate_argnums=(0, 1))
-def update(ac, state, batches, noise, *, gamma, polyak, target_entropy):
-    """Improve ``ac``, and move ``state`` (targets, log_alpha, optimisers of each); returns both and what to log.
+class Learner(NamedTuple):
+    """All that changes as SAC learns."""
 
-    ``noise`` is ``[K, 2, B, act_dim]``.
+    ac: core.SACActorCritic
+    q_targ: core.Twin
+    log_alpha: jax.Array
+    pi_optimizer: training.Adam
+    q_optimizer: training.Adam
+    alpha_optimizer: training.Adam | None  # None where alpha is fixed
+
+
+@partial(jax.jit, donate_argnums=0)
+def update(learner, batches, noise, *, gamma, polyak, target_entropy):
+    """The ``learner`` improved on ``batches`` and ``noise`` ``[K, 2, B, act_dim]``, and what to log of each step.
+
+    The memory of the old learner is reused.
     """
 
     def step(learner, x):
-        (ac, (q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer)), (batch, eps) = learner, x
+        (ac, q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer), (batch, eps) = learner, x
+        # move both critics towards the soft target
         alpha = jnp.exp(log_alpha)
         y = td_target(ac.pi, q_targ, batch, eps[0], gamma, alpha)
-        q, q_optimizer, (loss_q, (q1_val, q2_val)) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, has_aux=True)
-        pi, pi_optimizer, (loss_pi, logp) = core.minimize(
+        q, q_optimizer, (loss_q, (q1_val, q2_val)) = training.minimize(
+            q_optimizer, q_loss, ac.q, batch, y, has_aux=True
+        )
+
+        # move the policy to where the lower critic is higher, but not at the price of its entropy
+        pi, pi_optimizer, (loss_pi, logp) = training.minimize(
             pi_optimizer, pi_loss, ac.pi, q, batch, eps[1], alpha, has_aux=True
         )
+
+        # raise that price where the entropy is too low
         if alpha_optimizer:
-            log_alpha, alpha_optimizer, _ = core.minimize(alpha_optimizer, alpha_loss, log_alpha, logp, target_entropy)
+            log_alpha, alpha_optimizer, _ = training.minimize(
+                alpha_optimizer, alpha_loss, log_alpha, logp, target_entropy
+            )
 
-        ac, q_targ = ac.replace(pi=pi, q=q), core.polyak_update(q_targ, q, polyak)
-        state = q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer
-        return (ac, state), dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha)
+        # let the targets follow slowly
+        q_targ = training.polyak_update(q_targ, q, polyak)
+        learner = Learner(ac.replace(pi=pi, q=q), q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer)
+        return learner, dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha)
 
-    return jax.lax.scan(step, (ac, state), (batches, noise))
+    return jax.lax.scan(step, learner, (batches, noise))
 
 
 def sac(
@@ -151,52 +175,37 @@ def sac(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), sac)
-    core.start(seed, device)
+    device = training.start(seed, device)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
     log_alpha, alpha_optimizer = temperature(alpha, lr)
-    state = core.target_of(ac.q), log_alpha, core.Adam.create(lr, ac.pi), core.Adam.create(lr, ac.q), alpha_optimizer
-    target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
+    optimizers = training.Adam.create(lr, ac.pi), training.Adam.create(lr, ac.q), alpha_optimizer
+    learner = Learner(ac, training.target_of(ac.q), log_alpha, *optimizers)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_jax_saver(lambda: ac)
+    target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
+    constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
 
-    checkpoint = core.Checkpoint(logger, lambda: (ac, state), envs, buffer, rng)
-    (ac, state), first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else ac.act(o)
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, at first at random, then as the policy samples, and remember what came of it
+            o = envs.o
+            a = envs.sample_actions() if steps < start_steps else learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
                 batches = buffer.sample(update_every, batch_size, rng)
                 noise = rng.standard_normal((update_every, 2, *batches.a.shape[1:]), np.float32)
-                constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
-                (ac, state), log = update(ac, state, batches, noise, **constants)
-                logger.store(**log)
+                learner, log = update(learner, batches, noise, **constants)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in ("Q1Vals", "Q2Vals", "LogPi"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("LossPi", "LossQ", "Alpha"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

@@ -4,26 +4,30 @@
     y    = r + gamma (1 - d) min_i Q_targ,i(o2, a')                  (2) clipped double-Q target
     L_Q  = sum_i E[(Q_i(o, a) - y)^2]                                (3) critic loss
     L_pi = -E[Q_1(o, mu(o))]                                         (4) actor loss, every policy_delay steps
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every actor step
+    a    = clip(mu(o) + act_noise eps, a_low, a_high)                (5) exploration
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 with the actor: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, mu: the policy (pi), theta: all parameters.
-eps: Gaussian noise of deviation target_noise, c: noise_clip, both in units of half the action range.
-Expectations are over minibatches from the replay buffer. Exploration adds Gaussian noise to mu(o).
+eps: Gaussian noise, of deviation target_noise in (1) and 1 in (5); it, c (noise_clip) and act_noise are in units of
+half the action range. Expectations are over minibatches from the replay buffer.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts Q1Vals* Q2Vals* LossPi LossQ"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -50,7 +54,7 @@ def pi_loss(pi, q, batch):  # (4)
 # ---- exploration ----
 
 
-def explore(a, act_noise, rng, action_space):
+def explore(a, act_noise, rng, action_space):  # (5)
     """Add noise of deviation ``act_noise``, in units of half the range, to ``a`` ``[N, act_dim]``; keep bounds."""
     low, high = action_space.low, action_space.high
     eps = act_noise * rng.standard_normal(a.shape, np.float32)
@@ -60,36 +64,51 @@ def explore(a, act_noise, rng, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
 
 
+class Learner(NamedTuple):
+    """All that changes as TD3 learns."""
+
+    ac: core.TD3ActorCritic
+    targ: core.TD3ActorCritic
+    pi_optimizer: training.Adam
+    q_optimizer: training.Adam
+    steps: jax.Array  # gradient steps so far; every policy_delay-th moves the policy
+    loss_pi: jax.Array  # of the last of these
+
+
 def _improve_policy(batch, polyak, ac, pi, targ, pi_optimizer, _):
-    pi, pi_optimizer, loss_pi = core.minimize(pi_optimizer, pi_loss, pi, ac.q, batch)
-    return pi, core.polyak_update(targ, ac.replace(pi=pi), polyak), pi_optimizer, loss_pi
+    pi, pi_optimizer, loss_pi = training.minimize(pi_optimizer, pi_loss, pi, ac.q, batch)
+    return pi, training.polyak_update(targ, ac.replace(pi=pi), polyak), pi_optimizer, loss_pi
 
 
-@partial(jax.jit, donate_argnums=(0, 1))
-def _update(ac, state, batches, noise, first, gamma, polyak, noise_clip, policy_delay, bounds):
+@partial(jax.jit, donate_argnums=0)
+def _update(learner, batches, noise, gamma, polyak, noise_clip, policy_delay, act_low, act_high):
     def step(learner, x):
-        (ac, (targ, pi_optimizer, q_optimizer, loss_pi)), (k, batch, eps) = learner, x
-        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, *bounds)
-        q, q_optimizer, (loss_q, (q1_val, q2_val)) = core.minimize(q_optimizer, q_loss, ac.q, batch, y, has_aux=True)
+        (ac, targ, pi_optimizer, q_optimizer, steps, loss_pi), (batch, eps) = learner, x
+        # move both critics towards the lower of their targets
+        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, act_low, act_high)
+        q, q_optimizer, (loss_q, (q1_val, q2_val)) = training.minimize(
+            q_optimizer, q_loss, ac.q, batch, y, has_aux=True
+        )
         ac = ac.replace(q=q)
 
+        # less often, move the policy to where the first critic is higher, and let the targets follow slowly
         old = ac.pi, targ, pi_optimizer, loss_pi  # what may change, and no more: a cond copies all it returns
         improve = partial(_improve_policy, batch, polyak, ac)
-        pi, targ, pi_optimizer, loss_pi = jax.lax.cond(k % policy_delay == 0, improve, lambda *same: same, *old)
+        pi, targ, pi_optimizer, loss_pi = jax.lax.cond(steps % policy_delay == 0, improve, lambda *same: same, *old)
         log = dict(Q1Vals=q1_val, Q2Vals=q2_val, LossPi=loss_pi, LossQ=loss_q)
-        return (ac.replace(pi=pi), (targ, pi_optimizer, q_optimizer, loss_pi)), log
+        return Learner(ac.replace(pi=pi), targ, pi_optimizer, q_optimizer, steps + 1, loss_pi), log
 
-    return jax.lax.scan(step, (ac, state), (first + jnp.arange(len(noise)), batches, noise))
+    return jax.lax.scan(step, learner, (batches, noise))
 
 
-def update(ac, state, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay, bounds):
-    """Improve ``ac``, and move ``state`` (targets, optimisers, policy loss); returns both and what to log.
+def update(learner, batches, noise, *, gamma, polyak, noise_clip, policy_delay, act_low, act_high):
+    """The ``learner`` improved on ``batches`` and ``noise`` ``[K, B, act_dim]``, and what to log of each step.
 
-    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy,
-    and have a policy loss. ``noise`` is ``[K, B, act_dim]``, ``bounds`` are ``act_low`` and ``act_high``.
+    Only the steps that move the policy have a policy loss to log. The memory of the old learner is reused.
     """
-    learner, log = _update(ac, state, batches, noise, first, gamma, polyak, noise_clip, policy_delay, bounds)
-    return learner, log | dict(LossPi=log["LossPi"][-first % policy_delay :: policy_delay])
+    first = -int(learner.steps) % policy_delay  # of the steps that move the policy
+    learner, log = _update(learner, batches, noise, gamma, polyak, noise_clip, policy_delay, act_low, act_high)
+    return learner, log | dict(LossPi=log["LossPi"][first::policy_delay])
 
 
 def td3(
@@ -165,51 +184,40 @@ def td3(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), td3)
-    core.start(seed, device)
+    device = training.start(seed, device)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs)
-    state = core.target_of(ac), core.Adam.create(pi_lr, ac.pi), core.Adam.create(q_lr, ac.q), jnp.float32(jnp.nan)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    optimizers = training.Adam.create(pi_lr, ac.pi), training.Adam.create(q_lr, ac.q)
+    learner = Learner(ac, training.target_of(ac), *optimizers, jnp.int32(0), jnp.float32(jnp.nan))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_jax_saver(lambda: ac)
+    act_low, act_high = np.float32(core.bounds_of(envs.action_space))
+    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
+    constants |= dict(act_low=act_low, act_high=act_high)
 
-    bounds = np.float32(core.bounds_of(envs.action_space))
-    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay, bounds=bounds)
-    checkpoint = core.Checkpoint(logger, lambda: (ac, state), envs, buffer, rng)
-    (ac, state), first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, at first at random, then with noise, and remember what came of it
+            o = envs.o
+            if steps < start_steps:
+                a = envs.sample_actions()
+            else:
+                a = explore(learner.ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
                 batches = buffer.sample(update_every, batch_size, rng)
                 noise = target_noise * rng.standard_normal(batches.a.shape, np.float32)
-                (ac, state), log = update(ac, state, batches, noise, steps, **constants)
-                logger.store(**log)
+                learner, log = update(learner, batches, noise, **constants)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in ("Q1Vals", "Q2Vals"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("LossPi", "LossQ"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

@@ -5,27 +5,30 @@ With ``algo='npg'`` Natural Policy Gradient (NPG): Kakade 2001, without the line
     KL       = E[KL(pi_old(.|o) || pi(.|o))]                                            (2) mean divergence
     H x      = grad((grad KL) . x) + damping x                                          (3) Fisher-vector product
     x        ~ H^-1 g,  g = grad L                                                      (4) conjugate gradient
-    step     = sqrt(2 delta / (x . H x)) x                                                  natural gradient step
-    theta   <- theta + alpha^j step, the least j with KL <= delta and L not worse       (5) line search
-    L_V      = E[(V(o) - ret)^2]                                                        (6) value loss
+    step     = sqrt(2 delta / (x . H x)) x                                              (5) natural gradient step
+    theta   <- theta + alpha^j step, the least j with KL <= delta and L not worse       (6) line search
+    L_V      = E[(V(o) - ret)^2]                                                        (7) value loss
 
 o: observation, a: action, adv: advantage by GAE-lambda, normalised, ret: reward-to-go, theta: parameters of pi,
 alpha: backtrack_coeff. Expectations are over all steps of the epoch, collected with pi_old. At pi_old the Hessian of
 (2) is the Fisher information matrix.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL BacktrackIters"
 
 # ---- equations: pure ----
 
@@ -59,7 +62,11 @@ def conjugate_gradient(hvp, g, cg_iters):  # (4)  solves hvp(x) = g; Nocedal & W
     return jax.lax.while_loop(unsolved, improve, (0, jnp.zeros_like(g), g, g, g @ g))[1]
 
 
-def line_search(evaluate, theta, step, delta, backtrack_coeff, backtrack_iters):  # (5)
+def natural_step(x, hx, delta):  # (5)  x: [number of parameters], hx = H x
+    return jnp.sqrt(2 * delta / (x @ hx + 1e-8)) * x
+
+
+def line_search(evaluate, theta, step, delta, backtrack_coeff, backtrack_iters):  # (6)
     """``evaluate(theta)`` -> (surrogate, KL). Returns the new theta (the old, if none will do) and the backtracks."""
     surrogate_old, _ = evaluate(theta)
 
@@ -71,18 +78,24 @@ def line_search(evaluate, theta, step, delta, backtrack_coeff, backtrack_iters):
     return jnp.where(backtracks < backtrack_iters, theta + backtrack_coeff**backtracks * step, theta), backtracks
 
 
-def value_loss(v, ret):  # (6)  [B], [B]
+def value_loss(v, ret):  # (7)  [B], [B]
     return ((v - ret) ** 2).mean()
 
 
 # ---- one update phase: one step of the policy in its trust region, then full-batch value steps, compiled ----
 
 
-@partial(jax.jit, donate_argnums=(0, 1), static_argnames="algo")
-def update(
-    ac, v_optimizer, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_iters, backtrack_coeff, train_v_iters
-):
-    """Improve ``ac`` on ``batch`` (a ``Rollout``); returns it, the optimiser of the value, and what to log."""
+class Learner(NamedTuple):
+    """All that changes as TRPO learns."""
+
+    ac: core.MLPActorCritic
+    v_optimizer: training.Adam
+
+
+@partial(jax.jit, donate_argnums=0, static_argnames="algo")
+def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_iters, backtrack_coeff, train_v_iters):
+    """The ``learner`` improved on ``batch`` (a ``Rollout``), and what to log; the old one's memory is reused."""
+    ac, v_optimizer = learner
     theta_old, policy_of = ravel_pytree(ac.pi)
     pi_old, logp_old = ac.pi(batch.o, batch.a)
 
@@ -90,25 +103,31 @@ def update(
         pi, logp = policy_of(theta)(batch.o, batch.a)
         return surrogate(logp, logp_old, batch.adv), mean_kl(pi, pi_old)
 
+    # the gradient of the surrogate, and products with the Hessian of the divergence
+    surrogate_old, g = jax.value_and_grad(lambda theta: evaluate(theta)[0])(theta_old)
+
     def hvp(x):
         return hessian_vector_product(lambda theta: evaluate(theta)[1], theta_old, x, damping_coeff)
 
-    def fit_value(_, fitted):
-        v, v_optimizer = fitted
-        return core.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
-
-    surrogate_old, g = jax.value_and_grad(lambda theta: evaluate(theta)[0])(theta_old)
+    # take the natural gradient step, shortened until it is inside the trust region and no worse
     x = conjugate_gradient(hvp, g, cg_iters)
-    step = jnp.sqrt(2 * delta / (x @ hvp(x) + 1e-8)) * x
+    step = natural_step(x, hvp(x), delta)
     theta, backtracks = theta_old + step, 0
     if algo == "trpo":
         theta, backtracks = line_search(evaluate, theta_old, step, delta, backtrack_coeff, backtrack_iters)
     surrogate_new, kl = evaluate(theta)
-
     pi = policy_of(theta)
+
+    # fit the value function to the rewards-to-go
+    def fit_value(_, fitted):
+        v, v_optimizer = fitted
+        return training.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
+
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+
+    # report what changed
     loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
-    log = dict(
+    return Learner(ac.replace(pi=pi, v=v), v_optimizer), dict(
         LossPi=-surrogate_old,
         LossV=loss_v_old,
         DeltaLossPi=surrogate_old - surrogate_new,
@@ -117,7 +136,6 @@ def update(
         KL=kl,
         BacktrackIters=backtracks,
     )
-    return ac.replace(pi=pi, v=v), v_optimizer, log
 
 
 def trpo(
@@ -162,11 +180,11 @@ def trpo(
         gamma: discount factor, 0 to 1.
         delta: the largest mean KL divergence (2), in nats, a policy update may have.
         vf_lr: learning rate of the value function (Adam).
-        train_v_iters: gradient steps on (6) an epoch.
+        train_v_iters: gradient steps on (7) an epoch.
         damping_coeff: multiple of the identity added to the Fisher matrix (3), for numerical stability.
         cg_iters: iterations of (4), at most.
-        backtrack_iters: steps tried by (5), at most; if none will do, the policy stays.
-        backtrack_coeff: factor between two tries of (5).
+        backtrack_iters: steps tried by (6), at most; if none will do, the policy stays.
+        backtrack_coeff: factor between two tries of (6).
         lam: lambda of GAE, 0 to 1.
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
@@ -185,51 +203,28 @@ def trpo(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), trpo)
-    core.start(seed, device)
+    device = training.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs)
-    v_optimizer = core.Adam.create(vf_lr, ac.v)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_jax_saver(lambda: ac)
+    constants = dict(algo=algo, delta=delta, damping_coeff=damping_coeff, cg_iters=cg_iters)
+    constants |= dict(backtrack_iters=backtrack_iters, backtrack_coeff=backtrack_coeff, train_v_iters=train_v_iters)
 
-    checkpoint = core.Checkpoint(logger, lambda: (ac, v_optimizer), envs)
-    (ac, v_optimizer), first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o)
+    run = Run(config, COLUMNS, envs)
+    learner = run.restore(learner)
+    for _ in run.epochs():
+        # collect one epoch of experience with the present policy
+        for _ in run.steps():
+            o = envs.o
+            a = learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o = step.o
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
-        batch = buffer.finish(partial(core.evaluate, ac.v))
-        ac, v_optimizer, stats = update(
-            ac,
-            v_optimizer,
-            batch,
-            algo=algo,
-            delta=delta,
-            damping_coeff=damping_coeff,
-            cg_iters=cg_iters,
-            backtrack_iters=backtrack_iters,
-            backtrack_coeff=backtrack_coeff,
-            train_v_iters=train_v_iters,
-        )
-        logger.store(VVals=batch.v, **stats)
-        logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("VVals", with_min_and_max=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in stats:
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    return ac
+        # learn from all of it at once, then throw it away
+        rollout = buffer.finish(partial(core.evaluate, learner.ac.v))
+        learner, log = update(learner, rollout, **constants)
+        run.store(VVals=rollout.v, **log)
+        run.end_epoch(learner)
+    return learner.ac

@@ -8,16 +8,20 @@ Expectations are over all steps of the epoch. The value of (1) means nothing; on
 collected the data, is the policy gradient: hence one step an epoch.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import jax
 
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+COLUMNS = (
+    "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL"  # *: also std, max, min
+)
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -33,25 +37,39 @@ def value_loss(v, ret):  # (2)  [B], [B]
 # ---- one update phase: one policy step, then full-batch value steps, on one epoch, compiled ----
 
 
-@partial(jax.jit, donate_argnums=(0, 1))
-def update(ac, optimizers, batch, *, train_v_iters):
-    """Improve ``ac`` on ``batch`` (a ``Rollout``); returns it, the optimisers of policy and value, and what to log."""
-    pi_optimizer, v_optimizer = optimizers
+class Learner(NamedTuple):
+    """All that changes as VPG learns."""
+
+    ac: core.MLPActorCritic
+    pi_optimizer: training.Adam
+    v_optimizer: training.Adam
+
+
+@partial(jax.jit, donate_argnums=0)
+def update(learner, batch, *, train_v_iters):
+    """The ``learner`` improved on ``batch`` (a ``Rollout``), and what to log; the old one's memory is reused."""
+    ac, pi_optimizer, v_optimizer = learner
 
     def policy_objective(pi):
         dist, logp = pi(batch.o, batch.a)
         return policy_loss(logp, batch.adv), (dist, logp)
 
+    # take one gradient step that makes good actions more likely
+    pi, pi_optimizer, (loss_pi_old, (_, logp_old)) = training.minimize(
+        pi_optimizer, policy_objective, ac.pi, has_aux=True
+    )
+
+    # fit the value function to the rewards-to-go
     def fit_value(_, fitted):
         v, v_optimizer = fitted
-        return core.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
+        return training.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
 
-    pi, pi_optimizer, (loss_pi_old, (_, logp_old)) = core.minimize(pi_optimizer, policy_objective, ac.pi, has_aux=True)
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
 
+    # report what changed
     loss_pi, (dist, logp) = policy_objective(pi)
     loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
-    log = dict(
+    return Learner(ac.replace(pi=pi, v=v), pi_optimizer, v_optimizer), dict(
         LossPi=loss_pi_old,
         LossV=loss_v_old,
         DeltaLossPi=loss_pi - loss_pi_old,
@@ -59,7 +77,6 @@ def update(ac, optimizers, batch, *, train_v_iters):
         Entropy=dist.entropy().mean(),
         KL=(logp_old - logp).mean(),
     )
-    return ac.replace(pi=pi, v=v), (pi_optimizer, v_optimizer), log
 
 
 def vpg(
@@ -117,40 +134,26 @@ def vpg(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), vpg)
-    core.start(seed, device)
+    device = training.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs)
-    optimizers = core.Adam.create(pi_lr, ac.pi), core.Adam.create(vf_lr, ac.v)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.Adam.create(pi_lr, ac.pi), training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_jax_saver(lambda: ac)
 
-    checkpoint = core.Checkpoint(logger, lambda: (ac, optimizers), envs)
-    (ac, optimizers), first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o)
+    run = Run(config, COLUMNS, envs)
+    learner = run.restore(learner)
+    for _ in run.epochs():
+        # collect one epoch of experience with the present policy
+        for _ in run.steps():
+            o = envs.o
+            a = learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o = step.o
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
-        batch = buffer.finish(partial(core.evaluate, ac.v))
-        ac, optimizers, stats = update(ac, optimizers, batch, train_v_iters=train_v_iters)
-        logger.store(VVals=batch.v, **stats)
-        logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("VVals", with_min_and_max=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in stats:
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    return ac
+        # learn from all of it at once, then throw it away
+        rollout = buffer.finish(partial(core.evaluate, learner.ac.v))
+        learner, log = update(learner, rollout, train_v_iters=train_v_iters)
+        run.store(VVals=rollout.v, **log)
+        run.end_epoch(learner)
+    return learner.ac

@@ -3,23 +3,29 @@
     y    = r + gamma (1 - d) Q_targ(o2, mu_targ(o2))                 (1) target
     L_Q  = E[(Q(o, a) - y)^2]                                        (2) critic loss
     L_pi = -E[Q(o, mu(o))]                                           (3) actor loss
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step
+    a    = clip(mu(o) + act_noise eps, a_low, a_high)                (4) exploration
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, mu: the policy (pi), theta: all parameters.
-Expectations are over minibatches from the replay buffer. Exploration adds Gaussian noise to mu(o).
+eps: Gaussian noise of deviation 1, act_noise: its size, in units of half the action range.
+Expectations are over minibatches from the replay buffer.
 """
 
-import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts QVals* LossPi LossQ"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -41,7 +47,7 @@ def pi_loss(pi, q, batch):  # (3)
 # ---- exploration ----
 
 
-def explore(a, act_noise, rng, action_space):
+def explore(a, act_noise, rng, action_space):  # (4)
     """Add noise of deviation ``act_noise``, in units of half the range, to ``a`` ``[N, act_dim]``; keep bounds."""
     low, high = action_space.low, action_space.high
     eps = act_noise * rng.standard_normal(a.shape, np.float32)
@@ -51,20 +57,33 @@ def explore(a, act_noise, rng, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, targ, pi_optimizer, q_optimizer, batches, *, gamma, polyak):
-    """Improve ``ac`` on ``batches`` (a ``Batch`` of tensors); returns what the logger stores, a value a step."""
+class Learner(NamedTuple):
+    """All that changes as DDPG learns."""
+
+    ac: nn.Module
+    targ: nn.Module
+    pi_optimizer: training.Adam
+    q_optimizer: training.Adam
+
+
+def update(learner, batches, *, gamma, polyak):
+    """Improve ``learner`` in place on ``batches`` (a ``Batch`` of tensors); returns it, and a log of each step."""
+    ac, targ, pi_optimizer, q_optimizer = learner
     log = []
-    for batch in core.minibatches(batches):
+    for batch in training.minibatches(batches):
+        # move the critic towards the target
         y = td_target(targ.pi, targ.q, batch, gamma)
         loss_q, q_val = q_loss(ac.q, batch, y)
-        core.minimize(q_optimizer, loss_q)
+        training.minimize(q_optimizer, loss_q)
 
+        # move the policy to where the critic is higher
         loss_pi = pi_loss(ac.pi, ac.q, batch)
-        core.minimize(pi_optimizer, loss_pi)
+        training.minimize(pi_optimizer, loss_pi)
 
-        core.polyak_update(targ, ac, polyak)
+        # let the targets follow slowly
+        training.polyak_update(targ, ac, polyak)
         log.append(dict(QVals=q_val, LossPi=loss_pi, LossQ=loss_q))
-    return core.to_log(log)
+    return learner, training.stack(log)
 
 
 def ddpg(
@@ -133,47 +152,35 @@ def ddpg(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), ddpg)
-    device = core.start(seed, device, threads=2)
+    device = training.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    targ = core.target_of(ac)
-    pi_optimizer, q_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(q_lr, ac.q.parameters())
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.target_of(ac), training.Adam(pi_lr, ac.pi), training.Adam(q_lr, ac.q))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
 
-    checkpoint = core.Checkpoint(logger, (ac, targ, pi_optimizer, q_optimizer), envs, buffer, rng)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, at first at random, then with noise, and remember what came of it
+            o = envs.o
+            if steps < start_steps:
+                a = envs.sample_actions()
+            else:
+                a = explore(learner.ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
-                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
-                logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, gamma=gamma, polyak=polyak))
+                batches = training.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                learner, log = update(learner, batches, gamma=gamma, polyak=polyak)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        logger.log_tabular("QVals", with_min_and_max=True)
-        for key in ("LossPi", "LossQ"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

@@ -3,25 +3,31 @@
     a2  = argmax_a Q(o2, a)         (double_q; otherwise the argmax of Q_targ)
     y   = r + gamma (1 - d) Q_targ(o2, a2)                           (1) target
     L_Q = E[h(Q(o, a) - y)],  h: squared error or Huber              (2) loss
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step
+    a   = a random action with probability epsilon, else argmax_a Q(o, a)    (3) exploration
+    epsilon(t) = epsilon + (epsilon_start - epsilon) max(0, 1 - t / epsilon_steps)    (4) its schedule
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every step: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q.
-Expectations are over minibatches from the replay buffer. Exploration takes a random action with probability epsilon,
-which falls linearly. The target network follows slowly rather than being replaced now and then.
+t: environment steps taken so far. Expectations are over minibatches from the replay buffer. The target network follows
+slowly at every step, where the paper copies it every few thousand steps.
 """
 
-import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts QVals* LossQ"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -46,12 +52,12 @@ def pick(values, a):
 # ---- exploration ----
 
 
-def explore(a, random, u, epsilon):
+def explore(a, random, u, epsilon):  # (3)
     """Replace actions ``a`` by ``random`` ones where ``u``, uniform on [0, 1], is below ``epsilon``; all ``[N]``."""
     return np.where(u < epsilon, random, a)
 
 
-def epsilon_at(steps, epsilon_start, epsilon, epsilon_steps):
+def epsilon_at(steps, epsilon_start, epsilon, epsilon_steps):  # (4)
     """The probability of a random action, which falls linearly over ``epsilon_steps`` and then stays."""
     return epsilon + (epsilon_start - epsilon) * max(0.0, 1 - steps / max(1, epsilon_steps))
 
@@ -59,17 +65,28 @@ def epsilon_at(steps, epsilon_start, epsilon, epsilon_steps):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, targ, q_optimizer, batches, *, gamma, polyak, double_q, loss):
-    """Improve ``ac`` on ``batches`` (a ``Batch`` of tensors); returns what the logger stores, a value a step."""
+class Learner(NamedTuple):
+    """All that changes as DQN learns."""
+
+    ac: nn.Module
+    targ: nn.Module
+    q_optimizer: training.Adam
+
+
+def update(learner, batches, *, gamma, polyak, double_q, loss):
+    """Improve ``learner`` in place on ``batches`` (a ``Batch`` of tensors); returns it, and a log of each step."""
+    ac, targ, q_optimizer = learner
     log = []
-    for batch in core.minibatches(batches):
+    for batch in training.minibatches(batches):
+        # move the values of the actions taken towards the target
         y = td_target(targ.q, ac.q, batch, gamma, double_q)
         loss_q, q_val = q_loss(ac.q, batch, y, loss)
-        core.minimize(q_optimizer, loss_q)
+        training.minimize(q_optimizer, loss_q)
 
-        core.polyak_update(targ, ac, polyak)
+        # let the target network follow slowly
+        training.polyak_update(targ, ac, polyak)
         log.append(dict(QVals=q_val, LossQ=loss_q))
-    return core.to_log(log)
+    return learner, training.stack(log)
 
 
 def dqn(
@@ -142,48 +159,34 @@ def dqn(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), dqn)
-    device = core.start(seed, device, threads=2)
+    device = training.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    targ = core.target_of(ac)
-    q_optimizer = core.Adam(q_lr, ac.q.parameters())
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.target_of(ac), training.Adam(q_lr, ac.q))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
+    constants = dict(gamma=gamma, polyak=polyak, double_q=double_q, loss=loss)
 
-    checkpoint = core.Checkpoint(logger, (ac, targ, q_optimizer), envs, buffer, rng)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, less and less at random, and remember what came of it
+            o = envs.o
             now = epsilon_at(steps, epsilon_start, epsilon, epsilon_steps)
-            a = explore(ac.act(o), envs.sample_actions(), rng.random(num_envs), now)
+            a = explore(learner.ac.act(o), envs.sample_actions(), rng.random(num_envs), now)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
-                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
-                constants = dict(gamma=gamma, polyak=polyak, double_q=double_q, loss=loss)
-                logger.store(**update(ac, targ, q_optimizer, batches, **constants))
+                batches = training.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                learner, log = update(learner, batches, **constants)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        logger.log_tabular("QVals", with_min_and_max=True)
-        logger.log_tabular("LossQ", average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

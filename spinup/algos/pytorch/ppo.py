@@ -8,16 +8,20 @@ o: observation, a: action, adv: advantage by GAE-lambda, normalised, ret: reward
 Expectations are over all steps of the epoch, collected with pi_old.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import torch
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL ClipFrac StopIter"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -38,41 +42,56 @@ def value_loss(v, ret):  # (3)  [B], [B]
 # ---- one update phase: full-batch gradient steps on one epoch ----
 
 
-def update(ac, pi_optimizer, v_optimizer, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_iters):
-    """Improve ``ac`` on ``batch`` (a ``Rollout`` of tensors); returns what the logger stores."""
+class Learner(NamedTuple):
+    """All that changes as PPO learns."""
+
+    ac: nn.Module
+    pi_optimizer: training.Adam
+    v_optimizer: training.Adam
+
+
+def update(learner, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_iters):
+    """Improve ``learner`` in place on ``batch`` (a ``Rollout`` of tensors); returns it, and what to log."""
+    ac, pi_optimizer, v_optimizer = learner
+
+    # remember how likely the old policy found its actions
     with torch.no_grad():
         logp_old = ac.pi(batch.o, batch.a)[1]
         loss_pi_old = policy_loss(logp_old, logp_old, batch.adv, clip_ratio)
 
+    # take gradient steps on the clipped objective, until the policy has moved far enough
     def fit_policy():
         for i in range(train_pi_iters):
             logp = ac.pi(batch.o, batch.a)[1]
-            kl = core.average(approx_kl(logp, logp_old))
+            kl = training.average(approx_kl(logp, logp_old))
             if target_kl is not None and not kl <= 1.5 * target_kl:  # so that nan stops too
                 return i
-            core.minimize(pi_optimizer, policy_loss(logp, logp_old, batch.adv, clip_ratio))
+            training.minimize(pi_optimizer, policy_loss(logp, logp_old, batch.adv, clip_ratio))
         return train_pi_iters
 
+    # fit the value function to the rewards-to-go
     def fit_value():
         for _ in range(train_v_iters):
-            core.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+            training.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
 
-    stop_iter, _ = core.side_by_side(fit_policy, fit_value, optimizers=(pi_optimizer, v_optimizer))
+    stop_iter, _ = training.in_parallel(fit_policy, fit_value, optimizers=(pi_optimizer, v_optimizer))
+
+    # report what changed
     with torch.no_grad():
         pi, logp = ac.pi(batch.o, batch.a)
         loss_pi = policy_loss(logp, logp_old, batch.adv, clip_ratio)
         loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(ac.v(batch.o), batch.ret)
         clipped = (torch.exp(logp - logp_old) - 1).abs() > clip_ratio
-        return dict(
-            LossPi=loss_pi_old.item(),
-            LossV=loss_v_old.item(),
-            DeltaLossPi=(loss_pi - loss_pi_old).item(),
-            DeltaLossV=(loss_v - loss_v_old).item(),
-            Entropy=pi.entropy().mean().item(),
-            KL=approx_kl(logp, logp_old).item(),
-            ClipFrac=clipped.float().mean().item(),
-            StopIter=stop_iter,
-        )
+    return learner, dict(
+        LossPi=loss_pi_old.item(),
+        LossV=loss_v_old.item(),
+        DeltaLossPi=(loss_pi - loss_pi_old).item(),
+        DeltaLossV=(loss_v - loss_v_old).item(),
+        Entropy=pi.entropy().mean().item(),
+        KL=approx_kl(logp, logp_old).item(),
+        ClipFrac=clipped.float().mean().item(),
+        StopIter=stop_iter,
+    )
 
 
 def ppo(
@@ -135,49 +154,28 @@ def ppo(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), ppo)
-    device = core.start(seed, device)
+    device = training.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    pi_optimizer, v_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(vf_lr, ac.v.parameters())
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.Adam(pi_lr, ac.pi), training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
+    constants = dict(clip_ratio=clip_ratio, target_kl=target_kl)
+    iterations = dict(train_pi_iters=train_pi_iters, train_v_iters=train_v_iters)
 
-    checkpoint = core.Checkpoint(logger, (ac, pi_optimizer, v_optimizer), envs)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o)
+    run = Run(config, COLUMNS, envs)
+    learner = run.restore(learner)
+    for _ in run.epochs():
+        # collect one epoch of experience with the present policy
+        for _ in run.steps():
+            o = envs.o
+            a = learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o = step.o
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
-        batch = buffer.finish(partial(core.evaluate, ac.v))
-        stats = update(
-            ac,
-            pi_optimizer,
-            v_optimizer,
-            core.to_tensors(batch, device),
-            clip_ratio=clip_ratio,
-            target_kl=target_kl,
-            train_pi_iters=train_pi_iters,
-            train_v_iters=train_v_iters,
-        )
-        logger.store(VVals=batch.v, **stats)
-        logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("VVals", with_min_and_max=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in stats:
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    return ac
+        # learn from all of it at once, then throw it away
+        rollout = buffer.finish(partial(core.evaluate, learner.ac.v))
+        learner, log = update(learner, training.to_tensors(rollout, device), **constants, **iterations)
+        run.store(VVals=rollout.v, **log)
+        run.end_epoch(learner)
+    return learner.ac

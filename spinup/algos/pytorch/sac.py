@@ -4,24 +4,28 @@
     L_Q     = sum_i E[(Q_i(o, a) - y)^2]                                                           (2) critic loss
     L_pi    = E[alpha log pi(a'|o) - min_i Q_i(o, a')],  a' ~ pi(.|o)                              (3) actor loss
     L_alpha = -E[log_alpha (log pi(a'|o) + target_entropy)]                                        (4) temperature loss
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q_1 and Q_2.
 Actions are sampled as a function of the parameters and of Gaussian noise eps, so that (3) can be differentiated
 through them. (4) only where alpha is learned. Expectations are over minibatches from the replay buffer.
 """
 
-import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts Q1Vals* Q2Vals* LogPi* LossPi LossQ Alpha"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -52,30 +56,46 @@ def alpha_loss(log_alpha, logp, target_entropy):  # (4)  logp: [B], not differen
 def temperature(alpha, lr, device):
     """``log_alpha`` as a tensor, and its optimiser if ``alpha`` is 'auto'; it then starts at 1."""
     log_alpha = torch.tensor(1.0 if alpha == "auto" else alpha, device=device).log()
-    return log_alpha, core.Adam(lr, [log_alpha.requires_grad_()]) if alpha == "auto" else None
+    return log_alpha, training.Adam(lr, log_alpha.requires_grad_()) if alpha == "auto" else None
 
 
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(ac, q_targ, log_alpha, optimizers, batches, noise, *, gamma, polyak, target_entropy):
-    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, 2, B, act_dim]``; returns what the logger stores."""
+class Learner(NamedTuple):
+    """All that changes as SAC learns."""
+
+    ac: nn.Module
+    q_targ: nn.Module
+    log_alpha: torch.Tensor
+    pi_optimizer: training.Adam
+    q_optimizer: training.Adam
+    alpha_optimizer: training.Adam | None  # None where alpha is fixed
+
+
+def update(learner, batches, noise, *, gamma, polyak, target_entropy):
+    """Improve ``learner`` in place on ``batches`` and ``noise`` ``[K, 2, B, act_dim]``; returns it, and a log."""
+    ac, q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer = learner
     log = []
-    pi_optimizer, q_optimizer, alpha_optimizer = optimizers
-    for batch, eps in zip(core.minibatches(batches), noise, strict=True):
+    for batch, eps in zip(training.minibatches(batches), noise, strict=True):
+        # move both critics towards the soft target
         alpha = log_alpha.detach().exp()
         y = td_target(ac.pi, q_targ, batch, eps[0], gamma, alpha)
         loss_q, (q1_val, q2_val) = q_loss(ac.q, batch, y)
-        core.minimize(q_optimizer, loss_q)
+        training.minimize(q_optimizer, loss_q)
 
+        # move the policy to where the lower critic is higher, but not at the price of its entropy
         loss_pi, logp = pi_loss(ac.pi, ac.q, batch, eps[1], alpha)
-        core.minimize(pi_optimizer, loss_pi)
-        if alpha_optimizer:
-            core.minimize(alpha_optimizer, alpha_loss(log_alpha, logp, target_entropy))
+        training.minimize(pi_optimizer, loss_pi)
 
-        core.polyak_update(q_targ, ac.q, polyak)
+        # raise that price where the entropy is too low
+        if alpha_optimizer:
+            training.minimize(alpha_optimizer, alpha_loss(log_alpha, logp, target_entropy))
+
+        # let the targets follow slowly
+        training.polyak_update(q_targ, ac.q, polyak)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha))
-    return core.to_log(log)
+    return learner, training.stack(log)
 
 
 def sac(
@@ -144,52 +164,37 @@ def sac(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), sac)
-    device = core.start(seed, device, threads=2)
+    device = training.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    q_targ = core.target_of(ac.q)
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
     log_alpha, alpha_optimizer = temperature(alpha, lr, device)
-    optimizers = core.Adam(lr, ac.pi.parameters()), core.Adam(lr, ac.q.parameters()), alpha_optimizer
-    target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
+    optimizers = training.Adam(lr, ac.pi), training.Adam(lr, ac.q), alpha_optimizer
+    learner = Learner(ac, training.target_of(ac.q), log_alpha, *optimizers)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
+    target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
+    constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
 
-    checkpoint = core.Checkpoint(logger, (ac, q_targ, log_alpha, optimizers), envs, buffer, rng)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else ac.act(o)
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, at first at random, then as the policy samples, and remember what came of it
+            o = envs.o
+            a = envs.sample_actions() if steps < start_steps else learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
-                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                batches = training.to_tensors(buffer.sample(update_every, batch_size, rng), device)
                 noise = torch.randn(update_every, 2, *batches.a.shape[1:], device=device)
-                constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
-                logger.store(**update(ac, q_targ, log_alpha, optimizers, batches, noise, **constants))
+                learner, log = update(learner, batches, noise, **constants)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in ("Q1Vals", "Q2Vals", "LogPi"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("LossPi", "LossQ", "Alpha"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

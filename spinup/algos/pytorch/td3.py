@@ -4,24 +4,29 @@
     y    = r + gamma (1 - d) min_i Q_targ,i(o2, a')                  (2) clipped double-Q target
     L_Q  = sum_i E[(Q_i(o, a) - y)^2]                                (3) critic loss
     L_pi = -E[Q_1(o, mu(o))]                                         (4) actor loss, every policy_delay steps
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                 after every actor step
+    a    = clip(mu(o) + act_noise eps, a_low, a_high)                (5) exploration
+    theta_targ <- polyak theta_targ + (1 - polyak) theta                 with the actor: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, mu: the policy (pi), theta: all parameters.
-eps: Gaussian noise of deviation target_noise, c: noise_clip, both in units of half the action range.
-Expectations are over minibatches from the replay buffer. Exploration adds Gaussian noise to mu(o).
+eps: Gaussian noise, of deviation target_noise in (1) and 1 in (5); it, c (noise_clip) and act_noise are in units of
+half the action range. Expectations are over minibatches from the replay buffer.
 """
 
-import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.evaluation import test_agent
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+# the columns of progress.txt; *: average, standard deviation, maximum and minimum
+COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts Q1Vals* Q2Vals* LossPi LossQ"
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -49,7 +54,7 @@ def pi_loss(pi, q, batch):  # (4)
 # ---- exploration ----
 
 
-def explore(a, act_noise, rng, action_space):
+def explore(a, act_noise, rng, action_space):  # (5)
     """Add noise of deviation ``act_noise``, in units of half the range, to ``a`` ``[N, act_dim]``; keep bounds."""
     low, high = action_space.low, action_space.high
     eps = act_noise * rng.standard_normal(a.shape, np.float32)
@@ -59,27 +64,38 @@ def explore(a, act_noise, rng, action_space):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-def update(
-    ac, targ, pi_optimizer, q_optimizer, batches, noise, first, *, gamma, polyak, noise_clip, policy_delay, bounds
-):
-    """Improve ``ac`` on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns what the logger stores.
+class Learner(NamedTuple):
+    """All that changes as TD3 learns."""
 
-    ``first`` is the number of the first of these gradient steps: those divisible by ``policy_delay`` move the policy,
-    and have a policy loss. ``bounds`` are ``act_low`` and ``act_high``.
+    ac: nn.Module
+    targ: nn.Module
+    pi_optimizer: training.Adam
+    q_optimizer: training.Adam
+    steps: torch.Tensor  # gradient steps so far; every policy_delay-th moves the policy
+
+
+def update(learner, batches, noise, *, gamma, polyak, noise_clip, policy_delay, act_low, act_high):
+    """Improve ``learner`` in place on ``batches`` (tensors) and ``noise`` ``[K, B, act_dim]``; returns it, and a log.
+
+    Only the steps that move the policy have a policy loss to log.
     """
+    ac, targ, pi_optimizer, q_optimizer, steps = learner
     log, pi_log = [], []
-    for k, (batch, eps) in enumerate(zip(core.minibatches(batches), noise, strict=True), start=first):
-        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, *bounds)
+    for batch, eps in zip(training.minibatches(batches), noise, strict=True):
+        # move both critics towards the lower of their targets
+        y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, act_low, act_high)
         loss_q, (q1_val, q2_val) = q_loss(ac.q, batch, y)
-        core.minimize(q_optimizer, loss_q)
+        training.minimize(q_optimizer, loss_q)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LossQ=loss_q))
 
-        if k % policy_delay == 0:
+        # less often, move the policy to where the first critic is higher, and let the targets follow slowly
+        if steps % policy_delay == 0:
             loss_pi = pi_loss(ac.pi, ac.q, batch)
-            core.minimize(pi_optimizer, loss_pi)
-            core.polyak_update(targ, ac, polyak)
+            training.minimize(pi_optimizer, loss_pi)
+            training.polyak_update(targ, ac, polyak)
             pi_log.append(dict(LossPi=loss_pi))
-    return core.to_log(log) | core.to_log(pi_log)
+        steps += 1
+    return learner, training.stack(log) | training.stack(pi_log)
 
 
 def td3(
@@ -154,51 +170,40 @@ def td3(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), td3)
-    device = core.start(seed, device, threads=2)
+    device = training.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
     envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    targ = core.target_of(ac)
-    pi_optimizer, q_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(q_lr, ac.q.parameters())
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    optimizers = training.Adam(pi_lr, ac.pi), training.Adam(q_lr, ac.q)
+    learner = Learner(ac, training.target_of(ac), *optimizers, torch.tensor(0))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
+    act_low, act_high = core.bounds_of(envs.action_space, device)
+    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay)
+    constants |= dict(act_low=act_low, act_high=act_high)
 
-    bounds = core.bounds_of(envs.action_space, device)
-    constants = dict(gamma=gamma, polyak=polyak, noise_clip=noise_clip, policy_delay=policy_delay, bounds=bounds)
-    checkpoint = core.Checkpoint(logger, (ac, targ, pi_optimizer, q_optimizer), envs, buffer, rng)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for steps in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = envs.sample_actions() if steps < start_steps else explore(ac.act(o), act_noise, rng, envs.action_space)
+    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    learner = run.restore(learner)
+    for epoch in run.epochs():
+        for steps in run.steps():
+            # act, at first at random, then with noise, and remember what came of it
+            o = envs.o
+            if steps < start_steps:
+                a = envs.sample_actions()
+            else:
+                a = explore(learner.ac.act(o), act_noise, rng, envs.action_space)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o, steps = step.o, steps + num_envs
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
+            # every update_every steps, as many gradient steps on minibatches of old and new experience
+            steps += num_envs
             if steps >= update_after and steps % update_every == 0:
-                batches = core.to_tensors(buffer.sample(update_every, batch_size, rng), device)
+                batches = training.to_tensors(buffer.sample(update_every, batch_size, rng), device)
                 noise = target_noise * torch.randn_like(batches.a)
-                logger.store(**update(ac, targ, pi_optimizer, q_optimizer, batches, noise, steps, **constants))
+                learner, log = update(learner, batches, noise, **constants)
+                run.store(**log)
 
-        logger.store(**test_agent(ac, test_envs, seed=[seed, epoch + 1]))
-        logger.log_tabular("Epoch", epoch)
-        for key in ("EpRet", "TestEpRet"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("EpLen", "TestEpLen"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in ("Q1Vals", "Q2Vals"):
-            logger.log_tabular(key, with_min_and_max=True)
-        for key in ("LossPi", "LossQ"):
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    test_envs.close()
-    return ac
+        # test the policy without exploration
+        run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
+        run.end_epoch(learner)
+    return learner.ac

@@ -8,16 +8,21 @@ Expectations are over all steps of the epoch. The value of (1) means nothing; on
 collected the data, is the policy gradient: hence one step an epoch.
 """
 
-import time
 from functools import partial
+from typing import NamedTuple
 
 import torch
+from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.hyperparameters import check_hyperparameters
-from spinup.records.logger import EpochLogger
+from spinup.records.run import Run
+
+COLUMNS = (
+    "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL"  # *: also std, max, min
+)
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -33,26 +38,40 @@ def value_loss(v, ret):  # (2)  [B], [B]
 # ---- one update phase: one policy step, then full-batch value steps, on one epoch ----
 
 
-def update(ac, pi_optimizer, v_optimizer, batch, *, train_v_iters):
-    """Improve ``ac`` on ``batch`` (a ``Rollout`` of tensors); returns what the logger stores."""
+class Learner(NamedTuple):
+    """All that changes as VPG learns."""
+
+    ac: nn.Module
+    pi_optimizer: training.Adam
+    v_optimizer: training.Adam
+
+
+def update(learner, batch, *, train_v_iters):
+    """Improve ``learner`` in place on ``batch`` (a ``Rollout`` of tensors); returns it, and what to log."""
+    ac, pi_optimizer, v_optimizer = learner
+
+    # take one gradient step that makes good actions more likely
     logp_old = ac.pi(batch.o, batch.a)[1]
     loss_pi_old = policy_loss(logp_old, batch.adv)
-    core.minimize(pi_optimizer, loss_pi_old)
-    for _ in range(train_v_iters):
-        core.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+    training.minimize(pi_optimizer, loss_pi_old)
 
+    # fit the value function to the rewards-to-go
+    for _ in range(train_v_iters):
+        training.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+
+    # report what changed
     with torch.no_grad():
         pi, logp = ac.pi(batch.o, batch.a)
         loss_pi = policy_loss(logp, batch.adv)
         loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(ac.v(batch.o), batch.ret)
-        return dict(
-            LossPi=loss_pi_old.item(),
-            LossV=loss_v_old.item(),
-            DeltaLossPi=(loss_pi - loss_pi_old).item(),
-            DeltaLossV=(loss_v - loss_v_old).item(),
-            Entropy=pi.entropy().mean().item(),
-            KL=(logp_old - logp).mean().item(),
-        )
+    return learner, dict(
+        LossPi=loss_pi_old.item(),
+        LossV=loss_v_old.item(),
+        DeltaLossPi=(loss_pi - loss_pi_old).item(),
+        DeltaLossV=(loss_v - loss_v_old).item(),
+        Entropy=pi.entropy().mean().item(),
+        KL=(logp_old - logp).mean().item(),
+    )
 
 
 def vpg(
@@ -109,40 +128,26 @@ def vpg(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), vpg)
-    device = core.start(seed, device)
+    device = training.start(seed, device)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
-    ac = core.build(actor_critic, envs, ac_kwargs, device)
-    pi_optimizer, v_optimizer = core.Adam(pi_lr, ac.pi.parameters()), core.Adam(vf_lr, ac.v.parameters())
+    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    learner = Learner(ac, training.Adam(pi_lr, ac.pi), training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
-    logger = EpochLogger(resume=resume, **(logger_kwargs or {}))
-    logger.save_config(config)
-    logger.save_env(env_fn)
-    logger.setup_pytorch_saver(ac)
 
-    checkpoint = core.Checkpoint(logger, (ac, pi_optimizer, v_optimizer), envs)
-    first, o, start_time = checkpoint.begin()
-    for epoch in range(first, epochs):
-        for _ in logger.progress(epoch, epochs, steps_per_epoch, num_envs):
-            a = ac.act(o)
+    run = Run(config, COLUMNS, envs)
+    learner = run.restore(learner)
+    for _ in run.epochs():
+        # collect one epoch of experience with the present policy
+        for _ in run.steps():
+            o = envs.o
+            a = learner.ac.act(o)
             step = envs.step(a)
             buffer.store(o, a, step)
-            logger.store(EpRet=step.ep_ret, EpLen=step.ep_len)
-            o = step.o
+            run.store(EpRet=step.ep_ret, EpLen=step.ep_len)
 
-        batch = buffer.finish(partial(core.evaluate, ac.v))
-        stats = update(ac, pi_optimizer, v_optimizer, core.to_tensors(batch, device), train_v_iters=train_v_iters)
-        logger.store(VVals=batch.v, **stats)
-        logger.log_tabular("Epoch", epoch)
-        logger.log_tabular("EpRet", with_min_and_max=True)
-        logger.log_tabular("EpLen", average_only=True)
-        logger.log_tabular("VVals", with_min_and_max=True)
-        logger.log_tabular("TotalEnvInteracts", (epoch + 1) * steps_per_epoch)
-        for key in stats:
-            logger.log_tabular(key, average_only=True)
-        logger.log_tabular("Time", time.time() - start_time)
-        logger.dump_tabular()
-        if epoch % save_freq == 0 or epoch == epochs - 1:
-            logger.save_state({}, epoch if snapshots else None)
-            checkpoint.save(epoch)
-    envs.close()
-    return ac
+        # learn from all of it at once, then throw it away
+        rollout = buffer.finish(partial(core.evaluate, learner.ac.v))
+        learner, log = update(learner, training.to_tensors(rollout, device), train_v_iters=train_v_iters)
+        run.store(VVals=rollout.v, **log)
+        run.end_epoch(learner)
+    return learner.ac

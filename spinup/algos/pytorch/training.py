@@ -1,0 +1,137 @@
+"""How the PyTorch algorithms train: the start, Adam and one step of it, target networks, arrays to tensors and back.
+
+theta_targ <- polyak theta_targ + (1 - polyak) theta         (1) target networks
+"""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch.optim.adam import adam
+
+from spinup.algos.pytorch.core import Twin, to_numpy
+from spinup.backends import exempt_imports_from_gc
+from spinup.errors import UserError
+from spinup.mpi.pytorch import average as average
+from spinup.mpi.pytorch import average_all, sync_params
+from spinup.mpi.tools import connect, num_procs, process_seed
+
+
+def to_tensors(batch, device):
+    """The same named tuple of arrays, as tensors on ``device``."""
+    return type(batch)(*(torch.as_tensor(x, device=device) for x in batch))
+
+
+def minibatches(batches):
+    """Iterate over the ``K`` minibatches of a named tuple of tensors ``[K, B, ...]``."""
+    return map(type(batches)._make, zip(*(x.unbind() for x in batches), strict=True))
+
+
+def stack(rows):
+    """A list of dicts of tensors as one dict of NumPy arrays: the one moment a phase waits for its device."""
+    keys = rows[0] if rows else ()
+    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in keys}
+
+
+def build(actor_critic, envs, ac_kwargs, device):
+    """The networks of an agent for ``envs``; where they have ``q1`` and ``q2`` apart, ``q`` is made of them."""
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    if hasattr(ac, "q1") and not hasattr(ac, "q"):
+        ac.q = Twin(ac.q1, ac.q2)
+    sync_params(ac)
+    return ac
+
+
+MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS where that is set
+
+
+def start(seed, device, threads=1):
+    """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
+
+    One thread is the fastest for networks as small as 64x64; two are for 256x256. Where several processes train
+    together, each draws random numbers of its own.
+
+    Raises:
+        UserError: for a device that PyTorch does not know or that this machine lacks.
+    """
+    connect()
+    exempt_imports_from_gc()
+    torch.set_num_threads(min(threads, MAX_THREADS))
+    torch.manual_seed(process_seed(seed))
+    np.random.seed(process_seed(seed))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980) on a module or a tensor, by PyTorch's own fused function.
+
+    PyTorch's class does the same, but what it does around the arithmetic takes longer than the arithmetic of small
+    networks, and importing what it needs takes over a second.
+    """
+
+    def __init__(self, lr, params):
+        self.lr, self.params = lr, [params] if isinstance(params, torch.Tensor) else [*params.parameters()]
+        self.m, self.v = ([torch.zeros_like(p) for p in self.params] for _ in range(2))
+        self.steps = [torch.zeros((), device=p.device) for p in self.params]
+
+    @torch.no_grad()
+    def step(self, grads):
+        """Move the parameters against ``grads``, a tensor for each of them."""
+        constants = dict(lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
+        adam(self.params, [*grads], self.m, self.v, [], self.steps, fused=True, **constants)
+
+
+def target_of(module):
+    """A copy of ``module`` that follows it only by ``polyak_update``: no gradient reaches it."""
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+@torch.no_grad()
+def polyak_update(target, module, polyak):  # (1)
+    """``target <- polyak * target + (1 - polyak) * module``, for all parameters at once."""
+    torch._foreach_lerp_(_parameters(target), _parameters(module), 1 - polyak)
+
+
+@lru_cache(maxsize=8)
+def _parameters(module):
+    """The parameters of ``module``; walking the tree of its parts would take longer than the arithmetic on them."""
+    return list(module.parameters())
+
+
+def in_parallel(*tasks, optimizers=()):
+    """Call functions that share nothing at the same time, a thread each, and return their results.
+
+    PyTorch lets go of Python's lock while it computes, so on two cores two networks are fitted in the time of one.
+    Where there is but one core for this process they are called in order; so they are where several processes train
+    together, so that no exchange of one meets that of another, and where two of their ``optimizers`` move the same
+    parameter, as those of a policy and a value function with common layers do.
+    """
+    if num_procs() > 1 or MAX_THREADS == 1 or _overlap(optimizers):
+        return [task() for task in tasks]
+
+    def one_threaded(task):
+        torch.set_num_threads(1)  # a setting of each thread
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(one_threaded, tasks))
+
+
+def _overlap(optimizers):
+    params = [id(p) for optimizer in optimizers for p in optimizer.params]
+    return len({*params}) < len(params)
+
+
+def minimize(optimizer, loss):
+    """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others.
+
+    Where several processes train together, it is a step on the mean of their losses.
+    """
+    optimizer.step(average_all(torch.autograd.grad(loss, optimizer.params, materialize_grads=True)))

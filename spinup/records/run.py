@@ -1,0 +1,100 @@
+"""A run: what one training logs, saves, and resumes from."""
+
+import time
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from spinup.backends import backend_of_agent, import_backend
+from spinup.experience.buffers import ReplayBuffer
+from spinup.experience.vector_env import VectorEnv
+from spinup.mpi.tools import only_first
+from spinup.records.agents import save_agent
+from spinup.records.checkpoints import Checkpoint
+from spinup.records.logger import EpochLogger
+
+
+class Run:
+    """Keeps the records of one training, whose loop it leaves alone.
+
+    Made of an :class:`~spinup.records.logger.EpochLogger` and a :class:`~spinup.records.checkpoints.Checkpoint`, both
+    of which can be used without it.
+
+    Args:
+        config: what the training function was called with, from ``check_hyperparameters``; written to ``config.json``.
+        columns: names of the columns of ``progress.txt`` between ``Epoch`` and ``Time``, in their order, separated by
+            spaces. A star after a name stands for four columns: average, standard deviation, maximum, minimum.
+        envs: the training environments.
+        *others: more environments, to be closed at the end.
+        buffer: the replay buffer, if there is one.
+        rng: random numbers of the algorithm beside NumPy's global ones, if there are any.
+
+    Raises:
+        UserError: if the output directory already holds a run and ``resume`` is false, or another run if it is true.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        columns: str,
+        envs: VectorEnv,
+        *others: VectorEnv,
+        buffer: ReplayBuffer | None = None,
+        rng: np.random.Generator | None = None,
+    ):
+        self.logger = EpochLogger(resume=config["resume"], **(config["logger_kwargs"] or {}))
+        self.logger.save_config(config)
+        self.logger.save_env(config["env_fn"])
+        self.store = self.logger.store
+        self._checkpoint = Checkpoint(self.logger, envs, buffer, rng)
+        self._config, self._columns, self._envs = config, columns.split(), (envs, *others)
+        self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
+
+    def restore(self, learner: Any) -> Any:
+        """``learner`` as the last checkpoint has it, if the run resumes; else as it is, with the first episodes begun.
+
+        Args:
+            learner: all that changes as the algorithm learns, as a named tuple; the agent comes first.
+        """
+        self._backend = backend_of_agent(learner[0])
+        self._first, learner, self._start_time = self._checkpoint.begin(learner, self._module)
+        return learner
+
+    @property
+    def _module(self) -> ModuleType:
+        return import_backend(self._backend, "backend")
+
+    def epochs(self) -> Iterator[int]:
+        """The epochs to train, counted from 0; after the last, the environments are closed."""
+        for epoch in range(self._first, self._config["epochs"]):
+            self._epoch = epoch
+            yield epoch
+        for envs in self._envs:
+            envs.close()
+
+    def steps(self) -> Iterator[int]:
+        """For each step of this epoch, how many environment steps have been taken before it, over all environments."""
+        config = self._config
+        return self.logger.progress(self._epoch, config["epochs"], config["steps_per_epoch"], config["num_envs"])
+
+    def end_epoch(self, learner: Any) -> None:
+        """Log the row of this epoch, and save the agent and a checkpoint every ``save_freq`` epochs and at the end."""
+        logger, epoch = self.logger, self._epoch
+        logger.log_tabular("Epoch", epoch)
+        for column in self._columns:
+            name = column.rstrip("*")
+            if name == "TotalEnvInteracts":
+                logger.log_tabular(name, (epoch + 1) * self._config["steps_per_epoch"])
+            else:
+                logger.log_tabular(name, with_min_and_max=name != column, average_only=name == column)
+        logger.log_tabular("Time", time.time() - self._start_time)
+        logger.dump_tabular()
+        if epoch % self._config["save_freq"] == 0 or epoch == self._config["epochs"] - 1:
+            self._save(learner[0], epoch if self._config["snapshots"] else None)
+            self._checkpoint.save(epoch, learner, self._module)
+
+    @only_first
+    def _save(self, agent: Any, itr: int | None) -> None:
+        save_agent(self.logger.output_dir, self._backend, agent, itr)
