@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-# The backend that runs when an algorithm is named without a suffix: `ppo` means `ppo_pytorch`.
+# The backend that runs when an algorithm is named without a suffix: `ppo` means `ppo_pytorch`. An algorithm that is not
+# listed here runs in the first backend that has it.
 DEFAULT_BACKEND = dict.fromkeys(("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"), "pytorch")
 
 # Where results go unless --data_dir says otherwise: `data` in the root of a clone, else in the working directory.

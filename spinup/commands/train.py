@@ -47,7 +47,8 @@ def find_algorithm(command: str) -> Callable:
     import spinup
 
     names = {f"{algo}_{backend}" for backend, algos in ALGORITHMS.items() for algo in algos}
-    short = {algo: f"{algo}_{backend}" for algo, backend in user_config.DEFAULT_BACKEND.items()}
+    first = {algo: backend for backend, algos in reversed(ALGORITHMS.items()) for algo in algos}
+    short = {algo: f"{algo}_{backend}" for algo, backend in (first | user_config.DEFAULT_BACKEND).items()}
     name = short.get(command, command)
     if command in short and name not in names:
         backends = [backend for backend, algos in ALGORITHMS.items() if command in algos]

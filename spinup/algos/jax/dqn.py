@@ -192,3 +192,9 @@ def dqn(
         run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.jax.dqn --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)

@@ -183,3 +183,9 @@ def ppo(
         run.store(VVals=rollout.v, **log)
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.jax.ppo --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)

@@ -221,3 +221,9 @@ def td3(
         run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.jax.td3 --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)

@@ -4,7 +4,7 @@
     L_Q     = sum_i E[(Q_i(o, a) - y)^2]                                                           (2) critic loss
     L_pi    = E[alpha log pi(a'|o) - min_i Q_i(o, a')],  a' ~ pi(.|o)                              (3) actor loss
     L_alpha = -E[log_alpha (log pi(a'|o) + target_entropy)]                                        (4) temperature loss
-    theta_targ <- polyak theta_targ + (1 - polyak) theta                                           after every step: training.polyak_update
+    theta_targ <- polyak theta_targ + (1 - polyak) theta              after every step: training.polyak_update
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q_1 and Q_2.
 Actions are sampled as a function of the parameters and of Gaussian noise eps, so that (3) can be differentiated
@@ -198,3 +198,9 @@ def sac(
         run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.pytorch.sac --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)

@@ -240,3 +240,9 @@ def trpo(
         run.store(VVals=rollout.v, **log)
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.pytorch.trpo --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)

@@ -151,3 +151,9 @@ def vpg(
         run.store(VVals=rollout.v, **log)
         run.end_epoch(learner)
     return learner.ac
+
+
+if __name__ == "__main__":  # python -m spinup.algos.pytorch.vpg --env ENV
+    from spinup.run import run_file
+
+    run_file(__file__)
