@@ -5,6 +5,7 @@ import gc
 import importlib
 import importlib.util
 import re
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -73,6 +74,13 @@ def backend_of_agent(agent: Any) -> str:
         if imported and import_backend(backend, "backend").is_agent(agent):
             return backend
     raise TypeError(f"{agent!r} is an agent of none of the backends {', '.join(algorithms())}")
+
+
+def run_as_command(file: str) -> None:
+    """Train the algorithm of ``file``, which is run as a script, by ``python -m spinup.run`` with the same flags."""
+    path = Path(file)
+    sys.argv[:1] = ["spinup", f"{path.stem}_{path.parent.name}"]
+    runpy.run_module("spinup.run", run_name="__main__")
 
 
 def exempt_imports_from_gc() -> None:

@@ -10,7 +10,6 @@ import importlib
 import os
 import signal
 import sys
-from pathlib import Path
 
 from spinup import ALGORITHMS, __version__, user_config
 from spinup.commands import COMMANDS
@@ -33,12 +32,6 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:  # our reader has gone, as `head` does; the interpreter must not flush into the pipe either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-
-
-def run_file(file: str) -> None:
-    """Train the algorithm of ``file``, which is run as a script: ``python -m spinup.algos.pytorch.ppo --env ENV``."""
-    path = Path(file)
-    main([f"{path.stem}_{path.parent.name}", *sys.argv[1:]])
 
 
 def dispatch(argv: list[str]) -> None:

@@ -231,6 +231,6 @@ def trpo(
 
 
 if __name__ == "__main__":  # python -m spinup.algos.jax.trpo --env ENV
-    from spinup.run import run_file
+    from spinup.backends import run_as_command
 
-    run_file(__file__)
+    run_as_command(__file__)

@@ -154,6 +154,6 @@ def vpg(
 
 
 if __name__ == "__main__":  # python -m spinup.algos.pytorch.vpg --env ENV
-    from spinup.run import run_file
+    from spinup.backends import run_as_command
 
-    run_file(__file__)
+    run_as_command(__file__)
