@@ -66,7 +66,7 @@ def describe_device(device: str, backend: str) -> dict[str, str]:
 def print_device(argv: Sequence[str] | None = None) -> None:
     """Print the name of the device that a training function uses, given ``device`` and the backend."""
     device, backend = argv or sys.argv[1:]
-    found = import_backend(backend, "core").start(0, device)
+    found = import_backend(backend, "training").start(0, device)
     if backend == "jax":
         print(found.device_kind)
     else:
