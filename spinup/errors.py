@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake a user can mend.
+    """A mistake that a user can fix.
 
     Its message is one sentence that names the value, what was expected and what to do. The command line prints it
     and exits with status 2; in Python it is an ordinary exception.

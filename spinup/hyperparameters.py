@@ -119,7 +119,7 @@ def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[s
         parameters = inspect.signature(function).parameters
     except ValueError:  # what is written in C may have none
         raise UserError(
-            f"{name} will not do: expected a function or class of Python, which tells its parameters."
+            f"{name} is invalid: expected a Python function or class, whose parameters can be listed."
         ) from None
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
@@ -185,7 +185,7 @@ def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:
     for key, rule in rules.items():
         if key in config and not rule.holds(config[key]):
-            raise UserError(f"{prefix}{key}={config[key]!r} will not do: expected {rule.expected}.")
+            raise UserError(f"{prefix}{key}={config[key]!r} is invalid: expected {rule.expected}.")
 
 
 def with_defaults(function: Callable, kwargs: Mapping[str, Any]) -> dict[str, Any]:

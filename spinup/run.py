@@ -63,7 +63,7 @@ Commands
 {tools}
 
 Flags of every algorithm
-  --env ENV             a Gymnasium environment, or module:EnvId for one of your own; --env_kwargs:key value
+  --env ENV             a Gymnasium environment, or module:EnvId for a custom one; --env_kwargs:key value
   --hid [64,64]         sizes of the hidden layers            (--ac_kwargs:hidden_sizes)
   --act torch.nn.Tanh   activation function                   (--ac_kwargs:activation)
   --seed 0 10 20        random seeds; several values of any flag run one experiment for each combination
@@ -72,9 +72,9 @@ Flags of every algorithm
   --cpu N               train with N processes over MPI (VPG, TRPO and PPO in PyTorch), or auto: one for each core
   --dt                  date and time in directory names      (--datestamp)
   --overwrite           replace a run that is already there
-  --resume              go on with it from its last checkpoint; experiments that are finished are skipped
-  --jobs 4              experiments that run side by side, or auto: one on each core; no failure stops the others
-  --retries 2           how often to try again what crashed, from its last checkpoint (default: 0; on Ray: 3)
+  --resume              continue it from its last checkpoint; finished experiments are skipped
+  --jobs 4              experiments to run in parallel, or auto: one on each core; no failure stops the others
+  --retries 2           how often to retry what crashed, from its last checkpoint (default: 0; on Ray: 3)
   --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
   --track tensorboard   send the rows there, or to wandb, or to both (then watch: tensorboard --logdir data)
   --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)

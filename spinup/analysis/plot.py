@@ -30,7 +30,7 @@ SCIENTIFIC_ABOVE = 5000
 COUNTED_FROM_ZERO = ("TotalEnvInteracts", "Epoch", "Time")
 SIZE = (8.0, 5.0)  # inches
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; dashes tell further curves apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; dashes distinguish further curves.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 LINE_STYLES = ("-", "--", ":", "-.")
 AXIS_LABELS = {

@@ -103,7 +103,7 @@ def run_policy(
     Args:
         env: The environment.
         get_action: Maps an observation to an action.
-        max_ep_len: Cut episodes after so many steps (None or 0: only where the environment ends them).
+        max_ep_len: Cut episodes after this many steps (None or 0: only where the environment ends them).
         num_episodes: How many episodes to run.
         render: Whether you mean to watch: an environment made with ``render_mode='human'`` shows itself; for any other,
             a line says that nothing is shown.

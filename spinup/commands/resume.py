@@ -1,4 +1,4 @@
-"""``python -m spinup.run resume PATH...``: go on with runs that were interrupted, from their last checkpoints."""
+"""``python -m spinup.run resume PATH...``: continue runs that were interrupted, from their last checkpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ def main(argv: list[str]) -> None:
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of such")
     add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
-    add("--jobs", type=parse_value, help="runs that train side by side, or auto: one on each core")
-    add("--retries", type=parse_value, default=0, help="how often to try again what crashed (default: %(default)s)")
+    add("--jobs", type=parse_value, help="runs to train in parallel, or auto: one on each core")
+    add("--retries", type=parse_value, default=0, help="how often to retry what crashed (default: %(default)s)")
     add("--trust", action="store_true", help="allow code from outside the package (environments, networks), and links")
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
-        raise UserError(f"--epochs {args.epochs} will not do: expected an integer >= 1.")
+        raise UserError(f"--epochs {args.epochs} is invalid: expected an integer >= 1.")
     runs = [run for path in args.paths for run in runs_in(path)]
     experiments = [continuation_of(run, args.epochs, args.trust) for run in runs]
     launch(experiments, launcher=choose_launcher(args.jobs, args.retries))
@@ -39,7 +39,7 @@ def runs_in(path: Path) -> list[Path]:
 
 
 def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
-    """The experiment that goes on with ``run``."""
+    """The experiment that continues ``run``."""
     algorithm, kwargs, env = read_call(run, trust)
     kwargs |= env | {"resume": True} | ({} if epochs is None else {"epochs": epochs})
     config = read_config(run)

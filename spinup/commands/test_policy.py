@@ -67,7 +67,7 @@ def _choose_render_mode(video: str | None, norender: bool) -> str | None:
 
 
 def _length_in_training(run: Path) -> int | None:
-    """The ``max_ep_len`` of the run; None if there is none to be found, as after a loop of one's own."""
+    """The ``max_ep_len`` of the run; None if there is none, as after a custom training loop."""
     length = read_config(run).get("max_ep_len") if (run / "config.json").is_file() else None
     return None if length is None else check_hyperparameters({"max_ep_len": length})["max_ep_len"]
 

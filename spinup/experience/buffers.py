@@ -111,7 +111,9 @@ class Batch(NamedTuple):
     a: np.ndarray  # [..., act_dim] float32, or [...] int64 for discrete actions
     r: np.ndarray  # [...] float32
     o2: np.ndarray  # [..., obs_dim] float32: the true successor
-    d: np.ndarray  # [...] float32: 1 where the episode terminated; a truncated one goes on in the values
+    d: (
+        np.ndarray
+    )  # [...] float32: 1 where the episode terminated; 0 where it was truncated, so that values are bootstrapped
 
 
 class ReplayBuffer:

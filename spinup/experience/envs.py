@@ -1,10 +1,6 @@
 """Environments as the algorithms see them.
 
-``EnvFn`` builds one by name, ``make_env`` adds what every agent needs (flat observations, a time limit), and
-``VectorEnv`` steps several at once and tells apart what autoreset blurs:
-
-* the *true successor* ``o2`` of a step from the observation ``o`` to act on next (they differ where an episode ended);
-* *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
+``EnvFn`` builds one by name; ``make_env`` adds what every agent needs: flat observations and a time limit.
 """
 
 import importlib
@@ -36,7 +32,7 @@ class EnvFn:
 
     def __init__(self, env_name: str, env_kwargs: Mapping[str, Any] | None = None):
         if not isinstance(env_kwargs, Mapping | None):
-            raise UserError(f"env_kwargs={env_kwargs!r} will not do: expected a dict of arguments for the environment.")
+            raise UserError(f"env_kwargs={env_kwargs!r} is invalid: expected a dict of arguments for the environment.")
         self.env_name, self.env_kwargs = env_name, dict(env_kwargs or {})
 
     def __call__(self, **kwargs: Any) -> gym.Env:
@@ -100,7 +96,7 @@ def _suggest_env(env_name: str) -> str:
     hint = did_you_mean(wanted.lower(), ids)
     for name, near in ids.items():
         hint = hint.replace(repr(name), repr(near))
-    return hint or " Environments of your own are given as module:EnvId."
+    return hint or " Custom environments are given as module:EnvId."
 
 
 def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
@@ -123,7 +119,7 @@ def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kw
     if any(map(_is_image, leaves)):
         raise UserError(
             f"{name} observes images ({space}), which these fully connected networks cannot use: wrap it to return "
-            "float32 (it is then flattened) and pass an actor_critic of your own that reshapes and convolves."
+            "float32 (it is then flattened) and pass a custom actor_critic that reshapes and convolves."
         )
     if not space.is_np_flattenable or any(isinstance(leaf, spaces.Text) for leaf in leaves):
         raise UserError(f"{name} observes {space}, which has no flat form: wrap it to return a Box of fixed shape.")

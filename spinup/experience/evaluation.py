@@ -32,7 +32,7 @@ def run_episodes(
 
 
 def deterministic_act(agent: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """``agent.act`` without exploration; that of an agent of one's own may be plain ``act(obs)``."""
+    """``agent.act`` without exploration; that of a custom agent may be plain ``act(obs)``."""
     takes = signature(agent.act).parameters
     return partial(agent.act, deterministic=True) if "deterministic" in takes else agent.act
 

@@ -1,4 +1,4 @@
-"""Several environments stepped at once; tells apart what autoreset blurs.
+"""Several environments stepped at once, keeping apart what autoreset blurs:
 
 * the *true successor* ``o2`` of a step from the observation ``o`` to act on next (they differ where an episode ended);
 * *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
@@ -51,7 +51,7 @@ class _Tape(gym.Wrapper):
         self._replay = record
 
     def _play(self, record):
-        """The last observation of the recorded episode, which goes on from there."""
+        """Replay the recorded episode; returns its last observation."""
         self._replay, start = None, record["start"]
         if isinstance(start, dict):
             self.unwrapped.np_random.bit_generator.state = start
@@ -85,8 +85,8 @@ class VectorEnv:
 
     Args:
         env_fn: builds one environment.
-        num_envs: how many; each gets a random stream of its own, derived from ``seed``.
-        seed: int >= 0; where several processes train together, each has a seed of its own, derived from this.
+        num_envs: how many; each gets its own random stream, derived from ``seed``.
+        seed: int >= 0; where several processes train together, each has its own seed, derived from this.
         max_ep_len: see :func:`make_env`.
 
     Raises:
@@ -187,7 +187,7 @@ class VectorEnv:
         if not np.isfinite(x).all():
             raise UserError(
                 f"The environment gave {what} of {x[~np.isfinite(x)][0]} at step {self._steps}: training stops here "
-                "and the last save is kept; mend the environment, or lower the learning rate if the agent diverged."
+                "and the last save is kept; fix the environment, or lower the learning rate if the agent diverged."
             )
         return x
 

@@ -12,7 +12,7 @@ def count_jobs(jobs: int | str) -> int:
     """``jobs``, an integer >= 1 or 'auto' for the number of physical cores, as a number."""
     wanted = physical_cores() if jobs == "auto" else jobs
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise UserError(f"jobs={jobs!r} will not do: expected an integer >= 1, or 'auto'.")
+        raise UserError(f"jobs={jobs!r} is invalid: expected an integer >= 1, or 'auto'.")
     return wanted
 
 
@@ -37,7 +37,7 @@ def check_num_cpu(num_cpu: int | str) -> int:
     if num_cpu == "auto":
         wanted = started if started > 1 else physical_cores()
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise UserError(f"num_cpu={num_cpu!r} will not do: expected an integer >= 1, or 'auto'.")
+        raise UserError(f"num_cpu={num_cpu!r} is invalid: expected an integer >= 1, or 'auto'.")
     if started > 1 and wanted not in (1, started):
         raise UserError(f"num_cpu={num_cpu} does not fit the {started} processes that MPI has started: leave it out.")
     return max(wanted, started)

@@ -31,17 +31,17 @@ class Experiment:
 
     @property
     def can_resume(self) -> bool:
-        """Whether its function goes on from its last checkpoint when it is given ``resume=True``."""
+        """Whether its function continues from its last checkpoint when given ``resume=True``."""
         return "resume" in inspect.signature(self.thunk).parameters
 
     @property
     def resumes(self) -> bool:
-        """Whether it goes on with the run that its directory may hold."""
+        """Whether it continues the run that its directory may hold."""
         return bool(self.kwargs.get("resume"))
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is nothing left to go on with."""
+        """Whether its run has finished."""
         return self.resumes and is_finished(self.output_dir, self.epochs)
 
     @property
@@ -63,7 +63,7 @@ class Experiment:
     def again(self, stamp: int | None) -> "Experiment":
         """The experiment to run after a crash; ``stamp`` is the one from before the first attempt.
 
-        It goes on from the last checkpoint. Where there is none, or the function knows no ``resume``, it begins again,
+        It continues from the last checkpoint. Without one, or if the function takes no ``resume``, it starts again,
         and what the crash left is replaced. Unless the crash came before anything was written: then the directory is
         still as the first attempt found it, and so is the second.
         """

@@ -30,7 +30,7 @@ class _Parameter(NamedTuple):
     in_name: bool
 
     def is_named(self) -> bool:
-        """Whether experiment names tell this parameter; seeds are told by the directory of each run."""
+        """Whether experiment names include this parameter; seeds are in the name of each run's directory instead."""
         return (len(self.values) > 1 or self.in_name) and self.key != "seed"
 
     @property
@@ -144,9 +144,9 @@ class ExperimentGrid:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
             num_cpu, data_dir, datestamp, overwrite, retries, track: see :func:`call_experiment`; ``retries`` is 3 by
                 default on a Ray cluster, where machines come and go.
-            jobs: how many experiments run side by side, or 'auto' for one on each physical core. None: one after the
+            jobs: how many experiments run in parallel, or 'auto' for one on each physical core. None: one after the
                 other, until one fails, with all that they print.
-            launcher: 'local', or 'ray' for a Ray cluster, which runs as many side by side as it has room for. The
+            launcher: 'local', or 'ray' for a Ray cluster, which runs as many in parallel as it has room for. The
                 results come back to this machine.
             ray_address: of the cluster. None: the one that this machine belongs to, or else this machine alone.
             cpus_per_run, gpus_per_run: what of the cluster each experiment gets; 1 and 0 by default.

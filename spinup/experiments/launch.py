@@ -34,7 +34,7 @@ def call_experiment(
     track: Sequence[str] = (),
     **kwargs: Any,
 ) -> None:
-    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a process of its own, or several.
+    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in its own process, or in several.
 
     ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
 

@@ -41,7 +41,7 @@ def check_experiments(experiments: Sequence[Experiment]) -> None:
     check_activations(experiments)
     check_environments(experiments)
     for experiment in experiments:
-        if experiment.resumes and _is_ours(experiment.thunk):  # what others write into config.json, nobody else knows
+        if experiment.resumes and _is_ours(experiment.thunk):  # custom algorithms may write anything into config.json
             refuse_changes(experiment.output_dir, _config_of(experiment))
 
 
@@ -89,13 +89,13 @@ def _agent_of(experiment: Experiment) -> Any:
 def check_retries(retries: int) -> None:
     """``retries`` is an integer >= 0."""
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise UserError(f"retries={retries!r} will not do: expected an integer >= 0.")
+        raise UserError(f"retries={retries!r} is invalid: expected an integer >= 0.")
 
 
 def check_launcher(launcher: str, **options: Any) -> None:
     """``launcher`` is one of ours, and none of ``options`` belongs to another one."""
     if launcher not in ("local", "ray"):
-        raise UserError(f"launcher={launcher!r} will not do: expected 'local' or 'ray'.")
+        raise UserError(f"launcher={launcher!r} is invalid: expected 'local' or 'ray'.")
     for name, value in options.items():
         if launcher == "ray" and name == "jobs" and value is not None:
             raise UserError(f"jobs={value!r} is for this machine: on a Ray cluster, use cpus_per_run and gpus_per_run.")
@@ -104,7 +104,7 @@ def check_launcher(launcher: str, **options: Any) -> None:
 
 
 def check_directories(output_dirs: Sequence[Path]) -> None:
-    """Every run gets a directory of its own, which can be written to."""
+    """Every run gets its own directory, which can be written to."""
     taken: set[Path] = set()
     for where in output_dirs:
         if where in taken:
@@ -149,7 +149,7 @@ def check_environments(experiments: Sequence[Experiment]) -> None:
 def check_devices(experiments: Sequence[Experiment]) -> None:
     """This machine has every device that a grid of our algorithms is to train on; one experiment finds out at once.
 
-    They are tried in processes of their own: in this one, a GPU would keep the memory that the experiments need.
+    They are tried in separate processes: in this one, a GPU would keep the memory that the experiments need.
 
     Raises:
         SystemExit: for the first one that is not there, which is then told.

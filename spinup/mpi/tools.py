@@ -1,10 +1,10 @@
 """Several processes as one: data-parallel training over MPI, on one machine or many.
 
-What launches the processes (``mpirun``, ``srun``) tells each its number and their count; MPI connects them. A process
+The launcher (``mpirun``, ``srun``) gives each process its number and their count; MPI connects them. A process
 that is alone neither imports nor needs ``mpi4py``: every function here is then the identity, or plain NumPy.
 
 All processes must call the functions that exchange something, in the same order. One that dies of an exception ends the
-others too; where a script of your own may call ``sys.exit`` in one of them, start it by ``python -m mpi4py``.
+others too; where a custom script may call ``sys.exit`` in one of them, start it by ``python -m mpi4py``.
 """
 
 import functools
@@ -22,7 +22,7 @@ import numpy as np
 
 from spinup.errors import UserError
 
-_LAUNCHERS = (  # how each tells a process how many there are, and which of them it is
+_LAUNCHERS = (  # variables by which each launcher says how many processes there are, and which one this is
     ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),  # Open MPI
     ("PMI_SIZE", "PMI_RANK"),  # MPICH, Intel MPI, Microsoft MPI
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),  # srun; a batch script, which is one process, belongs to no step
@@ -35,7 +35,7 @@ _INSTALL = 'pip install "spinningup[mpi]"'
 
 
 def _placed() -> tuple[int, int]:
-    """The number of this process and how many there are, as its launcher tells; (0, 1) where none has started it."""
+    """The number of this process and how many there are, from its launcher; (0, 1) without one."""
     for size, rank in _LAUNCHERS:
         if size in os.environ and rank in os.environ:
             return int(os.environ[rank]), int(os.environ[size])
@@ -75,7 +75,7 @@ def refuse_processes(why: str, processes: int) -> None:
     if processes > 1:
         raise UserError(
             f"{why}, so {processes} processes are too many: use --num_envs {processes} to step several environments "
-            f"at once, or --jobs {processes} to run several seeds side by side."
+            f"at once, or --jobs {processes} to run several seeds in parallel."
         )
 
 
@@ -114,7 +114,7 @@ def _world() -> Any:
             f"{num_procs()} processes were started, but MPI does not connect them: start them with the mpirun of "
             f"{library}, which mpi4py has found here, or on Slurm with srun --mpi=pmix."
         )
-    sys.excepthook = functools.partial(_tell_and_end, sys.excepthook)
+    sys.excepthook = functools.partial(_report_and_end, sys.excepthook)
     MPI.COMM_WORLD.Barrier()  # Open MPI's launcher crashes, or hangs, where one process ends while another connects
     return MPI.COMM_WORLD
 
@@ -160,7 +160,7 @@ def mpi_statistics_scalar(x: Any, with_min_and_max: bool = False) -> tuple:
     """Mean and standard deviation (ddof 0) of all numbers in the arrays ``x`` of all processes.
 
     Args:
-        x: an array or list of numbers, in which a process may have none. Where nobody has any, the results are NaN.
+        x: an array or list of numbers, which may be empty in some processes; where it is in all, the results are NaN.
         with_min_and_max: return the least and the greatest of them too.
     """
     x = np.ravel(x)
@@ -208,7 +208,7 @@ def end_job(status: int | BaseException) -> None:
     """Where MPI connects this process with others, which may wait for it, let its exit end them all.
 
     Args:
-        status: the exit status, or a SystemExit or KeyboardInterrupt that tells it; for 0 nothing happens.
+        status: the exit status, or a SystemExit or KeyboardInterrupt that holds it; for 0 nothing happens.
     """
     if num_procs() > 1 and "mpi4py.MPI" in sys.modules:
         from mpi4py.run import set_abort_status
@@ -217,17 +217,18 @@ def end_job(status: int | BaseException) -> None:
 
 
 def let_first_speak() -> None:
-    """Call it before telling of an error: most strike all processes alike, and it is enough if the first one tells.
+    """Call this before reporting an error: most hit all processes alike, and one report is enough.
 
-    The others hold back until it has ended the job, which ends them too; an error of their own they tell after that.
+    The others wait until the first process has ended the job, which ends them too; after that they report their own
+    errors.
     """
     if proc_id() > 0:
         time.sleep(3)
 
 
-def _tell_and_end(tell: Callable, *error: Any) -> None:
+def _report_and_end(report: Callable, *error: Any) -> None:
     let_first_speak()
-    tell(*error)
+    report(*error)
     end_job(1)
 
 
@@ -241,7 +242,7 @@ def mpi_fork(n: int, bind_to_core: bool = False) -> None:
 
     Args:
         n: how many.
-        bind_to_core: keep each process on a core of its own.
+        bind_to_core: keep each process on its own core.
 
     Raises:
         UserError: without mpi4py or a launcher.

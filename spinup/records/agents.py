@@ -97,7 +97,7 @@ def _backend_of_file(file: Path) -> str:
 
 
 def _backend_of_run(run: Path) -> str:
-    """The backend whose algorithm ``config.json`` names; empty where there is none, as after a loop of one's own."""
+    """The backend whose algorithm ``config.json`` names; empty where there is none, as after a custom training loop."""
     try:
         return backend_of(json.loads((run / "config.json").read_text(encoding="utf-8"))["algorithm"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Checkpoints: what a run needs in order to go on as if it had never been interrupted.
+"""Checkpoints: what a run needs to continue as if it had never been interrupted.
 
     checkpoint/epoch<n>.npz             networks, optimisers, random numbers, environments, and progress.txt so far
     checkpoint/replay<start>-<stop>.npz  the transitions that a replay buffer got since the checkpoint before

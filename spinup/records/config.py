@@ -15,7 +15,7 @@ from spinup.errors import UserError, first_line
 from spinup.records.directory import last_epoch
 from spinup.records.environment import env_settings, refuse_another_env
 
-# What may change when a run goes on: how long it trains, and what has no influence on the numbers.
+# What may change when a run is resumed: how long it trains, and what does not affect the numbers.
 MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
 _NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
 
@@ -79,7 +79,7 @@ def read_config(run: Path) -> dict[str, Any]:
 
 
 def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
-    """Check that ``run`` can go on with ``config``; there is nothing to check where it has not begun.
+    """Check that ``run`` can be resumed with ``config``; a run that has not begun always can.
 
     Raises:
         UserError: if its algorithm, environment or hyperparameters were others, or if it has more epochs already.

@@ -45,14 +45,14 @@ def refuse_existing_run(
     """
     if overwrite and resume:
         raise UserError(
-            f"overwrite and resume contradict each other: should the run in {str(path)!r} be replaced, or go on? "
+            f"overwrite and resume contradict each other: should the run in {str(path)!r} be replaced, or continued? "
             "Leave one of the two out."
         )
     if overwrite or resume:
         return
     if (Path(path) / progress).is_file():
         raise UserError(
-            f"{str(path)!r} already holds a run: add --resume to go on with it, --overwrite to replace it, --dt to put "
+            f"{str(path)!r} already holds a run: add --resume to continue it, --overwrite to replace it, --dt to put "
             "the date in the new one's name, or choose another --exp_name or --data_dir."
         )
     if Path(path).exists() and not Path(path).is_dir():
@@ -64,11 +64,10 @@ def make_run_dir(
 ) -> filelock.BaseFileLock:
     """Make the output directory of a run, which writes its diagnostics to the file ``progress`` in it.
 
-    ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it for the run to go on
-    with.
+    ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it there.
 
     Returns:
-        A lock, which is free once nobody in this process refers to it, or the process is gone.
+        A lock, released when nothing in this process refers to it any more, or when the process ends.
 
     Raises:
         UserError: if it already holds a run and both are false, if both are true, if another process trains that run,

@@ -120,7 +120,7 @@ def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
         raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
     if "env_fn" in state:
         return state["env_fn"]
-    if isinstance(state.get("env"), gym.Env):  # by a loop of one's own: logger.save_state({"env": env}, None)
+    if isinstance(state.get("env"), gym.Env):  # by a custom training loop: logger.save_state({"env": env}, None)
         return lambda **_: state["env"]
     found = ", ".join(map(repr, state)) or "nothing"
     raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment (it holds {found}; expected 'env' or 'env_fn').")

@@ -41,7 +41,7 @@ def saying_what_failed(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{str(path)!r} cannot be written ({error.strerror or error}): what was saved before is still there; "
-            "mend this, then go on with --resume."
+            "fix this, then add --resume."
         ) from error
 
 

@@ -45,7 +45,7 @@ class Logger:
         output_fname: the file of tab-separated diagnostics.
         exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
         overwrite: replace the run that ``output_dir`` may hold.
-        resume: go on with that run; what it has logged stays until :meth:`restore` says what to keep.
+        resume: continue that run; what it has logged stays until :meth:`restore` says what to keep.
         track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
 
     Raises:
@@ -158,7 +158,7 @@ class Logger:
 
     @only_first
     def save_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes a telling string.
+        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes an informative string.
 
         Raises:
             UserError: if the logger resumes a run of another configuration.
@@ -186,7 +186,7 @@ class Logger:
         self._save_agent = lambda itr: save_agent(self.output_dir, "pytorch", what_to_save, itr)
 
     def setup_jax_saver(self, what_to_save: Callable[[], Any]) -> None:
-        """Choose the JAX agent that :meth:`save_state` saves: a function that returns it as it then is."""
+        """Choose the JAX agent that :meth:`save_state` saves: a function that returns its current state."""
         self._save_agent = lambda itr: save_agent(self.output_dir, "jax", what_to_save(), itr)
 
     @only_first

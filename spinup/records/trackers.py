@@ -80,7 +80,7 @@ class WandB:
     """A run of Weights & Biases, in ``<run>/wandb`` and (unless ``WANDB_MODE=offline``) on its server.
 
     The project is ``spinup`` or ``WANDB_PROJECT``; runs of one experiment are a group. Neither the console's output nor
-    any code is sent. The run goes on when it is resumed, as its name is kept in ``spinup_id.txt``.
+    any code is sent. A resumed run continues the same W&B run, whose id is kept in ``spinup_id.txt``.
     """
 
     def __init__(self, run: Path, exp_name: str | None):
@@ -105,7 +105,7 @@ class WandB:
             )
         except wandb.Error as error:
             raise UserError(
-                f"Weights & Biases cannot start a run ({first_line(error)}): mend this, or set WANDB_MODE=offline to "
+                f"Weights & Biases cannot start a run ({first_line(error)}): fix this, or set WANDB_MODE=offline to "
                 "keep the run on this machine."
             ) from error
         write_atomically(file, lambda path: path.write_text(self._run.id, encoding="utf-8"))
@@ -137,7 +137,7 @@ def check_trackers(names: Sequence[str]) -> None:
         UserError: naming the one that was meant, the command that installs what is missing, or the way to an account.
     """
     if isinstance(names, str):
-        raise UserError(f"track={names!r} will not do: expected a list such as [{names!r}].")
+        raise UserError(f"track={names!r} is invalid: expected a list such as [{names!r}].")
     for name in names:
         if name not in TRACKERS:
             known = " and ".join(map(repr, TRACKERS))

@@ -133,7 +133,7 @@ def check_activation(activation):
     """``activation``; raises UserError unless it is a function of ``jax.nn`` (a saved agent names it) of one array."""
     named = activation is not None and getattr(jax.nn, getattr(activation, "__name__", ""), None) is activation
     if not named or not _keeps_shape(activation):
-        raise UserError(f"activation={activation!r} will not do: expected a function of jax.nn, such as jax.nn.tanh.")
+        raise UserError(f"activation={activation!r} is invalid: expected a function of jax.nn, such as jax.nn.tanh.")
     return activation
 
 

@@ -51,7 +51,7 @@ def build(actor_critic, envs, ac_kwargs, device=None):
 
 
 def target_of(networks):
-    """A copy of ``networks`` that follows them by ``polyak_update``, in memory of its own."""
+    """A copy of ``networks`` that follows them by ``polyak_update``, in its own memory."""
     return jax.tree.map(jnp.copy, networks)
 
 

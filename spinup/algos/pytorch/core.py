@@ -87,7 +87,7 @@ def mlp(sizes, activation, output_activation=nn.Identity, linear=nn.Linear):
 
 
 class TwinLinear(nn.Module):
-    """Two linear layers side by side, ``[2, B, n_in] -> [2, B, n_out]``: one product of matrices is faster than two."""
+    """Two linear layers as one, ``[2, B, n_in] -> [2, B, n_out]``: one product of matrices is faster than two."""
 
     def __init__(self, n_in, n_out):
         super().__init__()
@@ -105,7 +105,7 @@ def activation_layer(activation):
     make = fast.get(activation, activation)
     if not _keeps_shape(make):
         raise UserError(
-            f"activation={activation!r} will not do: expected a class of layers such as torch.nn.Tanh, which need no "
+            f"activation={activation!r} is invalid: expected a class of layers such as torch.nn.Tanh, which need no "
             "arguments and keep the shape of their input."
         )
     return make()

@@ -139,10 +139,10 @@ def ddpg(
         max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
-        num_envs: environments stepped side by side; must divide ``steps_per_epoch`` and ``update_every``.
+        num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
-        resume: go on from the last checkpoint of the run in the output directory, if there is one.
+        resume: continue from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.

@@ -51,7 +51,7 @@ def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
 
     One thread is the fastest for networks as small as 64x64; two are for 256x256. Where several processes train
-    together, each draws random numbers of its own.
+    together, each draws its own random numbers.
 
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.

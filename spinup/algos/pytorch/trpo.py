@@ -202,10 +202,10 @@ def trpo(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         algo: 'trpo', or 'npg' to take the whole natural gradient step unsearched.
-        num_envs: environments stepped side by side; must divide ``steps_per_epoch``.
+        num_envs: environments stepped together; must divide ``steps_per_epoch``.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
-        resume: go on from the last checkpoint of the run in the output directory, if there is one.
+        resume: continue from the last checkpoint of the run in the output directory, if there is one.
 
     Returns:
         The trained actor-critic.

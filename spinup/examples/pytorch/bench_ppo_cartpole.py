@@ -21,10 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=10, help="epochs of 4000 steps (default: %(default)s)")
     parser.add_argument("--data_dir", help="where to save (default: data)")
     parser.add_argument("--overwrite", action="store_true", help="replace the runs that are there")
-    parser.add_argument("--resume", action="store_true", help="go on with the runs that are there")
+    parser.add_argument("--resume", action="store_true", help="continue the runs that are there")
     args = parser.parse_args(argv)
     if args.num_runs < 1:
-        raise UserError(f"--num_runs {args.num_runs} will not do: expected 1 or more.")
+        raise UserError(f"--num_runs {args.num_runs} is invalid: expected 1 or more.")
 
     grid = ExperimentGrid(name="ppo-pyt-bench")
     grid.add("env_name", "CartPole-v1", "", True)

@@ -1,4 +1,4 @@
-"""Experiments side by side on this machine, each in a process of its own."""
+"""Experiments in parallel on this machine, each in its own process."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,6 @@
-"""Where experiments run: here, one after the other, each in a process (or several, over MPI) of its own.
+"""Experiments one after the other on this machine, each in its own process (or several, over MPI).
 
-The module ``parallel`` runs them side by side, ``ray_launcher`` on a Ray cluster.
-
-A launcher takes a list of :class:`Experiment` and knows nothing of grids; what a grid is, and how experiments are
-named and checked, is the business of ``run_utils``.
+A launcher takes a list of :class:`Experiment` and knows nothing of grids, names or checks.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,5 +57,5 @@ def run_in_place(experiment: Experiment) -> int:
 
 
 def _cause(status: int) -> str:
-    signal = -status if status < 0 else status - 128  # mpirun tells it as shells do
+    signal = -status if status < 0 else status - 128  # mpirun reports it as shells do
     return f"killed by signal {signal}" if signal > 0 else "its traceback is above"

@@ -34,7 +34,7 @@ STYLES = {
 
 
 class Progress(NamedTuple):
-    """Where a run stands, in finished epochs; NaN is what its log does not tell (yet)."""
+    """Where a run stands, in finished epochs; NaN where its log does not say (yet)."""
 
     epochs: int = 0
     performance: float = math.nan
@@ -73,7 +73,7 @@ def _number(row: dict[str, str], column: str) -> float:
 
 
 class Line(NamedTuple):
-    """One experiment as it is shown; ``epochs`` is how many it is to have, None if nobody knows."""
+    """One experiment as it is shown; ``epochs`` is how many it will have, None if unknown."""
 
     name: str
     state: str

@@ -68,7 +68,7 @@ class Mirror:
 
 
 def _scan(folder: Path, leave_out: str) -> dict[str, tuple[int, int, int]]:
-    """What tells one content of a file from the next (time, size, place on the disk), by its name."""
+    """For each file, what changes when its content does: time, size and inode."""
     found = {}
     for path in folder.rglob("*"):
         if path.name == leave_out or path.name.startswith(".") or not path.is_file():

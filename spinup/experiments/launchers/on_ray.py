@@ -1,7 +1,7 @@
 """Experiments on a Ray cluster: Ray decides where and when each one gets the cores and GPUs that it asks for.
 
 The machines need to share nothing. A run saves on the machine where it trains; what it prints and saves is copied to
-the directory here as it comes, checkpoints included. When a worker or its machine is lost, another goes on from there.
+the directory here as it comes, checkpoints included. When a worker or its machine is lost, another resumes from there.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ class Cluster(NamedTuple):
 
     Args:
         address: as ``ray.init`` takes it. None: the cluster that this machine belongs to, else one on this machine
-            alone that is started for the occasion.
+            alone, started for this call and stopped after it.
         cpus, gpus: fractions of one are allowed.
     """
 
@@ -45,7 +45,7 @@ class Cluster(NamedTuple):
         """Raise UserError for a number that cannot be, or if Ray is missing."""
         for name, number in (("cpus_per_run", self.cpus), ("gpus_per_run", self.gpus)):
             if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= number < math.inf:
-                raise UserError(f"{name}={number!r} will not do: expected a finite number >= 0.")
+                raise UserError(f"{name}={number!r} is invalid: expected a finite number >= 0.")
         if importlib.util.find_spec("ray") is None:
             raise UserError("The launcher 'ray' needs Ray, not installed here: run pip install \"spinningup[ray]\".")
 
@@ -100,7 +100,7 @@ class Look(NamedTuple):
 
 
 class Worker:
-    """An actor of Ray that runs one experiment, in a process of its own and in a temporary folder."""
+    """An actor of Ray that runs one experiment, in its own process and in a temporary folder."""
 
     def __init__(self, threads: int, import_path: list[str]):
         sys.path += [path for path in import_path if path not in sys.path]  # for modules of the user, on shared disks

@@ -1,4 +1,4 @@
-"""One experiment in a Python process of its own, and what its exit status means."""
+"""One experiment in its own Python process, and what its exit status means."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ import cloudpickle
 from spinup.experiments.experiment import Experiment
 from spinup.mpi import tools as mpi_tools
 
-MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: of what the user has to mend, of what Ctrl-C stopped
+MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: a mistake of the user, and Ctrl-C
 
 
 def is_crash(status: int) -> bool:

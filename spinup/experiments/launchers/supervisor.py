@@ -53,7 +53,7 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
     if (processes := max(experiment.num_cpu for experiment in experiments)) > 1:
         raise UserError(
             f"num_cpu={processes} is for experiments that run one after the other: leave it out, and let every process "
-            "train a run of its own."
+            "train its own run."
         )
     jobs = [Job(experiment, start, retries) for experiment in experiments]
     try:
@@ -136,7 +136,7 @@ class Job:
         self.attempt = self._start(what, self._retry > 0)
 
     def look(self, display: Display) -> None:
-        """See what has become of the attempt; tells ``display`` of a failure."""
+        """Update the state from the attempt; reports a failure on ``display``."""
         assert self.attempt is not None
         status = self.attempt.status()
         if status is None:

@@ -3,7 +3,7 @@
     python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 [--jobs auto]
 
 trains DDPG six times: three seeds with the package's own networks and three with the bugged ones below, on
-HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn. Started again, it goes on where it was stopped.
+HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn. Started again, it continues where it stopped.
 
 Nothing crashes and nothing warns. Without looking into core.py: what is wrong with the bugged networks, and how does
 it spoil the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=25, help="epochs of 4000 steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="default: 0 10 20")
-    parser.add_argument("--jobs", type=parse_value, help="runs side by side, or auto")
+    parser.add_argument("--jobs", type=parse_value, help="runs in parallel, or auto")
     parser.add_argument("--data_dir", help="where to save (default: data)")
     args = parser.parse_args(argv)
 
