@@ -21,7 +21,7 @@ def _integer(low: int) -> Rule:
     return Rule(lambda x: _is_a(Integral, x) and x >= low, f"an integer >= {low}")
 
 
-def _number(holds: Callable[[Any], bool], expected: str) -> Rule:
+def _real(holds: Callable[[Any], bool], expected: str) -> Rule:
     return Rule(lambda x: _is_a(Real, x) and bool(holds(x)), expected)
 
 
@@ -38,10 +38,10 @@ def _is_sizes(x: Any) -> bool:
 
 
 _COUNT, _NATURAL = _integer(1), _integer(0)
-_FRACTION = _number(lambda x: 0 <= x <= 1, "a number from 0 to 1")
-_INSIDE = _number(lambda x: 0 < x < 1, "a number between 0 and 1")
-_POSITIVE = _number(lambda x: 0 < x < float("inf"), "a finite number > 0")
-_NON_NEGATIVE = _number(lambda x: 0 <= x < float("inf"), "a finite number >= 0")
+_FRACTION = _real(lambda x: 0 <= x <= 1, "a number from 0 to 1")
+_INSIDE = _real(lambda x: 0 < x < 1, "a number between 0 and 1")
+_POSITIVE = _real(lambda x: 0 < x < float("inf"), "a finite number > 0")
+_NON_NEGATIVE = _real(lambda x: 0 <= x < float("inf"), "a finite number >= 0")
 _DICT = Rule(lambda x: isinstance(x, Mapping), "a dict")
 _BOOL = Rule(lambda x: isinstance(x, bool), "True or False")
 _CALLABLE = Rule(callable, "something callable")
@@ -75,7 +75,7 @@ RULES = {
     "noise_clip": _NON_NEGATIVE,
     "policy_delay": _COUNT,
     "alpha": Rule(lambda x: x == "auto" or _NON_NEGATIVE.holds(x), "a finite number >= 0, or 'auto'"),
-    "target_entropy": _optional(_number(lambda x: abs(x) < float("inf"), "a finite number")),
+    "target_entropy": _optional(_real(lambda x: abs(x) < float("inf"), "a finite number")),
     "epsilon": _FRACTION,
     "epsilon_start": _FRACTION,
     "epsilon_steps": _NATURAL,

@@ -16,7 +16,7 @@ from bench.curves.files import (
     read_collected,
     write_collected,
 )
-from spinup.analysis.curves import Run, column_name, find_runs, read_run
+from spinup.analysis.curves import LoggedRun, column_name, find_runs, read_run
 from spinup.backends import backend_of
 from spinup.errors import UserError
 from spinup.records.config import read_config
@@ -61,7 +61,7 @@ class _TrainedRun(NamedTuple):
     algo: str
     backend: str
     seed: int
-    run: Run
+    run: LoggedRun
     settings: dict[str, Any]
     finished: bool
 
@@ -72,7 +72,7 @@ def _runs_in(source: Path) -> list[Path]:
     return runs
 
 
-def _read_trained(run: Run) -> _TrainedRun:
+def _read_trained(run: LoggedRun) -> _TrainedRun:
     config = read_config(run.path)
     if "algorithm" not in config or run.env is None:
         raise UserError(f"{str(run.path)!r} does not record in config.json and env.json what was trained where.")
@@ -92,7 +92,7 @@ def _read_trained(run: Run) -> _TrainedRun:
 
 def _collected_runs(group: Sequence[_TrainedRun]) -> CollectedRuns:
     first = group[0]
-    runs: dict[int, Run] = {}
+    runs: dict[int, LoggedRun] = {}
     entries: list[dict[str, Any]] = []
     for trained in sorted(group, key=lambda trained: trained.seed):
         if trained.seed in runs:

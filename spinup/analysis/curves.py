@@ -21,7 +21,7 @@ PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a r
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """One training run: where it is, what it is called, what it learned in, and its log (NaN where a cell is empty)."""
 
     path: Path
@@ -50,7 +50,7 @@ def find_runs(logdir: Path, select: Iterable[str], exclude: Iterable[str]) -> li
     return [p for p in paths if all(s in p.as_posix() for s in select) and not any(s in p.as_posix() for s in exclude)]
 
 
-def _number(cell: str) -> float:
+def _as_float(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
@@ -69,7 +69,7 @@ def read_progress(file: Path) -> dict[str, np.ndarray]:
     if not complete_rows:
         print(f"warning: {file}: skipped, it has no complete row yet.")
         return {}
-    values = np.array([[_number(cell) for cell in row] for row in complete_rows])
+    values = np.array([[_as_float(cell) for cell in row] for row in complete_rows])
     return dict(zip(header, values.T, strict=True))
 
 
@@ -81,32 +81,32 @@ def _read_json(file: Path) -> dict:
     return content if isinstance(content, dict) else {}
 
 
-def read_run(path: Path) -> Run | None:
+def read_run(path: Path) -> LoggedRun | None:
     """Read a run directory; None, with a printed warning, if its log is still empty."""
     columns = read_progress(path / "progress.txt")
     if not columns:
         return None
     config = _read_json(path / "config.json")
     env = _read_json(path / "env.json").get("id")
-    return Run(path, str(config.get("exp_name") or path.resolve().name), env, columns)
+    return LoggedRun(path, str(config.get("exp_name") or path.resolve().name), env, columns)
 
 
 # ---- which runs make which curve ----
 
 
-def _group_by_experiment(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def _group_by_experiment(runs: Sequence[LoggedRun]) -> dict[str, list[LoggedRun]]:
     """Runs by ``exp_name``; one name used in several environments makes one curve for each."""
     envs: dict[str, set[str | None]] = {}
     for run in runs:
         envs.setdefault(run.exp_name, set()).add(run.env)
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[LoggedRun]] = {}
     for run in runs:
         label = run.exp_name if len(envs[run.exp_name]) == 1 else f"{run.exp_name} ({run.env or 'environment unknown'})"
         groups.setdefault(label, []).append(run)
     return groups
 
 
-def _one_curve_each(groups: dict[str, list[Run]], named: bool) -> dict[str, list[Run]]:
+def _one_curve_each(groups: dict[str, list[LoggedRun]], named: bool) -> dict[str, list[LoggedRun]]:
     """Each run apart, labelled by its directory (after its legend, if ``named``)."""
     labelled = [
         (f"{label}: {run.path.name}" if named else run.path.name, run) for label in groups for run in groups[label]
@@ -115,7 +115,7 @@ def _one_curve_each(groups: dict[str, list[Run]], named: bool) -> dict[str, list
     return {label if labels.count(label) == 1 else run.path.as_posix(): [run] for label, run in labelled}
 
 
-def _unique(runs: Iterable[Run]) -> list[Run]:
+def _unique(runs: Iterable[LoggedRun]) -> list[LoggedRun]:
     return list({run.path.resolve(): run for run in runs}.values())
 
 
@@ -125,7 +125,7 @@ def collect_curves(
     count: bool = False,
     select: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
-) -> dict[str, list[Run]]:
+) -> dict[str, list[LoggedRun]]:
     """The runs of each curve, by its label, in the order of the arguments.
 
     Raises :class:`UserError` if no run is found or ``legend`` does not name each directory that has some.
@@ -150,7 +150,7 @@ def collect_curves(
     if not any(runs.values()):
         raise UserError("nothing to plot: no run has finished an epoch yet.")
     if legend:
-        groups: dict[str, list[Run]] = {}
+        groups: dict[str, list[LoggedRun]] = {}
         for label, logdir in zip(legend, runs, strict=True):
             groups[label] = _unique([*groups.get(label, []), *runs[logdir]])
     else:
@@ -171,14 +171,14 @@ def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
     return np.where(present, total / np.maximum(number, 1.0), np.nan)
 
 
-def column_name(run: Run, value: str) -> str:
+def column_name(run: LoggedRun, value: str) -> str:
     """``value``, or for ``Performance`` the column that measures it in this run."""
     if value != PERFORMANCE or value in run.columns:
         return value
     return next((c for c in PERFORMANCE_COLUMNS if c in run.columns), PERFORMANCE)
 
 
-def series(run: Run, xaxis: str, value: str, window: int) -> tuple[np.ndarray, np.ndarray]:
+def series(run: LoggedRun, xaxis: str, value: str, window: int) -> tuple[np.ndarray, np.ndarray]:
     """A run's smoothed points, without the empty cells; both arrays are empty if it has none of these columns."""
     x_column, y_column = column_name(run, xaxis), column_name(run, value)
     if x_column not in run.columns or y_column not in run.columns:
@@ -251,7 +251,9 @@ class Curve:
     high: np.ndarray | None
 
 
-def make_curve(label: str, runs: Sequence[Run], xaxis: str, value: str, window: int, estimator: str) -> Curve | None:
+def make_curve(
+    label: str, runs: Sequence[LoggedRun], xaxis: str, value: str, window: int, estimator: str
+) -> Curve | None:
     """Average ``runs`` into one curve; None, with a printed warning, if none of them has a point."""
     points = [(run, *series(run, xaxis, value, window)) for run in runs]
     for run, x, _ in points:

@@ -13,7 +13,7 @@ from spinup.analysis.curves import (
     PERFORMANCE,
     PERFORMANCE_COLUMNS,
     Curve,
-    Run,
+    LoggedRun,
     collect_curves,
     column_name,
     make_curve,
@@ -98,7 +98,9 @@ def _draw_legend(axes: "Axes", curves: Sequence[Curve], estimator: str) -> None:
     axes.legend(handles=axes.get_lines(), title=_legend_title(curves, estimator), **place, **frame)
 
 
-def _make_curves(groups: dict[str, list[Run]], xaxis: str, value: str, smooth: int, estimator: str) -> list[Curve]:
+def _make_curves(
+    groups: dict[str, list[LoggedRun]], xaxis: str, value: str, smooth: int, estimator: str
+) -> list[Curve]:
     known = {column: None for group in groups.values() for run in group for column in run.columns}
     if any(column in known for column in PERFORMANCE_COLUMNS):
         known[PERFORMANCE] = None
@@ -132,7 +134,7 @@ def _draw(figure: "Figure", curves: Sequence[Curve], estimator: str, xaxis: str)
     return axes
 
 
-def _name_axes(axes: "Axes", runs: Sequence[Run], xaxis: str, value: str) -> None:
+def _name_axes(axes: "Axes", runs: Sequence[LoggedRun], xaxis: str, value: str) -> None:
     """Label the axes, and head the figure with the environment if all runs share it."""
     envs = {run.env for run in runs}
     columns = {column_name(run, value) for run in runs}

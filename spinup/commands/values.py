@@ -40,7 +40,7 @@ def _evaluate(node: ast.expr | None) -> Any:
         case ast.Dict(keys=keys, values=values):
             return {_evaluate(key): _evaluate(value) for key, value in zip(keys, values)}
         case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _SIGNS:
-            return _SIGNS[type(sign)](_number(_evaluate(operand)))
+            return _SIGNS[type(sign)](_only_number(_evaluate(operand)))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
             return _OPERATIONS[type(op)](_evaluate(left), _evaluate(right))
         case ast.Call(func=function, args=[], keywords=pairs) if ast.unparse(function) == "dict":
@@ -64,14 +64,14 @@ def _keyword(pair: ast.keyword) -> str:
 # ---- arithmetic: numbers only, and small enough that no typing error can hang the machine ----
 
 
-def _number(value: Any) -> Any:
+def _only_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _NotAValue
     return value
 
 
 def _on_numbers(operation: Callable) -> Callable:
-    return lambda a, b: operation(_number(a), _number(b))
+    return lambda a, b: operation(_only_number(a), _only_number(b))
 
 
 def _multiply(a: Any, b: Any) -> Any:
@@ -79,13 +79,13 @@ def _multiply(a: Any, b: Any) -> Any:
         if len(a) * b > 10_000:
             raise _NotAValue
         return a * b
-    return _number(a) * _number(b)
+    return _only_number(a) * _only_number(b)
 
 
 def _power(a: Any, b: Any) -> Any:
-    if abs(_number(a)) > 1e9 or abs(_number(b)) > 100:
+    if abs(_only_number(a)) > 1e9 or abs(_only_number(b)) > 100:
         raise _NotAValue
-    return _number(a**b)
+    return _only_number(a**b)
 
 
 _SIGNS: dict[type, Callable] = {ast.USub: operator.neg, ast.UAdd: operator.pos}

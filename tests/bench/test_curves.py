@@ -17,7 +17,7 @@ from bench import machine
 from bench.curves import __main__ as curves
 from bench.curves import draw as drawing
 from bench.curves import files, settings
-from spinup.analysis.curves import Run
+from spinup.analysis.curves import LoggedRun
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 
@@ -158,7 +158,7 @@ def test_the_rows_of_what_was_not_published():
         steps = np.arange(epoch, 300_001, epoch)
         columns = {name: rng.normal(-150, 60, len(steps)) for name in files.MEASURED} | {files.STEPS: steps}
         runs = {
-            seed: Run(folder, "mine", env, columns | {files.PERFORMANCE: rng.normal(0, 200, len(steps))})
+            seed: LoggedRun(folder, "mine", env, columns | {files.PERFORMANCE: rng.normal(0, 200, len(steps))})
             for seed in range(number)
         }
         files.write_collected(folder, files.CollectedRuns(env, algo, "jax", runs, {"made_by": MADE_BY}))
@@ -201,7 +201,7 @@ def test_nothing_is_published_beyond_the_curves():
     ("algo", "epoch", "rows"), [("ppo", 4000, 11), ("sac", 10_000, 11), ("sac", 4000, 27), ("ppo", 1000, 45)]
 )
 def test_smoothing_covers_the_steps_of_the_published_curves(algo, epoch, rows):
-    run = Run(Path("run"), "mine", "Hopper-v5", {files.STEPS: epoch * np.arange(1.0, 4)})
+    run = LoggedRun(Path("run"), "mine", "Hopper-v5", {files.STEPS: epoch * np.arange(1.0, 4)})
     experiment = files.CollectedRuns("Hopper-v5", algo, "jax", {0: run}, {})
     assert drawing.smoothing_window(experiment, files.read_published()["Hopper", algo]) == rows
     assert drawing.smoothing_window(experiment, None) == 1

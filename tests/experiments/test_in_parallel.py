@@ -20,7 +20,7 @@ from spinup.experiments.experiment import Experiment
 from spinup.experiments.grid import ExperimentGrid
 from spinup.experiments.launch import call_experiment
 from spinup.experiments.launchers import in_parallel, live_table
-from spinup.experiments.launchers.live_table import Line, Progress, printable, read_progress
+from spinup.experiments.launchers.live_table import Line, Progress, printable, progress_of
 
 
 def grid_of(seeds=4, **parameters):
@@ -286,7 +286,7 @@ def line(number, state):
 def test_a_table_that_is_too_high_shows_what_matters():
     lines = [line(i, "done") for i in range(30)] + [line(30, "running"), line(31, "failed"), line(32, "waiting")]
     console = Console(file=io.StringIO(), width=100)
-    console.print(live_table._table(lines, height=5))
+    console.print(live_table._draw_table(lines, height=5))
     text = console.file.getvalue()
     assert re.findall(r"x\d+", text) == ["x0", "x30", "x31", "x32"] and "and 29 more" in text
     assert "1 running, 1 failed, 1 waiting, 30 done" in text
@@ -309,7 +309,7 @@ def test_a_table_that_is_too_high_shows_what_matters():
 )
 def test_where_a_run_stands(tmp_path, text, progress):
     (tmp_path / "progress.txt").write_text(text)
-    assert read_progress(tmp_path) == pytest.approx(progress, nan_ok=True)
+    assert progress_of(tmp_path) == pytest.approx(progress, nan_ok=True)
 
 
 def test_logs_are_shown_without_their_control_characters():

@@ -42,7 +42,7 @@ class Progress(NamedTuple):
     seconds_per_epoch: float = math.nan
 
 
-def read_progress(run_dir: Path) -> Progress:
+def progress_of(run_dir: Path) -> Progress:
     """What ``progress.txt`` says; the speeds are those of the last epoch."""
     file = run_dir / "progress.txt"
     try:
@@ -60,12 +60,12 @@ def _progress_in(file: Path, *_stamp: int) -> Progress:
         return Progress()
     zero = {"TotalEnvInteracts": "0", "Time": "0"}
     before, last = [zero, *(dict(zip(header.split("\t"), row.split("\t"))) for row in rows[-2:])][-2:]
-    performance = next((_number(last, column) for column in PERFORMANCE_COLUMNS if column in last), math.nan)
-    steps, seconds = (_number(last, column) - _number(before, column) for column in zero)
+    performance = next((_cell_of(last, column) for column in PERFORMANCE_COLUMNS if column in last), math.nan)
+    steps, seconds = (_cell_of(last, column) - _cell_of(before, column) for column in zero)
     return Progress(len(rows), performance, steps / seconds if seconds > 0 else math.nan, seconds)
 
 
-def _number(row: dict[str, str], column: str) -> float:
+def _cell_of(row: dict[str, str], column: str) -> float:
     try:
         return float(row.get(column, "nan"))
     except ValueError:
@@ -169,14 +169,14 @@ class LiveTable(AbstractContextManager):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Draw the table."""
-        self._live.update(_table(lines, self._live.console.height - 6), refresh=True)
+        self._live.update(_draw_table(lines, self._live.console.height - 6), refresh=True)
 
     def say(self, text: str) -> None:
         """Print ``text`` above the table."""
         self._live.console.print(Text(text))
 
 
-def _table(lines: Sequence[Line], height: int) -> Table:
+def _draw_table(lines: Sequence[Line], height: int) -> Table:
     counts = Counter(line.state for line in lines)
     table = Table(caption=", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state]))
     table.add_column("experiment", overflow="fold")

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from spinup.errors import UserError
 from spinup.experiments.experiment import Experiment
-from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, read_progress
+from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, progress_of
 from spinup.experiments.launchers.process import INTERRUPTED, LOG, is_crash
 
 TICK = 0.25  # seconds between two looks at the experiments
@@ -163,6 +163,6 @@ class Job:
     def line(self) -> Line:
         """How it stands now."""
         older = self.experiment.is_untouched(self._stamp) and not self.experiment.resumes
-        progress = Progress() if self.state == "waiting" or older else read_progress(self.experiment.output_dir)
+        progress = Progress() if self.state == "waiting" or older else progress_of(self.experiment.output_dir)
         note = f"({self._retry} of {self._retries})" if self._retry and self.state in ("running", "retrying") else ""
         return Line(self.experiment.output_dir.name, self.state, note, self._epochs, progress)
