@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spinup.analysis.curves import PERFORMANCE, Run
+from spinup.analysis.curves import PERFORMANCE, LoggedRun
 from spinup.errors import UserError
 from spinup.experiments.names import path_safe
 from spinup.records.files import write_atomically
@@ -41,7 +41,7 @@ class CollectedRuns(NamedTuple):
     env: str
     algo: str
     backend: str
-    runs: dict[int, Run]
+    runs: dict[int, LoggedRun]
     about: dict[str, Any]
 
     @property
@@ -115,7 +115,7 @@ def read_collected(file: Path) -> CollectedRuns:
     env, algo, backend = (rows[0][column] for column in COLUMNS[:3])
     runs = {}
     for seed, of_seed in itertools.groupby(rows, key=lambda row: int(row["seed"])):
-        runs[seed] = Run(file, file.stem, env, _columns(of_seed))
+        runs[seed] = LoggedRun(file, file.stem, env, _columns(of_seed))
     return CollectedRuns(env, algo, backend, runs, json.loads(about_file.read_text(encoding="utf-8")))
 
 

@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> None:
         description="Write a trained agent in the format of another backend, beside the one it was trained in.",
     )
     parser.add_argument("path", help="output directory of a run")
-    parser.add_argument("--to", metavar="BACKEND", required=True, help=f"the format: {' or '.join(sorted(algorithms()))}")
+    parser.add_argument("--to", metavar="BACKEND", required=True, help=f"the format: {' or '.join(algorithms())}")
     parser.add_argument("--overwrite", action="store_true", help="replace the agent that is there in that format")
     args = parser.parse_args(argv)
     print(f"Wrote {convert(args.path, args.to, args.overwrite)}")
