@@ -1,6 +1,8 @@
-"""How the JAX algorithms train: the start, Adam and one step of it, target networks.
+"""What the training functions of JAX share: the start, one step of gradient descent, and target networks.
 
-theta_targ <- polyak theta_targ + (1 - polyak) theta         (1) target networks
+    theta_targ <- polyak theta_targ + (1 - polyak) theta         (1) target networks
+
+theta: the parameters of a network, theta_targ: those of the copy that follows it.
 """
 
 from typing import Any
@@ -50,16 +52,6 @@ def build(actor_critic, envs, ac_kwargs, device=None):
     return ac
 
 
-def target_of(networks):
-    """A copy of ``networks`` that follows them by ``polyak_update``, in its own memory."""
-    return jax.tree.map(jnp.copy, networks)
-
-
-def polyak_update(target, networks, polyak):  # (1)
-    """``polyak * target + (1 - polyak) * networks``."""
-    return jax.tree.map(lambda t, p: polyak * t + (1 - polyak) * p, target, networks)
-
-
 @pytree()
 class Adam:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980): its learning rate and its moments."""
@@ -86,3 +78,13 @@ def minimize(optimizer, loss, params, *args, has_aux=False):
     """
     value, grads = jax.value_and_grad(loss, has_aux=has_aux)(params, *args)
     return *optimizer.step(params, grads), value
+
+
+def target_of(networks):
+    """A copy of ``networks`` that follows them by ``polyak_update``, in its own memory."""
+    return jax.tree.map(jnp.copy, networks)
+
+
+def polyak_update(target, networks, polyak):  # (1)
+    """``polyak * target + (1 - polyak) * networks``."""
+    return jax.tree.map(lambda t, p: polyak * t + (1 - polyak) * p, target, networks)

@@ -23,7 +23,6 @@ from torch.nn.modules import activation as _activations
 
 from spinup.errors import UserError
 from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
-from spinup.mpi.pytorch import average as average
 
 
 class _Tanh(torch.autograd.Function):

@@ -1,6 +1,10 @@
-"""How the PyTorch algorithms train: the start, Adam and one step of it, target networks, arrays to tensors and back.
+"""What the training functions of PyTorch share.
 
-theta_targ <- polyak theta_targ + (1 - polyak) theta         (1) target networks
+The start, one step of gradient descent, target networks, and the way from arrays to tensors and back.
+
+    theta_targ <- polyak theta_targ + (1 - polyak) theta         (1) target networks
+
+theta: the parameters of a network, theta_targ: those of the copy that follows it.
 """
 
 import copy
@@ -17,32 +21,6 @@ from spinup.errors import UserError
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params
 from spinup.mpi.tools import connect, num_procs, process_seed
-
-
-def to_tensors(batch, device):
-    """The same named tuple of arrays, as tensors on ``device``."""
-    return type(batch)(*(torch.as_tensor(x, device=device) for x in batch))
-
-
-def minibatches(batches):
-    """Iterate over the ``K`` minibatches of a named tuple of tensors ``[K, B, ...]``."""
-    return map(type(batches)._make, zip(*(x.unbind() for x in batches), strict=True))
-
-
-def stack(rows):
-    """A list of dicts of tensors as one dict of NumPy arrays: the one moment a phase waits for its device."""
-    keys = rows[0] if rows else ()
-    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in keys}
-
-
-def build(actor_critic, envs, ac_kwargs, device):
-    """The networks of an agent for ``envs``; where they have ``q1`` and ``q2`` apart, ``q`` is made of them."""
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
-    if hasattr(ac, "q1") and not hasattr(ac, "q"):
-        ac.q = Twin(ac.q1, ac.q2)
-    sync_params(ac)
-    return ac
-
 
 MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS where that is set
 
@@ -69,6 +47,15 @@ def start(seed, device, threads=1):
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
 
 
+def build(actor_critic, envs, ac_kwargs, device):
+    """The networks of an agent for ``envs``; where they have ``q1`` and ``q2`` apart, ``q`` is made of them."""
+    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
+    if hasattr(ac, "q1") and not hasattr(ac, "q"):
+        ac.q = Twin(ac.q1, ac.q2)
+    sync_params(ac)
+    return ac
+
+
 class Adam:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980) on a module or a tensor, by PyTorch's own fused function.
 
@@ -86,6 +73,14 @@ class Adam:
         """Move the parameters against ``grads``, a tensor for each of them."""
         constants = dict(lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
         adam(self.params, [*grads], self.m, self.v, [], self.steps, fused=True, **constants)
+
+
+def minimize(optimizer, loss):
+    """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others.
+
+    Where several processes train together, it is a step on the mean of their losses.
+    """
+    optimizer.step(average_all(torch.autograd.grad(loss, optimizer.params, materialize_grads=True)))
 
 
 def target_of(module):
@@ -129,9 +124,17 @@ def _overlap(optimizers):
     return len({*params}) < len(params)
 
 
-def minimize(optimizer, loss):
-    """One step of gradient descent on ``loss``, for the optimiser's own parameters and no others.
+def to_tensors(batch, device):
+    """The same named tuple of arrays, as tensors on ``device``."""
+    return type(batch)(*(torch.as_tensor(x, device=device) for x in batch))
 
-    Where several processes train together, it is a step on the mean of their losses.
-    """
-    optimizer.step(average_all(torch.autograd.grad(loss, optimizer.params, materialize_grads=True)))
+
+def minibatches(batches):
+    """Iterate over the ``K`` minibatches of a named tuple of tensors ``[K, B, ...]``."""
+    return map(type(batches)._make, zip(*(x.unbind() for x in batches), strict=True))
+
+
+def stack(rows):
+    """A list of dicts of tensors as one dict of NumPy arrays: the one moment a phase waits for its device."""
+    keys = rows[0] if rows else ()
+    return {key: to_numpy(torch.stack([row[key] for row in rows]).detach()) for key in keys}
