@@ -1,4 +1,5 @@
-"""The README does what it says: its commands run as written, but briefly, and what it points to exists."""
+"""The README and the pages of docs/ do what they say: their commands run as written, but briefly, and their links lead
+somewhere."""
 
 import json
 import os
@@ -18,16 +19,23 @@ import spinup
 from spinup.commands import plot as plot_command
 
 ROOT = Path(spinup.__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+README = TEXTS["README.md"]
 TRAINING = [algo for algos in spinup.ALGORITHMS.values() for algo in algos]
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(language, page="README.md"):
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
 
 
-def commands():
-    return [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+def commands(page="README.md"):
+    return [shlex.split(line, comments=True) for block in blocks("sh", page) for line in block.splitlines()]
 
 
 def shorten(words):
@@ -38,11 +46,13 @@ def shorten(words):
     if program == "make":
         return ["make", "-C", str(ROOT), "--dry-run", *rest]
     assert program == "python"
-    if rest[2] in TRAINING:
+    if rest[1].startswith("spinup.algos.") or rest[2] in TRAINING:
         rest = drop(drop(rest, "--epochs"), "--seed", keep=1)
         rest += ["--epochs", "1", "--steps_per_epoch", "400", "--max_ep_len", "50", "--data_dir", "data"]
     if rest[1].endswith("bench_ppo_cartpole"):
         rest += ["--epochs", "1", "--data_dir", "data"]
+    if "-i" in rest:
+        rest[rest.index("-i") + 1] = "0"  # the snapshot that one epoch leaves
     return [sys.executable, *rest]
 
 
@@ -61,23 +71,42 @@ def run(command):
     assert done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.mark.slow
-def test_every_command_runs(tmp_path):
-    for words in commands():
+def run_all(page):
+    for words in commands(page):
         if words[0] != "make" or shutil.which("make"):
             run(shorten(words))
+
+
+@pytest.mark.slow
+def test_every_command_runs(tmp_path):
+    run_all("README.md")
     assert (tmp_path / "first.mp4").stat().st_size > 0
     assert (tmp_path / "first.png").stat().st_size > 0
-    assert (tmp_path / "docs" / "images" / "cartpole_ppo.png").stat().st_size > 0
+    assert (tmp_path / "cartpole_ppo.png").stat().st_size > 0
+    assert (tmp_path / "data" / "kept" / "kept_s0" / "pyt_save" / "model0.pt").stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES[1:] if commands(page)])
+def test_every_command_of_the_other_pages_runs(page):
+    run_all(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_that_a_command_names_is_there(page):
+    for name in re.findall(r"python -m ((?:spinup|bench)[\w.]*\w)(?![\w.<])", TEXTS[page]):
+        path = ROOT.joinpath(*name.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
 
 
 def test_the_results_draw_the_pictures():
     if f"matplotlib=={version('matplotlib')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"):
         pytest.skip("another matplotlib may draw other pixels")
-    drawn = [words for words in commands() if words[1] == "plot" and words[-1].startswith("docs/images/")]
+    images = ROOT / "docs" / "images"
+    drawn = [words for words in commands() if words[1] == "plot" and (images / words[-1]).is_file()]
     for words in drawn:
         plot_command.main([word.replace("data/", f"{ROOT}/bench/results/") for word in words[2:-1]] + ["drawn.png"])
-        assert np.array_equal(iio.imread("drawn.png"), iio.imread(ROOT / words[-1]))
+        assert np.array_equal(iio.imread("drawn.png"), iio.imread(images / words[-1]))
     assert drawn
 
 
@@ -118,12 +147,21 @@ def test_without_make_the_same_is_installed_and_run():
     assert demo.split("python ")[1] in makefile
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_within_the_project_lead_somewhere(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    missing = [link for link in links if not (ROOT / link).exists()]
+    links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXTS[page]) if "://" not in link]
+    missing = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
     assert not missing
+
+
+def test_every_page_is_linked_from_the_readme():
+    assert not [page for page in PAGES if page != "README.md" and f"]({page})" not in README]
+
+
+def test_every_room_is_listed():
+    rooms = {path.name for path in (ROOT / "spinup").iterdir() if (path / "__init__.py").is_file()}
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert rooms <= set(re.findall(r"`spinup/(\w+)/", TEXTS[page])), page
 
 
 def test_every_algorithm_is_in_the_table():
@@ -152,13 +190,34 @@ TASKS = {
 }
 
 
+def measured_speeds(name):
+    """By library, what was measured in the task ``name``."""
+    rows = json.loads((ROOT / "bench" / "results" / "speed.json").read_text(encoding="utf-8"))["rows"]
+    environment = "CartPole-v1" if name == "`dqn`" else "HalfCheetah-v5"
+    found = [row for row in rows if row["task"] == TASKS[name] and row["env"] == environment]
+    return {row["library"]: row["steps_per_second"] for row in found}
+
+
+def range_of_ratios(library, peer, names=tuple(TASKS)):
+    """The lowest and the highest ratio of ``library`` to ``peer``, over the tasks in which they are compared."""
+    found = [measured_speeds(name)[library]["ratios"].get(peer) for name in names]
+    ratios = [ratio for ratio in found if ratio]
+    return f"{min(ratios):.1f} to {max(ratios):.1f} times"
+
+
+def test_the_ranges_of_speeds_are_those_that_were_measured():
+    readme, page = (" ".join(TEXTS[name].split()) for name in ("README.md", "docs/speed.md"))
+    assert f"in PyTorch is {range_of_ratios('spinup PyTorch', 'Stable-Baselines3')} as fast as" in readme
+    assert f"in JAX is {range_of_ratios('spinup JAX', 'Stable-Baselines3')} as fast as" in readme
+    assert f"and {range_of_ratios('spinup JAX', 'SBX')} as fast as with SBX" in readme
+    off_policy = ("`sac`", "`td3`", "`ddpg`", "`dqn`")
+    assert f"in PyTorch run at {range_of_ratios('spinup PyTorch', 'SBX', off_policy)} the speed of SBX" in page
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_the_speeds_are_those_that_were_measured(name):
-    measured = {}
-    for row in json.loads((ROOT / "bench" / "results" / "speed.json").read_text(encoding="utf-8"))["rows"]:
-        if row["task"] == TASKS[name] and (row["env"] == "CartPole-v1") == (name == "`dqn`"):
-            measured[row["library"]] = row["steps_per_second"]
-    (shown,) = [line for line in README.splitlines() if line.startswith(f"| {name} |")]
+    measured = measured_speeds(name)
+    (shown,) = [line for line in TEXTS["docs/speed.md"].splitlines() if line.startswith(f"| {name} |")]
     torch, jax = measured["spinup PyTorch"], measured["spinup JAX"]
     cells = [_speed(torch), _ratio(torch, "Stable-Baselines3")]
     cells += [_speed(jax), _ratio(jax, "Stable-Baselines3"), _ratio(jax, "SBX" if "SBX" in measured else "")]
