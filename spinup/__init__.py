@@ -38,4 +38,4 @@ def __dir__():
 
 
 if "torch" in sys.modules:  # so that torch.load() of a saved agent works with its safe defaults
-    importlib.import_module("spinup.algos.pytorch.core")
+    import_backend("pytorch", "core")
