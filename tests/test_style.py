@@ -27,7 +27,7 @@ FLOORS = (  # who may import whom: only what is on the same floor or below
     {"algos", "analysis"},
     {"experiments", ""},  # the package itself, whose names are loaded lazily
     {"commands"},
-    {"run", "examples", "exercises", "utils"},
+    {"run", "__main__", "examples", "exercises", "utils"},
 )
 FRAMEWORKS = {"torch", "jax", "jaxlib", "flax", "optax", "tensorflow", "mpi4py", "ray"}
 ALGORITHM_LINES, BODY_LINES, NESTED_DEFS = 250, 50, 2
