@@ -82,7 +82,7 @@ def test_every_hyperparameter(key, expected, good, bad):
     for value in bad:
         with pytest.raises(UserError) as raised:
             check_hyperparameters({key: value})
-        assert str(raised.value) == f"{key}={value!r} will not do: expected {expected}."
+        assert str(raised.value) == f"{key}={value!r} is invalid: expected {expected}."
 
 
 @pytest.mark.parametrize(("key", "expected", "good", "bad"), cases(AC_TABLE))
@@ -92,7 +92,7 @@ def test_every_argument_of_an_actor_critic(key, expected, good, bad):
     for value in bad:
         with pytest.raises(UserError) as raised:
             check_hyperparameters({"ac_kwargs": {key: value}})
-        assert str(raised.value) == f"ac_kwargs:{key}={value!r} will not do: expected {expected}."
+        assert str(raised.value) == f"ac_kwargs:{key}={value!r} is invalid: expected {expected}."
 
 
 def test_the_tables_above_leave_no_rule_out():
@@ -134,7 +134,7 @@ def test_steps_are_shared_among_environments(key, steps, num_envs, such_as):
 
 
 def test_a_value_of_the_wrong_type_is_told_before_anything_is_divided_by_it():
-    with pytest.raises(UserError, match="num_envs=0 will not do"):
+    with pytest.raises(UserError, match="num_envs=0 is invalid"):
         check_hyperparameters({"steps_per_epoch": 4000, "num_envs": 0})
 
 
@@ -168,7 +168,9 @@ def test_unknown_keywords(function, key, told):
 
 
 def test_what_does_not_tell_its_parameters():
-    with pytest.raises(UserError, match="zeros will not do: expected a function or class of Python"):
+    with pytest.raises(
+        UserError, match="zeros is invalid: expected a Python function or class, whose parameters can be listed"
+    ):
         check_keywords(torch.zeros, ["hidden_sizes"])
 
 
@@ -240,12 +242,12 @@ def test_first_line(error, line):
 
 def test_a_user_error_ends_the_program_with_one_line_and_status_2(capsys):
     def main(argv):
-        raise UserError(f"{argv[0]!r} will not do.")
+        raise UserError(f"{argv[0]!r} is invalid.")
 
     with pytest.raises(SystemExit) as raised:
         exit_on_user_error(main, ["x"])
     assert raised.value.code == 2
-    assert capsys.readouterr() == ("", "error: 'x' will not do.\n")
+    assert capsys.readouterr() == ("", "error: 'x' is invalid.\n")
 
 
 def test_other_errors_keep_their_traceback():

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from torch import nn
 from toy_agents import Parts, Policy, Sgd, Value, gradients, phase, transitions
 
-from spinup.algos.pytorch import core, ddpg
+from spinup.algos.pytorch import core, ddpg, training
 
 # ---- equations ----
 
@@ -56,12 +56,11 @@ def test_losses_of_a_batch_of_one():
 
 def trained(steps):
     ac = Parts(pi=Policy(), q=Value())
-    targ = core.target_of(ac)
+    learner = ddpg.Learner(ac, training.target_of(ac), Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()))
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
-    log = ddpg.update(
-        ac, targ, Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), phase(*[batch] * steps), gamma=0.5, polyak=0.5
-    )
-    return ac, targ, log
+    learner, log = ddpg.update(learner, phase(*[batch] * steps), gamma=0.5, polyak=0.5)
+    assert learner.ac is ac, "it is improved in place"
+    return ac, learner.targ, log
 
 
 def test_one_gradient_step_by_hand():
@@ -96,13 +95,10 @@ def test_each_loss_leaves_the_other_network_and_the_targets_without_gradient():
 @pytest.mark.parametrize("still", ["pi", "q"])
 def test_no_optimiser_moves_the_network_of_the_other(still):
     ac = core.DDPGActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
-    before = core.target_of(ac)
-    targ = core.target_of(ac)
-    optimizers = {
-        name: core.Adam(0.0 if name == still else 0.1, getattr(ac, name).parameters()) for name in ("pi", "q")
-    }
+    before, targ = training.target_of(ac), training.target_of(ac)
+    optimizers = [training.Adam(0.0 if name == still else 0.1, getattr(ac, name)) for name in ("pi", "q")]
     batch = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
-    ddpg.update(ac, targ, optimizers["pi"], optimizers["q"], batch, gamma=0.5, polyak=1.0)
+    ddpg.update(ddpg.Learner(ac, targ, *optimizers), batch, gamma=0.5, polyak=1.0)
     for name in ("pi", "q"):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)
         assert all(torch.equal(p, old) for p, old in pairs) is (name == still)
@@ -114,7 +110,7 @@ def test_no_optimiser_moves_the_network_of_the_other(still):
 
 def test_a_target_is_an_equal_copy_that_shares_nothing():
     ac = core.DDPGActorCritic(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2,)), [4])
-    targ = core.target_of(ac)
+    targ = training.target_of(ac)
     for p, copied in zip(ac.parameters(), targ.parameters(), strict=True):
         assert torch.equal(p, copied)
         assert p.data_ptr() != copied.data_ptr()
@@ -124,15 +120,15 @@ def test_a_target_is_an_equal_copy_that_shares_nothing():
 def test_polyak_update_by_hand():
     # 0.9 * 1 + 0.1 * 3 = 1.2 and 0.9 * -2 + 0.1 * 4 = -1.4
     target, module = Parts(a=Value(1.0), b=Value(-2.0)), Parts(a=Value(3.0), b=Value(4.0))
-    core.polyak_update(target, module, 0.9)
+    training.polyak_update(target, module, 0.9)
     assert target() == pytest.approx(dict(a=1.2, b=-1.4))
     assert module() == dict(a=3, b=4)
 
 
 @pytest.mark.parametrize(("polyak", "expected"), [(0.0, 3.0), (1.0, 1.0)])
 def test_polyak_update_at_the_ends_of_its_range(polyak, expected):
-    target, module = core.target_of(Value(1.0)), Value(3.0)
-    core.polyak_update(target, module, polyak)
+    target, module = training.target_of(Value(1.0)), Value(3.0)
+    training.polyak_update(target, module, polyak)
     assert target.w.item() == expected
 
 

@@ -91,9 +91,11 @@ class Agent(nn.Module):
 
 def trained(steps, double_q=True, loss="squared"):
     ac, targ = Agent(1.0, 2.0), Agent(6.0, 4.0).requires_grad_(False)
+    learner = dqn.Learner(ac, targ, Sgd(ac.q.parameters()))
     batches = phase(*[transitions(o=[1.0], a=[0], r=[1.0], o2=[1.0], d=[0.0])] * steps)
-    log = dqn.update(ac, targ, Sgd(ac.q.parameters()), batches, gamma=0.5, polyak=0.5, double_q=double_q, loss=loss)
-    return ac, targ, log
+    learner, log = dqn.update(learner, batches, gamma=0.5, polyak=0.5, double_q=double_q, loss=loss)
+    assert learner.ac is ac, "it is improved in place"
+    return ac, learner.targ, log
 
 
 def test_one_gradient_step_by_hand():

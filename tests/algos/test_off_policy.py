@@ -13,7 +13,7 @@ from gymnasium import spaces
 from toy_envs import Counter, Steady, Target
 
 import spinup
-from spinup.algos.pytorch import core, ddpg, dqn, sac, td3
+from spinup.algos.pytorch import core, ddpg, dqn, sac, td3, training
 from spinup.errors import UserError
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.envs import EnvFn
@@ -85,10 +85,9 @@ def count_gradient_steps(monkeypatch, algorithm, made):
     """Replace the update by one that does nothing but note ``(environment steps so far, gradient steps)``."""
     phases = []
 
-    def update(ac, targ, *args, **kwargs):
-        (batches,) = (x for x in args if hasattr(x, "o2"))
+    def update(learner, batches, *noise, **constants):
         phases.append((sum(len(env.actions) for env in made), len(batches.r)))
-        return {}
+        return learner, {}
 
     monkeypatch.setattr(MODULES[algorithm], "update", update)
     return phases
@@ -180,10 +179,15 @@ def test_the_agent_acts_on_the_reset_that_followed_an_episode(monkeypatch, algor
 
 
 def test_td3_smooths_its_target_by_noise_of_the_deviation_asked_for(monkeypatch):
-    seen = []
-    monkeypatch.setattr(td3, "update", lambda ac, targ, p, q, batches, *rest, **constants: seen.append(rest) or {})
+    seen, improve = [], td3.update
+
+    def update(learner, batches, noise, **constants):
+        seen.append((noise, learner.steps.item()))
+        return improve(learner, batches, noise, **constants)
+
+    monkeypatch.setattr(td3, "update", update)
     train("td3", spies("td3")[0], target_noise=0.3, batch_size=100)
-    assert [first for _, first in seen] == [20, 40, 60, 80], "gradient steps are counted as environment steps are"
+    assert [steps for _, steps in seen] == [0, 20, 40, 60], "gradient steps are counted over all phases"
     noise = torch.stack([noise for noise, _ in seen])
     assert noise.shape == (4, 20, 100, 2)
     assert noise.std().item() == pytest.approx(0.3, rel=0.05)
@@ -192,7 +196,12 @@ def test_td3_smooths_its_target_by_noise_of_the_deviation_asked_for(monkeypatch)
 
 def test_sac_draws_new_noise_for_each_of_its_two_expectations(monkeypatch):
     seen = []
-    monkeypatch.setattr(sac, "update", lambda ac, targ, la, opt, batches, noise, **constants: seen.append(noise) or {})
+
+    def update(learner, batches, noise, **constants):
+        seen.append(noise)
+        return learner, {}
+
+    monkeypatch.setattr(sac, "update", update)
     train("sac", spies("sac")[0], batch_size=100)
     noise = torch.stack(seen)
     assert noise.shape == (4, 20, 2, 100, 2)
@@ -210,7 +219,7 @@ def mark_own_actions(monkeypatch, algorithm):
         return np.full(len(obs), 999) if algorithm == "dqn" else np.tile(HIGH, (len(obs), 1))
 
     monkeypatch.setattr(AGENTS[algorithm], "act", act)
-    monkeypatch.setattr(MODULES[algorithm], "update", lambda *args, **kwargs: {})
+    monkeypatch.setattr(MODULES[algorithm], "update", lambda learner, *args, **kwargs: (learner, {}))
 
 
 def is_own(actions):
@@ -401,9 +410,9 @@ def test_columns_have_the_names_people_know(algorithm, diagnostics):
 def spy_on_temperature(monkeypatch):
     seen = []
 
-    def update(ac, targ, log_alpha, optimizers, *args, target_entropy, **kwargs):
-        seen.append((log_alpha.exp().item(), optimizers[2] is not None, target_entropy))
-        return {}
+    def update(learner, *args, target_entropy, **constants):
+        seen.append((learner.log_alpha.exp().item(), learner.alpha_optimizer is not None, target_entropy))
+        return learner, {}
 
     monkeypatch.setattr(sac, "update", update)
     return seen
@@ -493,7 +502,7 @@ def test_dqn_refuses_continuous_actions_and_names_sac():
 )
 def test_values_out_of_range_are_refused_by_name(algorithm, setting):
     ((key, value),) = setting.items()
-    with pytest.raises(UserError, match=f"^{key}={value!r} will not do: expected "):
+    with pytest.raises(UserError, match=f"^{key}={value!r} is invalid: expected "):
         train(algorithm, spies(algorithm)[0], **setting)
 
 
@@ -599,7 +608,7 @@ def test_an_agent_may_bring_two_critics_apart(algorithm, actor):
     torch.manual_seed(0)
     start = Apart(spaces.Box(-1, 1, (1,)), BOX, actor)
     constants = dict(actor_critic=lambda *_, **__: start, ac_kwargs={}, polyak=0.5, seed=0)
-    before = core.target_of(start)
+    before = training.target_of(start)
     ac, rows = train(algorithm, spies(algorithm)[0], **constants)
     assert ac is start
     for name in ("pi", "q1", "q2"):

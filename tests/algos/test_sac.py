@@ -11,7 +11,7 @@ from torch import nn
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from toy_agents import NoisyPolicy, Parts, Sgd, Value, gradients, phase, transitions, weights
 
-from spinup.algos.pytorch import core, sac
+from spinup.algos.pytorch import core, sac, training
 from spinup.errors import UserError
 
 # ---- equations ----
@@ -96,13 +96,14 @@ def test_alpha_loss_by_hand(logp, loss, gradient):
 def trained(noise, learn_alpha=True):
     """Start from w1 = v = 1, w2 = 2, alpha = 1/2, and take a step for each pair in ``noise``."""
     ac = Parts(pi=NoisyPolicy(), q=core.Twin(Value(), Value(2.0)))
-    q_targ = core.target_of(ac.q)
     log_alpha = torch.tensor(0.5).log().requires_grad_(learn_alpha)
     optimizers = Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), Sgd([log_alpha]) if learn_alpha else None
+    learner = sac.Learner(ac, training.target_of(ac.q), log_alpha, *optimizers)
     batches = phase(*[transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])] * len(noise))
     noise = torch.tensor(noise)[:, :, None, None]
-    log = sac.update(ac, q_targ, log_alpha, optimizers, batches, noise, gamma=0.5, polyak=0.5, target_entropy=-3)
-    return ac, q_targ, log_alpha, log
+    learner, log = sac.update(learner, batches, noise, gamma=0.5, polyak=0.5, target_entropy=-3)
+    assert learner.ac is ac and learner.log_alpha is log_alpha, "it is improved in place"
+    return ac, learner.q_targ, log_alpha, log
 
 
 def test_one_gradient_step_by_hand():
@@ -146,13 +147,13 @@ def test_each_loss_leaves_the_other_networks_and_the_targets_without_gradient():
 def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
     ac = core.SACActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
-    before, q_targ = core.target_of(ac), core.target_of(ac.q)
-    pi_optimizer = core.Adam(0.0 if still == "pi" else 0.1, ac.pi.parameters())
-    q_optimizer = core.Adam(0.0 if still == "q" else 0.1, ac.q.parameters())
+    before, q_targ = training.target_of(ac), training.target_of(ac.q)
+    pi_optimizer = training.Adam(0.0 if still == "pi" else 0.1, ac.pi)
+    q_optimizer = training.Adam(0.0 if still == "q" else 0.1, ac.q)
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
     constants = dict(gamma=0.5, polyak=1.0, target_entropy=-1)
-    optimizers = pi_optimizer, q_optimizer, None
-    sac.update(ac, q_targ, torch.tensor(-1.0), optimizers, batches, torch.randn(1, 2, 2, 1), **constants)
+    learner = sac.Learner(ac, q_targ, torch.tensor(-1.0), pi_optimizer, q_optimizer, None)
+    sac.update(learner, batches, torch.randn(1, 2, 2, 1), **constants)
 
     def moved(name):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)

@@ -7,13 +7,14 @@ from gymnasium import spaces
 from torch import nn
 from toy_agents import Parts, Policy, Sgd, Value, gradients, phase, transitions
 
-from spinup.algos.pytorch import core, td3
+from spinup.algos.pytorch import core, td3, training
 
 # ---- equations ----
 
 
 TWO_BOUNDS = torch.tensor([-1.0, 0.0]), torch.tensor([3.0, 0.5])  # actions in [-1, 3] x [0, 0.5]
 BOUNDS = torch.tensor([-1.0]), torch.tensor([3.0])
+LIMITS = dict(zip(("act_low", "act_high"), BOUNDS))
 
 
 def mu(o):
@@ -89,15 +90,18 @@ def test_losses_of_a_batch_of_one():
 # ---- update: Q_1 = w1 a, Q_2 = w2 a, mu = v o; targets W1, W2, V; steps are a tenth of the gradient ----
 
 
-def trained(noise, policy_delay=2, first=0):
-    """Start from w1 = v = 1, w2 = 2, and take a step for each number in ``noise``."""
+def trained(noise, policy_delay=2, steps=0):
+    """Start from w1 = v = 1, w2 = 2 after so many ``steps``, and take another for each number in ``noise``."""
     ac = Parts(pi=Policy(), q=core.Twin(Value(), Value(2.0)))
-    targ = core.target_of(ac)
+    optimizers = Sgd(ac.pi.parameters()), Sgd(ac.q.parameters())
+    learner = td3.Learner(ac, training.target_of(ac), *optimizers, torch.tensor(steps))
     batch = transitions(o=[1.0], a=[2.0], r=[3.0], o2=[1.0], d=[0.0])
-    constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay, bounds=BOUNDS)
+    constants = dict(gamma=0.5, polyak=0.5, noise_clip=0.5, policy_delay=policy_delay)
     batches, noise = phase(*[batch] * len(noise)), torch.tensor(noise)[:, None, None]
-    log = td3.update(ac, targ, Sgd(ac.pi.parameters()), Sgd(ac.q.parameters()), batches, noise, first, **constants)
-    return ac, targ, log
+    learner, log = td3.update(learner, batches, noise, **constants, **LIMITS)
+    assert learner.ac is ac, "it is improved in place"
+    assert learner.steps == steps + len(noise)
+    return ac, learner.targ, log
 
 
 def test_one_gradient_step_by_hand():
@@ -144,14 +148,14 @@ def test_policy_and_targets_move_at_every_policy_delay_th_step(policy_delay, mov
     assert len(runs[-1][2]["LossQ"]) == 6
 
 
-@pytest.mark.parametrize(("first", "moves"), [(0, 2), (1, 1), (2, 1), (3, 2)])
-def test_the_delay_is_counted_over_phases(first, moves):
+@pytest.mark.parametrize(("steps", "moves"), [(0, 2), (1, 1), (2, 1), (3, 2)])
+def test_the_delay_is_counted_over_phases(steps, moves):
     # of four steps, those divisible by 3: 0 and 3, 3 of 1-4, 3 of 2-5, 3 and 6 of 3-6
-    assert len(trained([0.1] * 4, policy_delay=3, first=first)[2]["LossPi"]) == moves
+    assert len(trained([0.1] * 4, policy_delay=3, steps=steps)[2]["LossPi"]) == moves
 
 
 def test_a_phase_may_pass_without_a_step_of_the_policy():
-    ac, targ, log = trained([0.1], policy_delay=2, first=1)
+    ac, targ, log = trained([0.1], policy_delay=2, steps=1)
     assert (ac()["pi"], targ()) == (1, dict(pi=1, q1=1, q2=2))
     assert ac()["q1"] != 1
     assert "LossPi" not in log
@@ -161,12 +165,13 @@ def test_a_phase_may_pass_without_a_step_of_the_policy():
 def test_no_optimiser_moves_the_networks_of_the_other(still):
     torch.manual_seed(0)
     ac = core.TD3ActorCritic(spaces.Box(-1, 1, (1,)), spaces.Box(-1, 1, (1,)), [4])
-    before, targ = core.target_of(ac), core.target_of(ac)
-    pi_optimizer = core.Adam(0.0 if still == "pi" else 0.1, ac.pi.parameters())
-    q_optimizer = core.Adam(0.0 if still == "q" else 0.1, ac.q.parameters())
+    before, targ = training.target_of(ac), training.target_of(ac)
+    pi_optimizer = training.Adam(0.0 if still == "pi" else 0.1, ac.pi)
+    q_optimizer = training.Adam(0.0 if still == "q" else 0.1, ac.q)
     batches = phase(transitions(o=[1.0, -0.5], a=[0.5, 0.1], r=[3.0, 1.0], o2=[1.0, 0.2], d=[0.0, 1.0]))
-    constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1, bounds=BOUNDS)
-    td3.update(ac, targ, pi_optimizer, q_optimizer, batches, torch.zeros(1, 2, 1), 0, **constants)
+    constants = dict(gamma=0.5, polyak=1.0, noise_clip=0.5, policy_delay=1)
+    learner = td3.Learner(ac, targ, pi_optimizer, q_optimizer, torch.tensor(0))
+    td3.update(learner, batches, torch.zeros(1, 2, 1), **constants, **LIMITS)
 
     def moved(name):
         pairs = zip(getattr(ac, name).parameters(), getattr(before, name).parameters(), strict=True)

@@ -23,7 +23,7 @@ OBS, ACT, GAMMA = spaces.Box(-1, 1, (3,)), spaces.Box(-2, 2, (2,)), 0.9
 
 
 def test_the_grid_of_ppo_answers_mistakes_with_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="--num_runs 0 will not do"):
+    with pytest.raises(UserError, match="--num_runs 0 is invalid"):
         bench_ppo_cartpole.main(["--num_runs", "0"])
     with pytest.raises(UserError, match="unknown argument '--num_run'"):
         bench_ppo_cartpole.main(["--num_run", "1"])

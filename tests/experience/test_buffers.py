@@ -45,9 +45,9 @@ def test_discount_cumsum_of_integers_is_not_rounded():
 
 @pytest.mark.parametrize("dtype", [bool, int, float])
 def test_ends_may_be_bools_or_numbers(dtype):
-    x, cut = np.array([1.0, 2.0]), np.array([YES, NO])
-    np.testing.assert_array_equal(discount_cumsum(x, 0.5, cut.astype(dtype)), [1, 2])
-    np.testing.assert_array_equal(gae(x, x, x, cut.astype(dtype), cut.astype(dtype), 0.5, 0.5), [0, 1])
+    x, ended = np.array([1.0, 2.0]), np.array([YES, NO])
+    np.testing.assert_array_equal(discount_cumsum(x, 0.5, ended.astype(dtype)), [1, 2])
+    np.testing.assert_array_equal(gae(x, x, x, ended.astype(dtype), ended.astype(dtype), 0.5, 0.5), [0, 1])
 
 
 # ---- gae ----
@@ -56,8 +56,8 @@ def test_ends_may_be_bools_or_numbers(dtype):
 R, V, V2 = np.array([1.0, 2.0, 3.0]), np.array([4.0, 8.0, 16.0]), np.array([8.0, 16.0, 32.0])
 
 
-def gae_at_half(d, cut, gamma=0.5, lam=0.5):
-    return gae(R, V, V2, bools(*d), bools(*cut), gamma, lam)
+def gae_at_half(d, ended, gamma=0.5, lam=0.5):
+    return gae(R, V, V2, bools(*d), bools(*ended), gamma, lam)
 
 
 def test_gae_is_bootstrapped_at_the_end_of_the_rollout():
@@ -77,7 +77,7 @@ def test_gae_after_truncation_expects_the_value_of_the_true_successor():
 
 
 def test_gae_when_termination_and_truncation_meet_expects_nothing():
-    # ``cut`` is their union, so a step that does both looks like one that terminates: 3 - 16 = -13
+    # ``ended`` is their union, so a step that does both looks like one that terminates: 3 - 16 = -13
     # 2 - 13 / 4 = -1.25,  1 - 1.25 / 4 = 0.6875
     np.testing.assert_array_equal(gae_at_half([NO, NO, YES], [NO, NO, YES]), [0.6875, -1.25, -13])
 
@@ -102,10 +102,10 @@ def rollouts(draw):
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     r, v, beyond = numbers.normal(size=(3, *shape))
     d, truncated = numbers.random((2, *shape)) < draw(st.sampled_from([0.0, 0.3, 1.0]))
-    cut = d | truncated
-    cut[-1] = True
-    v2 = np.where(cut, beyond, np.roll(v, -1, axis=0))
-    return r, v, v2, d, cut
+    ended = d | truncated
+    ended[-1] = True
+    v2 = np.where(ended, beyond, np.roll(v, -1, axis=0))
+    return r, v, v2, d, ended
 
 
 def n_step_advantage(n, t, r, v, v2, d, gamma):
@@ -115,11 +115,11 @@ def n_step_advantage(n, t, r, v, v2, d, gamma):
     return rewards + gamma**n * (0 if d[last] else v2[last]) - v[t]
 
 
-def gae_by_definition(r, v, v2, d, cut, gamma, lam):
+def gae_by_definition(r, v, v2, d, ended, gamma, lam):
     """(1 - lam) (A^(1) + lam A^(2) + ...), equation 16; beyond the last step k, every A^(n) is A^(k)."""
     adv = np.zeros_like(r)
     for t in range(len(r)):
-        k = 1 + next(i for i in range(len(r) - t) if cut[t + i])
+        k = 1 + next(i for i in range(len(r) - t) if ended[t + i])
         weights = [(1 - lam) * lam ** (n - 1) for n in range(1, k)] + [lam ** (k - 1)]
         adv[t] = sum(w * n_step_advantage(n, t, r, v, v2, d, gamma) for n, w in enumerate(weights, start=1))
     return adv
@@ -136,7 +136,7 @@ def test_gae_is_the_weighted_mean_of_n_step_advantages(rollout, gamma, lam):
 # ---- RolloutBuffer ----
 
 
-def steps(r, d, cut, o2, o):
+def steps(r, d, ended, o2, o):
     """One Step a row; observations are their own first number, and ``value`` below is ten times that."""
 
     def column(x, dtype=np.float32):
@@ -144,7 +144,7 @@ def steps(r, d, cut, o2, o):
 
     none = np.empty(0)
     return [
-        Step(column(o2[t]), np.array(r[t]), bools(*d[t]), bools(*cut[t]), column(o[t]), none, none)
+        Step(column(o2[t]), np.array(r[t]), bools(*d[t]), bools(*ended[t]), column(o[t]), none, none)
         for t in range(len(r))
     ]
 
@@ -166,7 +166,7 @@ def two_environments():
     return steps(
         r=[[1.0, 2.0], [3.0, 4.0]],
         d=[[NO, NO], [NO, YES]],
-        cut=[[YES, NO], [NO, YES]],
+        ended=[[YES, NO], [NO, YES]],
         o2=[[5, 2], [7, 3]],
         o=[[6, 2], [7, 0]],
     )
@@ -209,7 +209,7 @@ def test_finish_leaves_the_stored_steps_as_they_were():
     buffer, stored = RolloutBuffer(0.9, 0.9), two_environments()
     fill(buffer, [0, 1], [[0, 1], [1, 0]], stored)
     buffer.finish(value)
-    np.testing.assert_array_equal(stored[-1].cut, [NO, YES])
+    np.testing.assert_array_equal(stored[-1].ended, [NO, YES])
 
 
 def test_finish_gives_float32_and_whole_actions():
@@ -235,21 +235,21 @@ def test_equal_advantages_become_0(length):
 
 @given(rollouts(), st.floats(0, 1))
 def test_with_lam_1_returns_are_values_plus_advantages(rollout, gamma):
-    r, v, v2, d, cut = rollout
-    ret = discount_cumsum(r + gamma * (cut & ~d) * v2, gamma, cut)
-    np.testing.assert_allclose(gae(r, v, v2, d, cut, gamma, lam=1.0), ret - v, atol=1e-12)
+    r, v, v2, d, ended = rollout
+    ret = discount_cumsum(r + gamma * (ended & ~d) * v2, gamma, ended)
+    np.testing.assert_allclose(gae(r, v, v2, d, ended, gamma, lam=1.0), ret - v, atol=1e-12)
 
 
 @given(rollouts(), st.floats(0, 1), st.floats(0, 1))
 def test_finish_normalises_the_advantages_of_the_whole_epoch(rollout, gamma, lam):
-    r, v, v2, d, cut = rollout
+    r, v, v2, d, ended = rollout
     places = [*range(len(r))]  # observations are indices into the values; successors follow all of them
     buffer = RolloutBuffer(gamma, lam)
     nothing = np.empty(0)
     for t in places:
         rows = np.arange(r.shape[1]) + t * r.shape[1]
         o, o2 = (x.astype(np.float64)[:, None] for x in (rows, rows + r.size))
-        buffer.store(o, rows, Step(o2, r[t], d[t], cut[t], o, nothing, nothing))
+        buffer.store(o, rows, Step(o2, r[t], d[t], ended[t], o, nothing, nothing))
     table = np.concatenate([v.ravel(), v2.ravel()])
     batch = buffer.finish(lambda o: table[o[:, 0].astype(int)])
     adv = gae(*rollout, gamma, lam).ravel()

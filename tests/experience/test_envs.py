@@ -101,7 +101,7 @@ def test_the_last_step_keeps_its_true_successor(end, d):
     assert o.tolist() == [[0]]
     assert of_first(steps, "o2") == [[1], [2], [3], [1], [2]]
     assert of_first(steps, "o") == [[1], [2], [0], [1], [2]]
-    assert of_first(steps, "cut") == [False, False, True, False, False]
+    assert of_first(steps, "ended") == [False, False, True, False, False]
     assert of_first(steps, "d") == [False, False, d, False, False]
     assert of_first(steps, "r") == [1, 2, 3, 1, 2]
 
@@ -145,7 +145,7 @@ def test_shapes_and_types():
         (step.o, (3, 1), np.float32),
         (step.r, (3,), np.float64),
         (step.d, (3,), bool),
-        (step.cut, (3,), bool),
+        (step.ended, (3,), bool),
         (step.ep_ret, (1,), np.float64),
         (step.ep_len, (1,), int),
     ]:
@@ -177,6 +177,13 @@ def test_training_and_test_environments_are_not_the_same():
     VectorEnv(lambda: env, 1, 0)
 
 
+def test_what_to_act_on_is_kept():
+    envs = VectorEnv(lambda: Counter(length=2), 1, 0)
+    assert envs.reset() is envs.o and envs.o.tolist() == [[0]]
+    for o in (1, 0, 1):  # after the end of an episode, what its reset gave, not the true successor
+        assert envs.step(np.array([0])).o is envs.o and envs.o.tolist() == [[o]]
+
+
 def test_reset_forgets_the_episodes_under_way():
     envs = VectorEnv(Counter, 1, 0)
     for _ in range(2):
@@ -199,12 +206,12 @@ def test_any_sequence_of_ends(scripts):
     for step, ends in zip(steps, zip(*scripts)):
         t += 1
         terminated, truncated = np.array(ends).T
-        cut = terminated | truncated
+        ended = terminated | truncated
         assert (step.o2 == np.stack([episode, t], -1)).all()
         assert (step.d == terminated).all()
-        assert (step.cut == cut).all()
-        assert step.ep_len.tolist() == step.ep_ret.tolist() == t[cut].tolist()
-        episode, t = episode + cut, t * ~cut
+        assert (step.ended == ended).all()
+        assert step.ep_len.tolist() == step.ep_ret.tolist() == t[ended].tolist()
+        episode, t = episode + ended, t * ~ended
         assert (step.o == np.stack([episode, t], -1)).all()
 
 
@@ -246,7 +253,7 @@ def test_run_episodes_repeats_itself_with_the_same_seed():
 )
 def test_the_shorter_limit_truncates(end, length, max_ep_len, ep_len, d):
     _, steps = run(lambda: Counter(end, length), ep_len, max_ep_len=max_ep_len)
-    assert of_first(steps, "cut") == [False] * (ep_len - 1) + [True]
+    assert of_first(steps, "ended") == [False] * (ep_len - 1) + [True]
     assert of_first(steps, "d") == [False] * (ep_len - 1) + [d]
     assert steps[-1].o2.tolist() == [[ep_len]]
     assert steps[-1].ep_len.tolist() == [ep_len]
@@ -261,7 +268,7 @@ def test_a_limit_is_added_only_where_it_is_shorter(max_ep_len, limits):
 
 def test_no_limit_unless_asked():
     _, steps = run(lambda: Counter(None), 1500)
-    assert not any(of_first(steps, "cut"))
+    assert not any(of_first(steps, "ended"))
 
 
 # ---- seeds ----
@@ -436,7 +443,7 @@ def test_real_environments_are_what_they_are(env_name, steps):
         for i, env in enumerate(plain):
             o2, r, terminated, truncated, _ = env.step(clip_action(a[i], env.action_space))
             assert (step.o2[i] == np.float32(o2)).all()
-            assert (step.r[i], step.d[i], step.cut[i]) == (r, terminated, terminated or truncated)
+            assert (step.r[i], step.d[i], step.ended[i]) == (r, terminated, terminated or truncated)
             ends += terminated or truncated
             assert (step.o[i] == np.float32(env.reset()[0] if terminated or truncated else o2)).all()
     assert ends > 0 or env_name == "HalfCheetah-v5"
@@ -444,7 +451,7 @@ def test_real_environments_are_what_they_are(env_name, steps):
 
 def test_the_time_limit_of_pendulum_is_no_death():
     _, steps = run(EnvFn("Pendulum-v1"), 200, action=np.zeros(1), max_ep_len=1000)
-    assert of_first(steps, "cut") == [False] * 199 + [True]
+    assert of_first(steps, "ended") == [False] * 199 + [True]
     assert not any(of_first(steps, "d"))
 
 
@@ -492,7 +499,7 @@ def test_env_fn_can_be_pickled_before_its_module_is_imported(module):
         ("CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
         ("LunarLandr", r"Did you mean 'LunarLander-v3'"),
         ("gymnasium:CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
-        ("Qwxyz-v0", r"does not exist\. Environments of your own are given as module:EnvId\.$"),
+        ("Qwxyz-v0", r"does not exist\. Custom environments are given as module:EnvId\.$"),
         ("not a name", "does not exist"),
         ("no_such_module:Toy-v0", "no module 'no_such_module'"),
         ("json.nothing:Toy-v0", "no module 'json.nothing'"),

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import training
 from spinup.errors import UserError
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.vector_env import Step
@@ -20,12 +20,12 @@ CONTINUOUS, DISCRETE = spaces.Box(-1, 1, (3,), np.float32), spaces.Discrete(5)
 DRAWS = 2000  # enough to meet each of a few transitions
 
 
-def store(buffer, ids, d=False, cut=False):
+def store(buffer, ids, d=False, ended=False):
     """Store one row of transitions, each of which is recognised by its number in all that it holds."""
     ids = np.asarray(ids)
     column = np.stack([ids, -ids], -1)
-    d, cut, none = np.full(len(ids), d), np.full(len(ids), cut | d), np.empty(0)
-    step = Step(column + 0.5, ids * 10.0, d, cut, np.full_like(column, 1e6), none, none)
+    d, ended, none = np.full(len(ids), d), np.full(len(ids), ended | d), np.empty(0)
+    step = Step(column + 0.5, ids * 10.0, d, ended, np.full_like(column, 1e6), none, none)
     buffer.store(column.astype(np.float32), np.stack([ids, ids + 1, ids + 2], -1), step)
 
 
@@ -94,10 +94,10 @@ def test_it_keeps_what_a_deque_would(size, rows):
     assert {*ids_in(buffer, 500)} == {*kept}
 
 
-@pytest.mark.parametrize(("d", "cut", "stored"), [(False, False, 0), (False, True, 0), (True, True, 1)])
-def test_truncation_is_not_stored_as_the_end_and_keeps_its_true_successor(d, cut, stored):
+@pytest.mark.parametrize(("d", "ended", "stored"), [(False, False, 0), (False, True, 0), (True, True, 1)])
+def test_truncation_is_not_stored_as_the_end_and_keeps_its_true_successor(d, ended, stored):
     buffer = buffer_of(3)
-    store(buffer, [7], d, cut)
+    store(buffer, [7], d, ended)
     batch = buffer.sample(1, 1, np.random.default_rng(0))
     assert batch.d.item() == stored
     assert batch.o2.tolist() == [[[7.5, -6.5]]], "not the 1e6 of the reset that followed"
@@ -188,20 +188,20 @@ def test_to_tensors_keeps_names_types_and_values():
     buffer = buffer_of(4)
     store(buffer, [1, 2, 3])
     arrays = buffer.sample(2, 3, np.random.default_rng(0))
-    tensors = core.to_tensors(arrays, torch.device("cpu"))
+    tensors = training.to_tensors(arrays, torch.device("cpu"))
     assert type(tensors) is Batch
     for array, tensor in zip(arrays, tensors, strict=True):
         assert tensor.dtype is torch.float32
         np.testing.assert_array_equal(array, tensor)
     discrete = arrays._replace(a=np.array([[1, 2, 3]]))
-    assert core.to_tensors(discrete, "cpu").a.dtype is torch.int64
+    assert training.to_tensors(discrete, "cpu").a.dtype is torch.int64
 
 
 def test_minibatches_are_the_first_axis():
     buffer = buffer_of(4)
     store(buffer, [1, 2, 3])
-    batches = core.to_tensors(buffer.sample(5, 3, np.random.default_rng(0)), "cpu")
-    minibatches = [*core.minibatches(batches)]
+    batches = training.to_tensors(buffer.sample(5, 3, np.random.default_rng(0)), "cpu")
+    minibatches = [*training.minibatches(batches)]
     assert len(minibatches) == 5
     for k, minibatch in enumerate(minibatches):
         assert type(minibatch) is Batch
@@ -209,9 +209,9 @@ def test_minibatches_are_the_first_axis():
             assert torch.equal(leaf, of_all[k])
 
 
-def test_to_log_stacks_steps_as_numpy():
+def test_the_logs_of_all_steps_are_stacked_as_numpy():
     x = torch.ones(1, requires_grad=True)
-    log = core.to_log([dict(Loss=(x * k).sum(), Vals=x.expand(4) * k) for k in (1, 2, 3)])
+    log = training.stack([dict(Loss=(x * k).sum(), Vals=x.expand(4) * k) for k in (1, 2, 3)])
     assert log["Loss"].tolist() == [1, 2, 3]
     assert log["Vals"].tolist() == [[1] * 4, [2] * 4, [3] * 4]
     assert all(isinstance(value, np.ndarray) for value in log.values())

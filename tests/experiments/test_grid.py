@@ -1,5 +1,7 @@
 """Experiment names, grids, the checks before they start, and the processes they run in."""
 
+import functools
+import inspect
 import itertools
 import json
 import os
@@ -337,8 +339,23 @@ def test_a_function_that_is_not_ours_does_not_hide_what_ours_cannot_use(started)
         grid.run("algo")
 
 
-def test_every_algorithm_says_what_its_agents_can_act_in():
-    assert set(preflight.ACTION_SPACES) == {algo for algos in spinup.ALGORITHMS.values() for algo in algos}
+EVERY_ALGORITHM = [f"{algo}_{backend}" for backend, algos in spinup.ALGORITHMS.items() for algo in algos]
+
+
+@pytest.mark.parametrize("algorithm", EVERY_ALGORITHM)
+def test_every_algorithm_says_what_its_agents_can_act_in(algorithm):
+    made_by = inspect.signature(getattr(spinup, algorithm)).parameters["actor_critic"].default
+    agent = getattr(made_by, "__self__", made_by)  # in JAX, a method of its class makes an agent
+    assert inspect.isclass(agent)
+    for space in (spaces.Discrete(2), spaces.Box(-1, 1, (2,)), spaces.Box(-np.inf, np.inf, (2,)), Multi.action_space):
+        make = functools.partial(made_by, spaces.Box(-1, 1, (3,)), space)
+        try:
+            agent.check_action_space(space)
+        except UserError as error:
+            with pytest.raises(UserError, match=re.escape(str(error))):
+                make()
+        else:
+            make()
 
 
 @pytest.mark.parametrize(
@@ -355,9 +372,8 @@ def test_every_activation_is_tried_once(started, monkeypatch, algorithm, activat
     with pytest.raises(UserError, match=message):
         grid.run(function)
     assert not started and not os.listdir()
-    core, tried = import_backend(algorithm.split("_")[1], "core"), []
-    for name in ("activation_layer", "check_activation"):
-        monkeypatch.setattr(core, name, tried.append, raising=False)
+    backend, tried = import_backend(algorithm.split("_")[1], "backend"), []
+    monkeypatch.setattr(backend, "check_activation", tried.append)
     grid.run(function)
     assert tried == [*map(parse_value, activations)]
 

@@ -206,9 +206,9 @@ def test_auto_is_the_number_of_cores():
 
 @pytest.mark.parametrize("retries", [-1, 0.5, True, "many"])
 def test_retries_are_a_count(retries):
-    with pytest.raises(UserError, match=f"retries={retries!r} will not do"):
+    with pytest.raises(UserError, match=f"retries={retries!r} is invalid"):
         run(grid_of(2), retries=retries)
-    with pytest.raises(UserError, match=f"retries={retries!r} will not do"):
+    with pytest.raises(UserError, match=f"retries={retries!r} is invalid"):
         call_experiment("x", train, data_dir="d", retries=retries)
 
 

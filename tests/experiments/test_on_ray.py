@@ -26,11 +26,11 @@ def run_of(seed):
 @pytest.mark.parametrize(
     "how, message",
     [
-        ({"launcher": "slurm"}, "launcher='slurm' will not do: expected 'local' or 'ray'"),
+        ({"launcher": "slurm"}, "launcher='slurm' is invalid: expected 'local' or 'ray'"),
         ({"launcher": "ray", "jobs": 2}, "jobs=2 is for this machine"),
-        ({"launcher": "ray", "cpus_per_run": -1}, "cpus_per_run=-1 will not do"),
-        ({"launcher": "ray", "gpus_per_run": True}, "gpus_per_run=True will not do"),
-        ({"launcher": "ray", "retries": -1}, "retries=-1 will not do"),
+        ({"launcher": "ray", "cpus_per_run": -1}, "cpus_per_run=-1 is invalid"),
+        ({"launcher": "ray", "gpus_per_run": True}, "gpus_per_run=True is invalid"),
+        ({"launcher": "ray", "retries": -1}, "retries=-1 is invalid"),
         ({"ray_address": "somewhere:6379"}, "ray_address='somewhere:6379' is for a Ray cluster: add --launcher ray"),
         ({"cpus_per_run": 2}, "add --launcher ray"),
         ({"gpus_per_run": 0}, "add --launcher ray"),

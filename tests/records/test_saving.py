@@ -24,7 +24,7 @@ from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, make_env
-from spinup.records.agents import save_pytorch
+from spinup.records.agents import save_agent
 from spinup.records.directory import find_run, holds_run, last_epoch
 from spinup.records.environment import load_env
 from spinup.records.files import write_atomically
@@ -180,7 +180,7 @@ def test_the_same_agent_is_the_same_file_whatever_the_process(monkeypatch):
     agent, saved = MLPActorCritic(OBS, BOX), []
     for process in (111, 222):
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
-        save_pytorch(Path(), agent, itr=process)
+        save_agent(Path(), "pytorch", agent, itr=process)
         saved += [Path(f"pyt_save/model{itr}.pt").read_bytes() for itr in ("", process)]
     assert len(set(saved)) == 1
 

@@ -363,7 +363,7 @@ def test_tracked_from_the_command_line():
         (["tensorbord"], r"^There is no tracker 'tensorbord': there are 'tensorboard' and 'wandb'\. Did you mean 'ten"),
         (["wandb", "mlflow"], r"^There is no tracker 'mlflow': there are 'tensorboard' and 'wandb'\.$"),
         ([3], r"^There is no tracker 3: "),
-        ("wandb", r"^track='wandb' will not do: expected a list such as \['wandb'\]\.$"),
+        ("wandb", r"^track='wandb' is invalid: expected a list such as \['wandb'\]\.$"),
     ],
 )
 def test_trackers_that_do_not_exist(names, told, started):
