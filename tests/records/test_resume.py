@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from toy_envs import Counter
 
 import spinup
+from spinup.backends import about
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 from spinup.experience.vector_env import VectorEnv
@@ -27,7 +28,6 @@ ON_POLICY = dict(steps_per_epoch=60, num_envs=2)
 OFF_POLICY = dict(steps_per_epoch=60, update_after=40, update_every=20, batch_size=8, num_test_episodes=1)
 ALGORITHMS = [(algo, backend) for backend, algos in spinup.ALGORITHMS.items() for algo in algos]
 every_algorithm = pytest.mark.parametrize(("algo", "backend"), ALGORITHMS)
-MODEL = {"pytorch": "pyt_save/model.pt", "jax": "jax_save/model.safetensors"}
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,10 @@ def train(algo, backend, folder, epochs=6, **kwargs):
         settings |= OFF_POLICY | dict(replay_size=130, save_freq=1, num_envs=1)
     if algo == "sac":
         settings |= dict(alpha="auto")
+    if algo == "td3":
+        settings |= dict(
+            policy_delay=3
+        )  # which does not divide the 20 steps of a phase: the delay is counted over them
     env_fn = EnvFn("Pendulum-v1" if algo in ("ddpg", "td3", "sac", "ppo") else "CartPole-v1")
     function = getattr(importlib.import_module(f"spinup.algos.{backend}.{algo}"), algo)
     settings |= dict(epochs=epochs, logger_kwargs=dict(output_dir=folder))
@@ -62,7 +66,7 @@ def state(folder):
 
 def assert_same_run(first, other, backend):
     assert rows(first) == rows(other)
-    (a, b), model = (state(first), state(other)), MODEL[backend]
+    (a, b), model = (state(first), state(other)), about(backend).MODEL_FILE.format("")
     assert all(np.array_equal(x, y) for x, y in zip(a.pop("learner"), b.pop("learner"), strict=True))
     for each in (a, b):
         each["log"] = each["seconds"] = None  # which tell wall-clock time
@@ -270,6 +274,30 @@ def test_nothing_but_damaged_checkpoints_is_an_error_that_loses_nothing():
     assert Path("run/progress.txt").read_bytes() == before
 
 
+@pytest.mark.parametrize("found", [None, 1, 3])
+@pytest.mark.parametrize("algo", ["ppo", "dqn"])
+def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_lost(algo, found):
+    train(algo, "pytorch", "run", epochs=2)
+    assert state("run")["format"] == 2
+    file = Path("run/checkpoint/epoch000001.npz")
+    states = unpack(file.read_bytes())
+    for each in states:
+        each["format"] = found
+        if found is None:  # as in the first checkpoints of all
+            del each["format"]
+    file.write_bytes(pack(states))
+    before = contents() | {file: file.read_bytes() for file in map(Path, ("run/progress.txt", "run/pyt_save/model.pt"))}
+    with pytest.raises(UserError) as raised:
+        train(algo, "pytorch", "run", epochs=3, resume=True)
+    assert str(raised.value) == (
+        f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot resume: "
+        "start again with --overwrite, or resume it with that version."
+    )
+    assert {file: file.read_bytes() for file in before} == before
+    train(algo, "pytorch", "run", epochs=1, logger_kwargs=dict(output_dir="run", overwrite=True))
+    assert last_epoch("run") == 0
+
+
 def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
     train("dqn", "pytorch", "run", epochs=2)
     before = contents()
@@ -292,7 +320,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
 
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_resume import train
 
 calls, replace = 0, os.replace
@@ -312,7 +340,8 @@ train({algo!r}, {backend!r}, "run", resume={resume})
 
 
 def run_until_killed(**values):
-    script = KILLED.format(tests=str(Path(__file__).parents[1]), **values)
+    tests = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # this file, and the toys
+    script = KILLED.format(tests=tests, **values)
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).returncode
 
 
