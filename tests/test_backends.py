@@ -1,12 +1,24 @@
 """A backend whose framework is not installed: one sentence with the command that installs it."""
 
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from gymnasium import spaces
 
 import spinup
-from spinup.backends import MissingFramework, import_backend, missing_packages
+from spinup.backends import (
+    MissingFramework,
+    about,
+    algorithms,
+    backend_of,
+    backend_of_agent,
+    import_backend,
+    missing_packages,
+)
 
 
 def without(package, code):
@@ -51,3 +63,68 @@ def test_in_python_it_is_an_import_error(monkeypatch):
 def test_what_is_installed_is_imported(backend):
     assert missing_packages(backend) == []
     assert import_backend(backend, "dqn").dqn is getattr(spinup, f"dqn_{backend}")
+
+
+# ---- what a backend is ----
+
+
+def test_the_algorithms_are_the_files_there_are_in_the_order_of_the_course():
+    assert list(algorithms()) == ["pytorch", "jax"]
+    for backend, found in algorithms().items():
+        files = {file.stem for file in Path(about(backend).__file__).parent.glob("*.py")}
+        assert {*found} == files - {"__init__", "core", "training", "backend"}
+        assert found[:7] == ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")
+
+
+@pytest.mark.parametrize("backend", algorithms())
+def test_what_is_known_of_a_backend_needs_no_framework(backend):
+    names = "PACKAGES, INSTALL, DATA_PARALLEL, MODEL_FILE"
+    code = f"from spinup.backends import about; about({backend!r}).PACKAGES"
+    (framework, *_), install, data_parallel, model_file = (getattr(about(backend), name) for name in names.split(", "))
+    assert without(framework, code) == (0, "")
+    assert without(framework, f"from spinup.algos.{backend} import {names}") == (0, "")
+    assert install.startswith("pip install ") and isinstance(data_parallel, bool)
+    assert model_file.format("") != model_file.format(3)
+
+
+def test_every_backend_answers_the_house_by_the_same_names():
+    def named(backend):
+        module = import_backend(backend, "backend")
+        own = {name for name, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__}
+        return {name for name in own | {"seed", "check_activation"} if name[0] != "_" and hasattr(module, name)}
+
+    assert named("pytorch") == named("jax")
+    for name in named("pytorch"):
+        one, other = (inspect.signature(getattr(import_backend(b, "backend"), name)) for b in ("pytorch", "jax"))
+        assert len(one.parameters) == len(other.parameters) or name == "seed"
+
+
+@pytest.mark.parametrize(
+    ("dotted", "backend"),
+    [
+        ("spinup.algos.jax.sac.sac", "jax"),
+        ("spinup.algos.pytorch.core.MLPActorCritic", "pytorch"),
+        ("spinup.algos.pytorch.", "pytorch"),
+        ("spinup.algos.pytorch", ""),
+        ("spinup.records.run.Run", ""),
+        ("mine.spinup.algos.jax.sac", ""),
+        ("", ""),
+    ],
+)
+def test_a_dotted_name_tells_its_backend(dotted, backend):
+    assert backend_of(dotted) == backend
+
+
+def test_an_agent_tells_its_backend():
+    where = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
+    assert backend_of_agent(import_backend("pytorch", "core").MLPActorCritic(*where)) == "pytorch"
+    assert backend_of_agent(import_backend("jax", "core").MLPActorCritic.create(*where)) == "jax"
+    for other in (None, "agent", object(), np.zeros(3), import_backend("jax", "core").MLPActorCritic):
+        with pytest.raises(TypeError, match=r"is an agent of none of the backends pytorch, jax$"):
+            backend_of_agent(other)
+
+
+def test_looking_for_the_backend_of_an_agent_imports_none():
+    code = "from spinup.backends import backend_of_agent\ntry: backend_of_agent(3)\nexcept TypeError: pass\n"
+    code += "assert not {'torch', 'jax'} & {*sys.modules}, [*sys.modules]"
+    assert without("tensorflow", code) == (0, "")
