@@ -37,5 +37,5 @@ def __dir__():
     return sorted([*globals(), *_HOMES, *_ALGOS])
 
 
-if "torch" in sys.modules:  # so that torch.load() of a saved agent works with its safe defaults
+if "torch" in sys.modules:  # registers our classes, so that torch.load() of a saved agent works with its safe defaults
     import_backend("pytorch", "core")

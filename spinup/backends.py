@@ -1,4 +1,4 @@
-"""The backends: which algorithms each has, whether its framework is installed, and what to say where it is not."""
+"""The backends: their algorithms, whether their frameworks are installed, and how to install them."""
 
 import functools
 import gc
@@ -14,11 +14,10 @@ from typing import Any
 from spinup.errors import UserError
 
 _ALGOS = Path(__file__).parent / "algos"
-_COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms come after
-_SHARED = ("core", "training", "backend", "__init__")  # files of a backend that are no algorithms
+_COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms follow
+_SHARED = ("core", "training", "backend", "__init__")  # files of a backend that are not algorithms
 
-
-# The first part of a dotted name, as people write it, and the module it stands for.
+# The module for each first part of a dotted name.
 FRAMEWORKS = {
     "torch": "torch",
     "np": "numpy",
@@ -31,12 +30,12 @@ FRAMEWORKS = {
 
 
 class MissingFramework(UserError, ModuleNotFoundError):
-    """A backend's framework is not installed; also an ImportError, as a failed ``import`` is in Python."""
+    """A backend's framework is not installed; also an ImportError, which callers of ``import`` expect."""
 
 
 @functools.cache
 def algorithms() -> dict[str, tuple[str, ...]]:
-    """The algorithms of each backend, which are the files there are; in the order of the course, PyTorch first."""
+    """The algorithms of each backend, read from the files in ``algos/``; in the order of the course, PyTorch first."""
     folders = sorted(file.parent for file in _ALGOS.glob("*/core.py"))
     folders.sort(key=lambda folder: folder.name != "pytorch")
     return {folder.name: _algorithms_in(folder) for folder in folders}
@@ -48,17 +47,17 @@ def _algorithms_in(folder: Path) -> tuple[str, ...]:
 
 
 def about(backend: str) -> ModuleType:
-    """The package ``spinup.algos.<backend>``, whose constants can be read without its framework."""
+    """The package ``spinup.algos.<backend>``; importing it does not import the framework."""
     return importlib.import_module(f"spinup.algos.{backend}")
 
 
 def missing_packages(backend: str) -> list[str]:
-    """Which packages of ``backend`` are not installed; imports none of them."""
+    """The packages of ``backend`` that are not installed; imports none of them."""
     return [package for package in about(backend).PACKAGES if importlib.util.find_spec(package) is None]
 
 
 def backend_of(dotted: str) -> str:
-    """The backend of what has a dotted name, such as ``spinup.algos.jax.sac.sac``; empty if it belongs to none."""
+    """The backend in a dotted name such as ``spinup.algos.jax.sac.sac``; empty if it belongs to none."""
     home = re.match(r"spinup\.algos\.(\w+)\.", dotted)
     return home[1] if home else ""
 
@@ -67,7 +66,7 @@ def backend_of_agent(agent: Any) -> str:
     """The backend that can save and load ``agent``.
 
     Raises:
-        TypeError: if it is an agent of no backend whose framework is imported.
+        TypeError: if ``agent`` belongs to no backend whose framework is imported.
     """
     for backend in algorithms():
         imported = about(backend).PACKAGES[0] in sys.modules
@@ -77,15 +76,15 @@ def backend_of_agent(agent: Any) -> str:
 
 
 def run_as_command(file: str) -> None:
-    """Train the algorithm of ``file``, which is run as a script, by ``python -m spinup.run`` with the same flags."""
+    """Train the algorithm in ``file``, run as a script, as ``python -m spinup.run`` with the same flags does."""
     path = Path(file)
     sys.argv[:1] = ["spinup", f"{path.stem}_{path.parent.name}"]
     runpy.run_module("spinup.run", run_name="__main__")
 
 
 def exempt_imports_from_gc() -> None:
-    """Keep the garbage collector from looking through every object of the imported libraries, again and again."""
-    gc.unfreeze()  # what an earlier training in this process left may be garbage by now
+    """Stop the garbage collector from repeatedly scanning every object of the imported libraries."""
+    gc.unfreeze()  # objects of an earlier training in this process may be garbage by now
     gc.collect()
     gc.freeze()
 
@@ -94,7 +93,7 @@ def import_backend(backend: str, module: str) -> ModuleType:
     """The module ``spinup.algos.<backend>.<module>``.
 
     Raises:
-        MissingFramework: if a package that the backend needs is not installed; says how to install it.
+        MissingFramework: if a package of the backend is not installed; the message gives the command to install it.
     """
     if missing := missing_packages(backend):
         raise MissingFramework(

@@ -1,4 +1,4 @@
-"""A user's mistake: one clear sentence, no traceback."""
+"""Errors that a user can fix: one clear sentence, no traceback."""
 
 import difflib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Name the closest of ``known`` as a sentence to append (`` Did you mean 'ppo'?``), or return ``""``."""
+    """A sentence to append that names the closest of ``known`` (`` Did you mean 'ppo'?``); ``""`` if none is close."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     if not near:
         return ""
@@ -22,5 +22,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, without the full stop and what follows the first line; its name if it says nothing."""
+    """The first line of an exception's message, without a full stop; its class name if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

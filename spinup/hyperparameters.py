@@ -1,4 +1,4 @@
-"""What each hyperparameter may be: one table, asked by every training function before it touches anything."""
+"""Valid values of every hyperparameter: one table, checked by every training function before it does anything."""
 
 import inspect
 import os
@@ -11,7 +11,7 @@ from spinup.mpi.tools import num_procs, refuse_processes
 
 
 class Rule(NamedTuple):
-    """``holds(value)`` is false for a value that is not ``expected``."""
+    """``holds(value)`` is true for valid values; ``expected`` describes them in error messages."""
 
     holds: Callable[[Any], bool]
     expected: str
@@ -95,7 +95,7 @@ RULES = {
     "num_envs": _COUNT,
     "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
 }
-LOGGER_RULES = {  # what may stand in logger_kwargs; resume is given to the algorithm itself
+LOGGER_RULES = {  # valid keys of logger_kwargs; resume is an argument of the algorithm itself
     "output_dir": _optional(Rule(lambda x: isinstance(x, str | os.PathLike), "the path of a directory")),
     "output_fname": Rule(lambda x: isinstance(x, str) and bool(x), "the name of a file"),
     "exp_name": _optional(Rule(lambda x: isinstance(x, str), "a name")),
@@ -109,18 +109,16 @@ AC_RULES = {
 
 
 def check_keywords(function: Callable, keywords: Iterable[str], also: Iterable[str] = ()) -> None:
-    """Refuse a keyword that ``function`` does not take; ``also`` are names that are right where the keyword came from.
+    """Refuse keywords that ``function`` does not take; ``also`` lists further names to allow.
 
     Raises:
-        UserError: naming the keyword and those that come near it.
+        UserError: naming the keyword and similar valid ones.
     """
     name = getattr(function, "__name__", repr(function))
     try:
         parameters = inspect.signature(function).parameters
-    except ValueError:  # what is written in C may have none
-        raise UserError(
-            f"{name} is invalid: expected a Python function or class, whose parameters can be listed."
-        ) from None
+    except ValueError:  # functions written in C may have no signature
+        raise UserError(f"{name} is invalid: expected a Python function or class with a readable signature.") from None
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     _check_names(name, keywords, [*parameters, *also])
@@ -136,15 +134,15 @@ def _check_names(owner: str, keywords: Iterable[str], known: Collection[str]) ->
 def check_hyperparameters(
     config: Mapping[str, Any], algorithm: Callable | None = None, processes: int | None = None
 ) -> dict[str, Any]:
-    """Refuse values of the wrong type or range; keys without a rule are passed over.
+    """Refuse values of the wrong type or range; keys without a rule are not checked.
 
     Args:
-        config: what a training function is called with.
+        config: the arguments of a training function.
         algorithm: that function.
-        processes: how many will train together; as many as do now if None.
+        processes: number of processes that train together; None: as many as are running now.
 
     Returns:
-        A copy of ``config``, with the algorithm and the number of processes if the algorithm is given.
+        A copy of ``config``; with ``algorithm`` and the number of processes (``num_cpu``) if ``algorithm`` is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -156,15 +154,15 @@ def check_hyperparameters(
     if actor_critic is not None:
         check_keywords(actor_critic, ac_kwargs)
         for key in {"observation_space", "action_space"} & set(ac_kwargs):
-            raise UserError(f"ac_kwargs:{key} is the environment's to give: leave it out.")
+            raise UserError(f"ac_kwargs:{key} is taken from the environment: leave it out.")
     logger_kwargs = config.get("logger_kwargs") or {}
     if "resume" in logger_kwargs:
-        raise UserError("resume is not for logger_kwargs: pass resume=True to the algorithm, beside them.")
+        raise UserError("logger_kwargs:resume is invalid: pass resume=True to the algorithm itself.")
     _check_names("Logger", logger_kwargs, LOGGER_RULES)
     _check_rules(LOGGER_RULES, logger_kwargs, prefix="logger_kwargs:")
     processes = num_procs() if processes is None else processes
     if "replay_size" in config:
-        refuse_processes("Algorithms that learn from a replay buffer are not data-parallel here", processes)
+        refuse_processes("Algorithms that learn from a replay buffer are not data-parallel", processes)
     for key in ("steps_per_epoch", "update_every"):
         if key in config and "num_envs" in config:
             _check_shares(key, config[key], config["num_envs"], processes)
@@ -172,7 +170,7 @@ def check_hyperparameters(
 
 
 def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:
-    """Every environment of every process takes the same number of steps."""
+    """Refuse ``steps`` that cannot be shared equally among all environments of all processes."""
     shares = num_envs * processes
     if steps % shares:
         each = f" in each of {processes} processes" if processes > 1 else ""
@@ -189,6 +187,6 @@ def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: s
 
 
 def with_defaults(function: Callable, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """``kwargs`` over the defaults of ``function``: what it would run with."""
+    """The arguments that ``function`` would run with: its defaults, updated with ``kwargs``."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty} | dict(kwargs)

@@ -20,22 +20,24 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command in ``argv`` (the process's own arguments if None).
 
     Raises:
-        SystemExit: status 2 after one line about a mistake of the user, 1 when an experiment crashed, 130 for Ctrl-C.
+        SystemExit: status 2 for a user's mistake, reported in one line; 1 for a crashed experiment; 130 for Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that experiments end with us
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that experiments end with this process
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # where `--env module:EnvId` looks for the module
     try:
         exit_on_user_error(dispatch, sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except BrokenPipeError:  # our reader has gone, as `head` does; the interpreter must not flush into the pipe either
+    except BrokenPipeError:  # the reader (such as `head`) has exited; keep the interpreter from flushing into the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
 
 
 def dispatch(argv: list[str]) -> None:
-    """Do what ``argv`` asks for; raises :class:`UserError` for what cannot be done."""
+    """Run the command in ``argv``; raises :class:`UserError` for a mistake in it."""
     command, *rest = argv or ["help"]
     if command in ("help", "--help", "-h"):
         print(help_text())
@@ -48,7 +50,7 @@ def dispatch(argv: list[str]) -> None:
 
 
 def help_text() -> str:
-    """What the command line offers."""
+    """The text of ``--help``: algorithms, commands, flags and examples."""
     backends = "\n".join(f"  {backend:<12} {', '.join(algos)}" for backend, algos in ALGORITHMS.items())
     tools = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
     return f"""Spinning Up in Deep RL {__version__}
@@ -72,12 +74,12 @@ Flags of every algorithm
   --cpu N               train with N processes over MPI (VPG, TRPO and PPO in PyTorch), or auto: one for each core
   --dt                  date and time in directory names      (--datestamp)
   --overwrite           replace a run that is already there
-  --resume              continue it from its last checkpoint; finished experiments are skipped
-  --jobs 4              experiments to run in parallel, or auto: one on each core; no failure stops the others
-  --retries 2           how often to retry what crashed, from its last checkpoint (default: 0; on Ray: 3)
+  --resume              continue a run from its last checkpoint; finished experiments are skipped
+  --jobs 4              experiments to run in parallel, or auto: one on each core; a failure does not stop the others
+  --retries 2           retries after a crash, from the last checkpoint (default: 0; on Ray: 3)
   --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
-  --track tensorboard   send the rows there, or to wandb, or to both (then watch: tensorboard --logdir data)
-  --key[k] v1 v2        what stands for the key in directory names (quote the brackets in zsh)
+  --track tensorboard   show every row in tensorboard, wandb or both (to watch: tensorboard --logdir data)
+  --key[k] v1 v2        use k for the key in directory names (quote the brackets in zsh)
 
 Examples
   python -m spinup.run ppo --env CartPole-v1 --exp_name first

@@ -16,5 +16,5 @@ FORCE_DATESTAMP = False
 # Let ExperimentGrid shorten parameter names in experiment names (`clip_ratio` to `cli`) where no shorthand is given.
 DEFAULT_SHORTHAND = True
 
-# Seconds between the report on a grid and its first experiment: time to read it and change your mind.
+# Seconds between printing a grid and starting its first experiment: time to read it and cancel.
 WAIT_BEFORE_LAUNCH = 0

@@ -1,4 +1,4 @@
-"""Bad input is told in one sentence that names the value, what was expected, and what to do (DESIGN section 1.5)."""
+"""Bad input is reported in one sentence that names the value, what was expected, and what to do."""
 
 import re
 from fractions import Fraction
@@ -169,7 +169,7 @@ def test_unknown_keywords(function, key, told):
 
 def test_what_does_not_tell_its_parameters():
     with pytest.raises(
-        UserError, match="zeros is invalid: expected a Python function or class, whose parameters can be listed"
+        UserError, match="zeros is invalid: expected a Python function or class with a readable signature"
     ):
         check_keywords(torch.zeros, ["hidden_sizes"])
 
@@ -192,7 +192,7 @@ def test_the_arguments_of_the_actor_critic_given_are_checked():
     ("logger_kwargs", "told"),
     [
         ({"outputdir": "run"}, "Logger has no parameter 'outputdir'. Did you mean 'output_dir'"),
-        ({"resume": True}, "resume is not for logger_kwargs: pass resume=True to the algorithm"),
+        ({"resume": True}, "logger_kwargs:resume is invalid: pass resume=True to the algorithm itself."),
     ],
 )
 def test_the_arguments_of_the_logger_are_checked_before_anything_is_built(logger_kwargs, told):
