@@ -22,9 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: status 2 for a user's mistake, reported in one line; 1 for a crashed experiment; 130 for Ctrl-C.
     """
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # so that experiments end with this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the experiments too
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # where `--env module:EnvId` looks for the module
     try:

@@ -1,1 +1,1 @@
-"""Several processes as one: data-parallel training over MPI."""
+"""Data-parallel training over MPI."""

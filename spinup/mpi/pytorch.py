@@ -1,7 +1,7 @@
-"""Data-parallel training in PyTorch: the same parameters in every process, and gradients averaged over all.
+"""Data-parallel training in PyTorch: every process has the same parameters, and gradients are averaged over all.
 
-The pattern: ``setup_pytorch_for_mpi()`` at the start, ``sync_params(module)`` once it is built, and
-``mpi_avg_grads(module)`` between ``loss.backward()`` and ``optimizer.step()``. Alone, a process needs none of it.
+Call ``setup_pytorch_for_mpi()`` at the start, ``sync_params(module)`` once the module is built, and
+``mpi_avg_grads(module)`` between ``loss.backward()`` and ``optimizer.step()``. A single process needs none of them.
 """
 
 import os
@@ -15,14 +15,14 @@ from spinup.mpi.tools import broadcast, mpi_avg, num_procs, num_procs_here
 
 
 def setup_pytorch_for_mpi() -> None:
-    """Give PyTorch no more threads than this process's share of the cores."""
+    """Limit the threads of PyTorch to this process's share of the cores."""
     fair = max(1, (os.cpu_count() or 1) // num_procs_here())
     torch.set_num_threads(min(fair, torch.get_num_threads()))
 
 
 @torch.no_grad()
 def sync_params(module: nn.Module) -> None:
-    """Copy the parameters of ``module`` in the first process to all others."""
+    """Copy the parameters of ``module`` from the first process to all others."""
     params = list(module.parameters())
     if num_procs() == 1 or not params:
         return
@@ -40,19 +40,19 @@ def mpi_avg_grads(module: nn.Module) -> None:
 
 
 def average_all(tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
-    """The mean over all processes of each of ``tensors``, in one exchange."""
+    """The mean of each tensor over all processes, in one exchange."""
     if num_procs() == 1 or not tensors:
         return tensors
     return _split(average(parameters_to_vector(tensors)), tensors)
 
 
 def average(x: torch.Tensor) -> torch.Tensor:
-    """The mean of ``x`` over all processes, without gradient; alone, ``x`` itself."""
+    """The mean of ``x`` over all processes, detached; in a single process, ``x`` itself."""
     if num_procs() == 1:
         return x
     return torch.as_tensor(mpi_avg(x.detach().cpu().numpy()), dtype=x.dtype, device=x.device)
 
 
 def _split(vector: torch.Tensor, like: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Consecutive pieces of ``vector`` in the shapes of the tensors ``like``."""
+    """``vector`` cut into consecutive pieces with the shapes of the tensors ``like``."""
     return [piece.view_as(x) for piece, x in zip(vector.split([x.numel() for x in like]), like, strict=True)]

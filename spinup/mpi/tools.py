@@ -1,10 +1,10 @@
-"""Several processes as one: data-parallel training over MPI, on one machine or many.
+"""Data-parallel training over MPI, on one machine or several.
 
-The launcher (``mpirun``, ``srun``) gives each process its number and their count; MPI connects them. A process
-that is alone neither imports nor needs ``mpi4py``: every function here is then the identity, or plain NumPy.
+The launcher (``mpirun``, ``srun``) tells each process its number and the number of processes; MPI connects them. A
+single process neither imports nor needs ``mpi4py``: every function here is then the identity, or plain NumPy.
 
-All processes must call the functions that exchange something, in the same order. One that dies of an exception ends the
-others too; where a custom script may call ``sys.exit`` in one of them, start it by ``python -m mpi4py``.
+All processes must call the functions that exchange data, in the same order. An exception in one process ends the others
+too; a custom script that may call ``sys.exit`` in one process must be started with ``python -m mpi4py``.
 """
 
 import functools
@@ -22,20 +22,20 @@ import numpy as np
 
 from spinup.errors import UserError
 
-_LAUNCHERS = (  # variables by which each launcher says how many processes there are, and which one this is
+_LAUNCHERS = (  # environment variables of each launcher: the number of processes, and the number of this one
     ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),  # Open MPI
     ("PMI_SIZE", "PMI_RANK"),  # MPICH, Intel MPI, Microsoft MPI
-    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),  # srun; a batch script, which is one process, belongs to no step
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),  # srun; a batch script belongs to no step, and is a single process
 )
-_OF_AN_OUTER_LAUNCHER = ("SLURM_", "PMI", "OMPI_COMM_WORLD_")
+_LAUNCHER_PREFIXES = ("SLURM_", "PMI", "OMPI_COMM_WORLD_")
 _INSTALL = 'pip install "spinningup[mpi]"'
 
 
 # ---- which process this is ----
 
 
-def _placed() -> tuple[int, int]:
-    """The number of this process and how many there are, from its launcher; (0, 1) without one."""
+def _rank_and_size() -> tuple[int, int]:
+    """The number of this process and the number of processes, from the launcher; (0, 1) without one."""
     for size, rank in _LAUNCHERS:
         if size in os.environ and rank in os.environ:
             return int(os.environ[rank]), int(os.environ[size])
@@ -44,16 +44,16 @@ def _placed() -> tuple[int, int]:
 
 def proc_id() -> int:
     """The number of this process (its rank), from 0."""
-    return _placed()[0]
+    return _rank_and_size()[0]
 
 
 def num_procs() -> int:
-    """How many processes train together."""
-    return _placed()[1]
+    """The number of processes that train together."""
+    return _rank_and_size()[1]
 
 
 def num_procs_here() -> int:
-    """How many of them run on this machine."""
+    """The number of those processes that run on this machine."""
     if num_procs() == 1:
         return 1
     world = _world()
@@ -63,7 +63,7 @@ def num_procs_here() -> int:
 
 
 def process_seed(seed: int) -> int:
-    """The seed of this process's own random numbers; the first process has ``seed`` itself."""
+    """The seed of this process, derived from ``seed``; the first process uses ``seed`` itself."""
     return (seed + 10_000 * proc_id()) % 2**32
 
 
@@ -71,7 +71,7 @@ ONE_PROCESS = "JAX algorithms train in one process, which uses every core"
 
 
 def refuse_processes(why: str, processes: int) -> None:
-    """Raise UserError, which says ``why``, if there are several ``processes``."""
+    """Raise UserError, with the reason ``why``, if ``processes`` is more than 1."""
     if processes > 1:
         raise UserError(
             f"{why}, so {processes} processes are too many: use --num_envs {processes} to step several environments "
@@ -80,7 +80,7 @@ def refuse_processes(why: str, processes: int) -> None:
 
 
 def only_first(function: Callable) -> Callable:
-    """``function`` as the first process calls it; in the others it does nothing and returns None."""
+    """Let only the first process run ``function``; in the others it does nothing and returns None."""
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -102,41 +102,41 @@ def _world() -> Any:
     """MPI's communicator of all processes.
 
     Raises:
-        UserError: where there is no MPI, or it is another one than the launcher's, so that each process is on its own.
+        UserError: if MPI is missing, or is not the launcher's, so that it does not connect the processes.
     """
     try:
         from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, but no MPI library
-        raise UserError(f"Training with {num_procs()} processes needs MPI, which is not here: {_INSTALL}.") from error
-    if (MPI.COMM_WORLD.Get_rank(), MPI.COMM_WORLD.Get_size()) != _placed():
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is installed, but no MPI library
+        raise UserError(f"Training with {num_procs()} processes needs MPI, not installed here: {_INSTALL}.") from error
+    if (MPI.COMM_WORLD.Get_rank(), MPI.COMM_WORLD.Get_size()) != _rank_and_size():
         library = MPI.Get_library_version().partition(",")[0]
         raise UserError(
             f"{num_procs()} processes were started, but MPI does not connect them: start them with the mpirun of "
-            f"{library}, which mpi4py has found here, or on Slurm with srun --mpi=pmix."
+            f"{library}, the MPI that mpi4py uses here, or on Slurm with srun --mpi=pmix."
         )
     sys.excepthook = functools.partial(_report_and_end, sys.excepthook)
-    MPI.COMM_WORLD.Barrier()  # Open MPI's launcher crashes, or hangs, where one process ends while another connects
+    MPI.COMM_WORLD.Barrier()  # Open MPI's launcher crashes or hangs if one process ends while another connects
     return MPI.COMM_WORLD
 
 
 def connect() -> None:
-    """Wait for the other processes, before anything can go wrong in one of them alone; alone, do nothing."""
+    """Wait until all processes are connected, so that none fails before; a single process returns at once."""
     if num_procs() > 1:
         _world()
 
 
 def mpi_op(x: Any, op: Any) -> Any:
-    """Combine the numbers or arrays ``x`` of all processes; ``op`` is 'sum', 'min', 'max', or an operation of MPI."""
+    """Reduce the numbers or arrays ``x`` of all processes; ``op`` is 'sum', 'min', 'max', or an MPI operation."""
     if num_procs() == 1:
         return x
     x = np.asarray(x)
     result = np.empty_like(x)
     allreduce(np.ascontiguousarray(x), result, op)
-    return result[()]  # an array of no dimension becomes a number
+    return result[()]  # a zero-dimensional array becomes a number
 
 
 def allreduce(x: np.ndarray, result: np.ndarray, op: Any = "sum") -> None:
-    """Write what ``op`` makes of the arrays ``x`` of all processes into ``result``; see :func:`mpi_op`."""
+    """Reduce the arrays ``x`` of all processes into ``result``; ``op`` as in :func:`mpi_op`."""
     if num_procs() == 1:
         result[...] = x
         return
@@ -152,7 +152,7 @@ def mpi_sum(x: Any) -> Any:
 
 
 def mpi_avg(x: Any) -> Any:
-    """Their mean."""
+    """The mean of the numbers or arrays ``x`` of all processes."""
     return x if num_procs() == 1 else mpi_sum(x) / num_procs()
 
 
@@ -160,8 +160,8 @@ def mpi_statistics_scalar(x: Any, with_min_and_max: bool = False) -> tuple:
     """Mean and standard deviation (ddof 0) of all numbers in the arrays ``x`` of all processes.
 
     Args:
-        x: an array or list of numbers, which may be empty in some processes; where it is in all, the results are NaN.
-        with_min_and_max: return the least and the greatest of them too.
+        x: an array or list of numbers; may be empty in some processes. If it is empty in all, the results are NaN.
+        with_min_and_max: also return the minimum and the maximum.
     """
     x = np.ravel(x)
     if num_procs() > 1:
@@ -182,7 +182,7 @@ def _statistics_over_processes(x: np.ndarray, with_min_and_max: bool) -> tuple:
 
 
 def broadcast(x: Any, root: int = 0) -> Any:
-    """What the process ``root`` has for ``x``; an array is also overwritten by it in place."""
+    """The value of ``x`` in the process ``root``; an array ``x`` is also overwritten in place."""
     if num_procs() == 1:
         return x
     received = _world().bcast(x, root)
@@ -192,12 +192,12 @@ def broadcast(x: Any, root: int = 0) -> Any:
 
 
 def gather(x: Any) -> list | None:
-    """What every process has for ``x``, as a list in the first process; None in the others."""
+    """The values of ``x`` in all processes, as a list in the first process; None in the others."""
     return [x] if num_procs() == 1 else _world().gather(x)
 
 
 def scatter(xs: Any) -> Any:
-    """This process's item of the list that the first process gives, one for each; what the others give is ignored."""
+    """This process's item of the first process's list ``xs``, one per process; the others' ``xs`` is ignored."""
     return xs[0] if num_procs() == 1 else _world().scatter(xs)
 
 
@@ -205,10 +205,10 @@ def scatter(xs: Any) -> Any:
 
 
 def end_job(status: int | BaseException) -> None:
-    """Where MPI connects this process with others, which may wait for it, let its exit end them all.
+    """Let the exit of this process end all processes that MPI connects with it, as they may be waiting for it.
 
     Args:
-        status: the exit status, or a SystemExit or KeyboardInterrupt that holds it; for 0 nothing happens.
+        status: the exit status, or a SystemExit or KeyboardInterrupt that holds it; 0 has no effect.
     """
     if num_procs() > 1 and "mpi4py.MPI" in sys.modules:
         from mpi4py.run import set_abort_status
@@ -217,10 +217,9 @@ def end_job(status: int | BaseException) -> None:
 
 
 def let_first_speak() -> None:
-    """Call this before reporting an error: most hit all processes alike, and one report is enough.
+    """Delay the error report of every process but the first: most errors hit all alike, and one report is enough.
 
-    The others wait until the first process has ended the job, which ends them too; after that they report their own
-    errors.
+    Normally the first process ends the job meanwhile, and so the others; if not, they report their own errors.
     """
     if proc_id() > 0:
         time.sleep(3)
@@ -236,16 +235,16 @@ def _report_and_end(report: Callable, *error: Any) -> None:
 
 
 def mpi_fork(n: int, bind_to_core: bool = False) -> None:
-    """Start the running script again, as ``n`` processes connected by MPI, and exit when they have.
+    """Restart the running script as ``n`` processes connected by MPI, and exit with their status.
 
-    In those processes, and for ``n`` of 1, it returns at once.
+    Returns at once in those processes, and if ``n`` is 1.
 
     Args:
-        n: how many.
-        bind_to_core: keep each process on its own core.
+        n: number of processes.
+        bind_to_core: bind each process to one core.
 
     Raises:
-        UserError: without mpi4py or a launcher.
+        UserError: if mpi4py or its launcher is missing.
     """
     if n <= 1 or num_procs() > 1:
         return
@@ -254,21 +253,21 @@ def mpi_fork(n: int, bind_to_core: bool = False) -> None:
 
 
 def launch_command(n: int, bind_to_core: bool = False) -> list[str]:
-    """What stands before a command to run it as ``n`` connected processes on this machine.
+    """The words to put before a command to run it as ``n`` connected processes on this machine.
 
     Raises:
-        UserError: without mpi4py or a launcher.
+        UserError: if mpi4py or its launcher is missing.
     """
     return [find_launcher(), "-n", str(n), *(["--bind-to", "core"] if bind_to_core else [])]
 
 
 def find_launcher() -> str:
-    """The path of ``mpirun``: that of this Python environment, where it has one.
+    """The path of ``mpirun``, preferably the one of this Python environment.
 
     Raises:
-        UserError: without it, or without mpi4py.
+        UserError: if it or mpi4py is missing.
     """
-    intel = os.path.join(sys.prefix, "Library", "bin")  # where impi-rt puts its programs, on Windows
+    intel = os.path.join(sys.prefix, "Library", "bin")  # programs of impi-rt, on Windows
     places = os.pathsep.join([sysconfig.get_path("scripts"), intel, os.environ.get("PATH", os.defpath)])
     launcher = shutil.which("mpiexec" if os.name == "nt" else "mpirun", path=places)
     if launcher is None or importlib.util.find_spec("mpi4py") is None:
@@ -278,11 +277,10 @@ def find_launcher() -> str:
 
 
 def launch_environment(n: int) -> dict[str, str]:
-    """The environment variables for ``n`` processes on this machine, with an equal share of threads for each.
+    """The environment variables for ``n`` processes on this machine, with an equal share of the threads for each.
 
-    Open MPI is told by variables, as its options go by other names in every version and other launchers lack them: more
-    processes than cores are fine, processes may move between cores, one that waits lets others run, and root may start
-    them, as in a container.
+    They let Open MPI start more processes than cores, move processes between cores, yield the core while waiting, and
+    run as root, as in a container. Its command-line options differ between versions, and other launchers lack them.
     """
     ours = {
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n)),
@@ -294,5 +292,5 @@ def launch_environment(n: int) -> dict[str, str]:
         "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "OMPI_MCA_hwloc_base_binding_policy": "none",
     }
-    inherited = {key: val for key, val in os.environ.items() if not key.startswith(_OF_AN_OUTER_LAUNCHER)}
+    inherited = {key: val for key, val in os.environ.items() if not key.startswith(_LAUNCHER_PREFIXES)}
     return ours | inherited
