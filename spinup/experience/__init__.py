@@ -1,1 +1,1 @@
-"""What an agent sees and remembers: environments, evaluation, buffers."""
+"""Environments, evaluation and experience buffers."""

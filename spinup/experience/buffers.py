@@ -1,4 +1,4 @@
-"""Experience, and what is computed from it before learning: rewards-to-go and advantages. NumPy only.
+"""Experience buffers, with the rewards-to-go and advantages computed before learning. NumPy only.
 
     y_t     = x_t + discount (1 - ended_t) y_{t+1}                                       (1) discounted sum
     delta_t = r_t + gamma (1 - d_t) V(o2_t) - V(o_t)                                     (2) temporal difference
@@ -22,12 +22,12 @@ from spinup.mpi.tools import mpi_statistics_scalar
 
 
 def discount_cumsum(x: np.ndarray, discount: float, ended: np.ndarray) -> np.ndarray:  # (1)
-    """Discounted sums of what is still to come: ``y[t] = x[t] + discount * (1 - ended[t]) * y[t + 1]``.
+    """Discounted sums of future values: ``y[t] = x[t] + discount * (1 - ended[t]) * y[t + 1]``.
 
     Args:
         x: ``[T, ...]``, time first.
         discount: factor a step.
-        ended: ``[T, ...]``, bool or 0 and 1: true where an episode ended, so that no sum reaches across it.
+        ended: ``[T, ...]``, bool or 0 and 1: true where an episode ended, which cuts the sum.
     """
     y = np.zeros(x.shape, np.result_type(x, np.float32))
     running = np.zeros_like(y[0])
@@ -48,8 +48,8 @@ def gae(
         r: rewards ``[T, ...]``.
         v: values ``V(o)`` of the observations acted on.
         v2: values ``V(o2)`` of their true successors.
-        d: bool or 0 and 1, terminated.
-        ended: the same, terminated or truncated.
+        d: terminated, bool or 0 and 1.
+        ended: terminated or truncated, bool or 0 and 1.
         gamma: discount factor.
         lam: 0 gives the one-step advantage, 1 the full return minus the value.
     """
@@ -58,7 +58,7 @@ def gae(
 
 
 class Rollout(NamedTuple):
-    """One epoch of on-policy experience; ``B`` is ``steps_per_epoch``, or the share of this process in it."""
+    """One epoch of on-policy experience; ``B`` is ``steps_per_epoch``, or this process's share of it."""
 
     o: np.ndarray  # [B, obs_dim] float32
     a: np.ndarray  # [B, act_dim] float32, or [B] int64 for discrete actions
@@ -68,7 +68,7 @@ class Rollout(NamedTuple):
 
 
 class RolloutBuffer:
-    """Gathers the steps of one epoch, then turns them into a :class:`Rollout`.
+    """Collects the steps of one epoch and turns them into a :class:`Rollout`.
 
     Args:
         gamma: discount factor.
@@ -80,14 +80,14 @@ class RolloutBuffer:
         self._steps: list[tuple[np.ndarray, ...]] = []
 
     def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
-        """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, and what the environments answered."""
+        """Store observations ``o`` ``[N, obs_dim]``, actions ``a`` ``[N, ...]`` and the ``step`` that they led to."""
         self._steps.append((o, a, step.r, step.o2, step.d, step.ended))
 
     def finish(self, value: Callable[[np.ndarray], np.ndarray]) -> Rollout:
-        """Evaluate the steps stored since the last call, and forget them.
+        """Turn the steps stored since the last call into a :class:`Rollout`, and clear them.
 
-        Sums stop where an episode or the rollout ended; unless that was a termination, ``V`` of the true successor
-        stands for the rewards never seen.
+        Sums stop where an episode or the rollout ended; unless the episode terminated there, they are bootstrapped from
+        ``V`` of the true successor.
 
         Args:
             value: maps observations ``[M, obs_dim]`` to ``V``, ``[M]``.
@@ -111,32 +111,30 @@ class Batch(NamedTuple):
     a: np.ndarray  # [..., act_dim] float32, or [...] int64 for discrete actions
     r: np.ndarray  # [...] float32
     o2: np.ndarray  # [..., obs_dim] float32: the true successor
-    d: (
-        np.ndarray
-    )  # [...] float32: 1 where the episode terminated; 0 where it was truncated, so that values are bootstrapped
+    d: np.ndarray  # [...] float32: 1 where the episode terminated; 0 elsewhere, so that a truncated one is bootstrapped
 
 
 class ReplayBuffer:
     """The last ``size`` transitions, sampled uniformly.
 
-    Memory: ``size * (8 obs_dim + 4 act_dim + 8)`` bytes (8 for the action if it is discrete), taken as it fills: a
-    million transitions of Ant-v5 (105 observations, 8 actions) come to 0.88 GB.
+    Memory: ``size * (8 obs_dim + 4 act_dim + 8)`` bytes (8 for the action if it is discrete), allocated as it fills:
+    0.88 GB for a million transitions of Ant-v5 (105 observations, 8 actions).
 
     Args:
         observation_space: a Box of one dimension.
         action_space: a Box of one dimension, or Discrete.
         size: capacity in transitions.
 
-    ``stored`` counts all transitions ever stored, also those that are overwritten by now.
+    ``stored`` counts all transitions ever stored, including overwritten ones.
 
     Raises:
-        UserError: if that many do not fit into memory.
+        UserError: if ``size`` transitions do not fit into memory.
     """
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, size: int):
         obs, act = ((size, *(space.shape or ())) for space in (observation_space, action_space))
         act_dtype = np.int64 if isinstance(action_space, spaces.Discrete) else np.float32
-        try:  # zeros(), unlike zeros_like(), reserves address space only: memory comes when it is first written to
+        try:  # zeros(), unlike zeros_like(), only reserves address space; memory is allocated on first write
             self._data = Batch(
                 o=np.zeros(obs, np.float32),
                 a=np.zeros(act, act_dtype),
@@ -144,7 +142,7 @@ class ReplayBuffer:
                 o2=np.zeros(obs, np.float32),
                 d=np.zeros(size, np.float32),
             )
-        except (MemoryError, ValueError):  # the second beyond what any machine can address
+        except (MemoryError, ValueError):  # ValueError: more than any machine can address
             raise UserError(f"replay_size={size} transitions do not fit into memory: choose a smaller one.") from None
         self._size, self.stored = size, 0
 
@@ -152,18 +150,18 @@ class ReplayBuffer:
         return min(self.stored, self._size)
 
     def store(self, o: np.ndarray, a: np.ndarray, step: Step) -> None:
-        """Remember acting with ``a`` ``[N, ...]`` on ``o`` ``[N, obs_dim]``, over the oldest if the buffer is full."""
+        """Store ``N`` transitions, with leaves ``[N, ...]``; a full buffer overwrites its oldest."""
         self.extend(self.stored, Batch(o, a, step.r, step.o2, step.d))
 
     def extend(self, start: int, transitions: Batch) -> None:
-        """Put ``transitions``, with leaves ``[N, ...]``, where the ``start``-th ever stored and those after it go."""
+        """Store ``transitions``, with leaves ``[N, ...]``, as numbers ``start`` and up of all ever stored."""
         self.stored = start + len(transitions.o)
         rows = np.arange(start, self.stored) % self._size
         for column, values in zip(self._data, transitions, strict=True):
             column[rows] = values
 
     def since(self, start: int) -> tuple[int, Batch]:
-        """The transitions from the ``start``-th ever stored, or from the oldest still here, and the number of that."""
+        """The transitions from number ``start`` of all ever stored, or from the oldest left, and the first's number."""
         start = max(start, self.stored - self._size)
         rows = np.arange(start, self.stored) % self._size
         return start, Batch(*(column[rows] for column in self._data))

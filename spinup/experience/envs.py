@@ -1,6 +1,6 @@
 """Environments as the algorithms see them.
 
-``EnvFn`` builds one by name; ``make_env`` adds what every agent needs: flat observations and a time limit.
+``EnvFn`` builds an environment by name; ``make_env`` flattens its observations and adds a time limit.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from gymnasium import spaces
 
 from spinup.errors import UserError, did_you_mean, first_line
 
-_TOLD: set[str] = set()  # warnings of environments, which every copy would repeat
+_WARNED: set[str] = set()  # warnings already shown, which every copy of an environment would repeat
 
 
 class EnvFn:
@@ -26,8 +26,8 @@ class EnvFn:
         env_kwargs: keyword arguments for the environment.
 
     Raises:
-        UserError: if ``env_kwargs`` is not a dict; when called, for an unknown name (near ones are suggested), a
-            missing module, or keyword arguments it does not take.
+        UserError: if ``env_kwargs`` is not a dict; when called, for an unknown name (similar ones are suggested), a
+            missing module, or keyword arguments that the environment rejects.
     """
 
     def __init__(self, env_name: str, env_kwargs: Mapping[str, Any] | None = None):
@@ -37,22 +37,22 @@ class EnvFn:
 
     def __call__(self, **kwargs: Any) -> gym.Env:
         if not isinstance(self.env_name, str) or not self.env_name:
-            raise UserError(f"{self.env_name!r} is not the name of an environment; give one such as CartPole-v1.")
+            raise UserError(f"{self.env_name!r} is not the name of an environment: give one such as CartPole-v1.")
         import_module_of(self.env_name)
         try:
-            with warnings.catch_warnings(record=True) as raised:  # told only if the environment is built after all
+            with warnings.catch_warnings(record=True) as raised:  # shown below, if the environment is built
                 env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
         except (ImportError, gym.error.Error) as error:
             known = self.env_name.rpartition(":")[2] in gym.registry
             problem = f"cannot be built ({_reason(error)})" if known else "does not exist"
             raise UserError(f"The environment {self.env_name!r} {problem}.{_suggest_env(self.env_name)}") from error
-        except Exception as error:  # an environment may raise anything about arguments that it does not like
+        except Exception as error:  # an environment may raise anything for arguments that it rejects
             if not self.env_kwargs:
                 raise
-            raise UserError(f"{self.env_name} refuses env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
+            raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
         for warning in raised:
-            if str(warning.message) not in _TOLD:
-                _TOLD.add(str(warning.message))
+            if str(warning.message) not in _WARNED:
+                _WARNED.add(str(warning.message))
                 warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return env
 
@@ -61,28 +61,28 @@ class EnvFn:
 
 
 def import_module_of(env_name: str) -> None:
-    """Import ``my_module`` of ``'my_module:MyEnv-v0'``, whose import registers the environment."""
+    """Import ``my_module`` of ``'my_module:MyEnv-v0'``, which registers the environment."""
     module, colon, _ = env_name.rpartition(":")
     if not colon:
         return
     if not all(module.split(".")):
-        raise UserError(f"{env_name!r} names no module before its colon: give it as my_module:MyEnv-v0.")
+        raise UserError(f"{env_name!r} has no module before its colon: write it as my_module:MyEnv-v0.")
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"There is no module {error.name!r} to import for the environment {env_name!r}; "
-            "install it, or run from the folder that holds it."
+            f"There is no module {error.name!r} to import for the environment {env_name!r}: "
+            "install it, or run from the folder that contains it."
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without what Gymnasium appends about how it was called."""
+    """The first line of ``error``, without Gymnasium's remark on how the environment was created."""
     return first_line(error).partition(" was raised from the environment creator")[0]
 
 
 def _suggest_env(env_name: str) -> str:
-    """The current version of ``env_name``, or the names that come near it; nothing if it is the current version."""
+    """A hint at the current version of ``env_name`` or at similar names; empty if it is the current version."""
     newest: dict[str, gym.envs.registration.EnvSpec] = {}
     for spec in gym.registry.values():
         if spec.namespace is None and (spec.version or 0) >= (newest.get(spec.name, spec).version or 0):
@@ -96,15 +96,15 @@ def _suggest_env(env_name: str) -> str:
     hint = did_you_mean(wanted.lower(), ids)
     for name, near in ids.items():
         hint = hint.replace(repr(name), repr(near))
-    return hint or " Custom environments are given as module:EnvId."
+    return hint or " Write custom environments as module:EnvId."
 
 
 def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
-    """Build an environment as the agents see it: one flat observation vector, actions counted from 0, a time limit.
+    """Build an environment with one flat observation vector, actions counted from 0 and a time limit.
 
     Args:
         env_fn: builds the environment; ``kwargs`` (``render_mode``) are passed on.
-        max_ep_len: truncate episodes after this many steps, where the environment's own limit is not shorter.
+        max_ep_len: truncate episodes after this many steps, unless the environment's own limit is shorter.
 
     Raises:
         UserError: for observations that no flat network can use (images, text, graphs, sequences).
@@ -118,11 +118,11 @@ def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kw
     leaves = list(_leaves(space))
     if any(map(_is_image, leaves)):
         raise UserError(
-            f"{name} observes images ({space}), which these fully connected networks cannot use: wrap it to return "
+            f"{name} observes images ({space}), which fully connected networks cannot use: wrap it to return "
             "float32 (it is then flattened) and pass a custom actor_critic that reshapes and convolves."
         )
     if not space.is_np_flattenable or any(isinstance(leaf, spaces.Text) for leaf in leaves):
-        raise UserError(f"{name} observes {space}, which has no flat form: wrap it to return a Box of fixed shape.")
+        raise UserError(f"{name} observes {space}, which cannot be flattened: wrap it to return a Box of fixed shape.")
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return env
     return gym.wrappers.FlattenObservation(env)
@@ -136,7 +136,7 @@ def _count_actions_from_zero(env: gym.Env) -> gym.Env:
 
 
 def _leaves(space: spaces.Space) -> Iterator[spaces.Space]:
-    """The spaces that ``space`` is composed of."""
+    """The elementary spaces of ``space``, which may be nested."""
     if not isinstance(space, spaces.Dict | spaces.Tuple | spaces.OneOf):
         yield space
         return
@@ -149,9 +149,9 @@ def _is_image(space: spaces.Space) -> bool:
 
 
 def clip_action(a: np.ndarray, space: spaces.Space) -> np.ndarray:
-    """Clip ``a`` (one action or a batch) to the bounds of a Box; other spaces leave it as it is.
+    """Clip ``a`` (one action or a batch) to the bounds of a Box; actions of other spaces stay as they are.
 
-    A Gaussian policy is unbounded: its log-probabilities are those of the action it drew, and only what the
-    environment is given is clipped.
+    A Gaussian policy is unbounded: log-probabilities are those of the sampled action, and only the action passed to
+    the environment is clipped.
     """
     return np.clip(a, space.low, space.high) if isinstance(space, spaces.Box) else a

@@ -13,12 +13,12 @@ from spinup.experience.vector_env import VectorEnv
 def run_episodes(
     act: Callable[[np.ndarray], np.ndarray], envs: VectorEnv, seed: int | Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run one whole episode in each environment, all at once; returns their returns and lengths, ``[N]`` each.
+    """Run one episode in each environment, in parallel; returns ``(ep_ret, ep_len)``, ``[N]`` each.
 
     Args:
         act: maps observations ``[N, obs_dim]`` to actions.
-        envs: reset from ``seed``, so that the same seed gives the same starts.
-        seed: int >= 0, or several.
+        envs: environments to run in, reset with ``seed``.
+        seed: int >= 0, or several; the same seed gives the same initial states.
     """
     ep_ret, ep_len = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=int)
     o, running = envs.reset(seed), np.ones(envs.num_envs, dtype=bool)
@@ -32,12 +32,12 @@ def run_episodes(
 
 
 def deterministic_act(agent: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """``agent.act`` without exploration; that of a custom agent may be plain ``act(obs)``."""
+    """``agent.act`` without exploration; unchanged if it takes no ``deterministic``, as in some custom agents."""
     takes = signature(agent.act).parameters
     return partial(agent.act, deterministic=True) if "deterministic" in takes else agent.act
 
 
 def test_agent(agent: Any, envs: VectorEnv, seed: int | Sequence[int]) -> dict[str, np.ndarray]:
-    """The columns ``TestEpRet`` and ``TestEpLen``, ``[N]`` each, of :func:`run_episodes` without exploration."""
+    """:func:`run_episodes` without exploration, as the columns ``TestEpRet`` and ``TestEpLen``, ``[N]`` each."""
     ep_ret, ep_len = run_episodes(deterministic_act(agent), envs, seed)
     return {"TestEpRet": ep_ret, "TestEpLen": ep_len}

@@ -1,7 +1,7 @@
-"""Several environments stepped at once, keeping apart what autoreset blurs:
+"""Several environments stepped together, without the ambiguities of autoreset:
 
-* the *true successor* ``o2`` of a step from the observation ``o`` to act on next (they differ where an episode ended);
-* *termination* ``d``, after which there is no return, from *truncation*, which only stops the clock.
+* the *true successor* ``o2`` of a step is not the observation ``o`` to act on next where an episode ended;
+* *termination* ``d``, after which there is no return, is not *truncation*, which is only a time limit.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from spinup.mpi.tools import process_seed
 
 
 class _Tape(gym.Wrapper):
-    """Records the episode in progress, so that another copy can be brought to the same point by replaying it.
+    """Records the episode in progress, so that replaying it brings another copy to the same state.
 
-    Infos are dropped: they are not used here, and gathering them over environments costs more than some simulators.
+    Infos are dropped: they are unused, and collecting them over environments costs more than some simulators.
     """
 
     def __init__(self, env):
         super().__init__(env)
-        self._start: Any = None  # how the episode began: a seed, or the random state before the reset
+        self._start: Any = None  # the start of the episode: a seed, or the random state before the reset
         self._actions: list[np.ndarray] = []
         self._replay: dict | None = None
 
@@ -40,14 +40,14 @@ class _Tape(gym.Wrapper):
     def step(self, action):
         self._actions.append(np.array(action))
         o2, r, terminated, truncated, _ = self.env.step(action)
-        return np.array(o2), r, terminated, truncated, {}  # a copy: the reset may write into the same memory
+        return np.array(o2), r, terminated, truncated, {}  # a copy: reset() may reuse the memory
 
     def record(self) -> dict[str, Any]:
         """The episode so far."""
         return {"start": self._start, "actions": np.array(self._actions)}
 
     def replay_at_next_reset(self, record: dict[str, Any]) -> None:
-        """Let the next reset lead to where ``record`` was made."""
+        """Make the next reset return to the state at which ``record`` was made."""
         self._replay = record
 
     def _play(self, record):
@@ -61,23 +61,23 @@ class _Tape(gym.Wrapper):
         return o
 
 
-def _itself(env: gym.Env) -> gym.Env:
+def _identity(env: gym.Env) -> gym.Env:
     return env
 
 
 class Step(NamedTuple):
-    """What one step of ``N`` environments gave."""
+    """The result of one step of ``N`` environments."""
 
     o2: np.ndarray  # [N, obs_dim] float32: true successors, also where an episode ended
     r: np.ndarray  # [N] float64
     d: np.ndarray  # [N] bool: terminated, so nothing follows o2
     ended: np.ndarray  # [N] bool: terminated or truncated, so the episode ended here
     o: np.ndarray  # [N, obs_dim] float32: what to act on next
-    ep_ret: np.ndarray  # [number of episodes that ended here]: their undiscounted returns
-    ep_len: np.ndarray  # the same for their lengths in steps
+    ep_ret: np.ndarray  # [number of episodes that ended here]: undiscounted returns
+    ep_len: np.ndarray  # the same shape: lengths in steps
 
 
-_USERS: WeakValueDictionary[int, "VectorEnv"] = WeakValueDictionary()  # who steps the environment of an id
+_USERS: WeakValueDictionary[int, "VectorEnv"] = WeakValueDictionary()  # the owner of each environment, by its id()
 
 
 class VectorEnv:
@@ -85,12 +85,12 @@ class VectorEnv:
 
     Args:
         env_fn: builds one environment.
-        num_envs: how many; each gets its own random stream, derived from ``seed``.
-        seed: int >= 0; where several processes train together, each has its own seed, derived from this.
+        num_envs: number of copies; each has its own random stream, derived from ``seed``.
+        seed: int >= 0; if several processes train together, each derives its own seed from it.
         max_ep_len: see :func:`make_env`.
 
     Raises:
-        UserError: from :func:`make_env`, if ``env_fn`` gives the same environment again, and from :meth:`step` when a
+        UserError: from :func:`make_env`, or if ``env_fn`` returns the same environment twice; from :meth:`step`, if a
             reward or an observation is not finite.
     """
 
@@ -99,12 +99,12 @@ class VectorEnv:
         for tape in self._tapes:
             if id(tape.unwrapped) in _USERS:
                 raise UserError(
-                    f"env_fn returned the same {type(tape.unwrapped).__name__} again, whose episodes would be mixed: "
-                    "let every call build a new environment, as lambda: gymnasium.make('CartPole-v1') does."
+                    f"env_fn returned the same {type(tape.unwrapped).__name__} again, which would mix up "
+                    "episodes: build a new environment in every call, as lambda: gymnasium.make('CartPole-v1') does."
                 )
             _USERS[id(tape.unwrapped)] = self
         self._envs = SyncVectorEnv(
-            [partial(_itself, tape) for tape in self._tapes],
+            [partial(_identity, tape) for tape in self._tapes],
             copy=False,  # step() makes the float32 copy
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
@@ -114,10 +114,10 @@ class VectorEnv:
         self._seed = process_seed(seed)
         self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
-        self.o = np.empty(0, np.float32)  # [N, obs_dim]: what to act on, once reset
+        self.o = np.empty(0, np.float32)  # [N, obs_dim]: observations to act on, once reset
 
     def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
-        """Start every episode anew; returns the observations ``[N, obs_dim]`` float32.
+        """Start a new episode in every environment; returns the observations ``[N, obs_dim]`` float32.
 
         Args:
             seed: int >= 0, or several; None repeats the episodes of the constructor's seed.
@@ -130,7 +130,7 @@ class VectorEnv:
         return self.o
 
     def step(self, a: np.ndarray) -> Step:
-        """Act: ``a`` is ``[N, act_dim]`` (clipped to the action bounds) or ``[N]`` for discrete actions."""
+        """Take one step with actions ``a`` ``[N, act_dim]`` (clipped to the action bounds), or ``[N]`` if discrete."""
         o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
         self._steps += self.num_envs
         ended = d | truncated
@@ -147,7 +147,7 @@ class VectorEnv:
         return Step(o2, r, d, ended, o, ep_ret, ep_len)
 
     def state(self) -> dict[str, Any]:
-        """All that :meth:`restore` needs, as numbers and arrays."""
+        """The state that :meth:`restore` needs, as numbers and arrays."""
         return {
             "o": self.o,
             "ret": self._ret.copy(),
@@ -158,13 +158,13 @@ class VectorEnv:
         }
 
     def restore(self, state: dict[str, Any]) -> int:
-        """Go back to where :meth:`state` was taken, by replaying the episodes in progress.
+        """Return to an earlier :meth:`state` by replaying the episodes in progress.
 
-        A simulator that does not repeat itself (Box2D's contacts may remember earlier episodes) ends up elsewhere:
-        there, the episode is cut and a new one started.
+        A simulator that is not reproducible (contacts in Box2D may depend on earlier episodes) arrives at another
+        observation: its episode is cut, and a new one started.
 
         Returns:
-            How many episodes were cut.
+            The number of episodes that were cut.
         """
         self.reset()
         for tape, record in zip(self._tapes, state["episodes"], strict=True):
@@ -186,7 +186,7 @@ class VectorEnv:
     def _finite(self, x: np.ndarray, what: str) -> np.ndarray:
         if not np.isfinite(x).all():
             raise UserError(
-                f"The environment gave {what} of {x[~np.isfinite(x)][0]} at step {self._steps}: training stops here "
+                f"The environment returned {what} of {x[~np.isfinite(x)][0]} at step {self._steps}: training stops "
                 "and the last save is kept; fix the environment, or lower the learning rate if the agent diverged."
             )
         return x

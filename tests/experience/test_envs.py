@@ -391,10 +391,10 @@ IMAGE = spaces.Box(0, 255, (8, 8, 3), np.uint8)
         (spaces.Dict(speed=spaces.Box(0, 1, (1,)), camera=IMAGE), "observes images"),
         (spaces.Tuple((spaces.Dict(camera=IMAGE),)), "observes images"),
         (spaces.OneOf((spaces.Discrete(2), IMAGE)), "observes images"),
-        (spaces.Text(5), "no flat form"),
-        (spaces.Sequence(spaces.Discrete(2)), "no flat form"),
-        (spaces.Graph(spaces.Box(0, 1, (1,)), None), "no flat form"),
-        (spaces.Dict(name=spaces.Text(5)), "no flat form"),
+        (spaces.Text(5), "cannot be flattened"),
+        (spaces.Sequence(spaces.Discrete(2)), "cannot be flattened"),
+        (spaces.Graph(spaces.Box(0, 1, (1,)), None), "cannot be flattened"),
+        (spaces.Dict(name=spaces.Text(5)), "cannot be flattened"),
     ],
     ids=str,
 )
@@ -499,12 +499,12 @@ def test_env_fn_can_be_pickled_before_its_module_is_imported(module):
         ("CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
         ("LunarLandr", r"Did you mean 'LunarLander-v3'"),
         ("gymnasium:CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
-        ("Qwxyz-v0", r"does not exist\. Custom environments are given as module:EnvId\.$"),
+        ("Qwxyz-v0", r"does not exist\. Write custom environments as module:EnvId\.$"),
         ("not a name", "does not exist"),
         ("no_such_module:Toy-v0", "no module 'no_such_module'"),
         ("json.nothing:Toy-v0", "no module 'json.nothing'"),
-        (":CartPole-v1", "names no module before its colon"),
-        ("..up:CartPole-v1", "names no module before its colon"),
+        (":CartPole-v1", "has no module before its colon"),
+        ("..up:CartPole-v1", "has no module before its colon"),
         ("json:", "'json:' does not exist"),
         ("", "'' is not the name of an environment"),
         (3, "3 is not the name of an environment"),
@@ -537,7 +537,7 @@ def test_an_environment_that_lacks_a_library_is_not_suggested_in_its_own_place()
 def test_arguments_the_environment_refuses(env_name, env_kwargs, told):
     with pytest.raises(UserError) as raised:
         EnvFn(env_name, env_kwargs)()
-    assert str(raised.value) == f"{env_name} refuses env_kwargs {env_kwargs}: {told}."
+    assert str(raised.value) == f"{env_name} rejects env_kwargs {env_kwargs}: {told}."
 
 
 @pytest.mark.parametrize("env_kwargs", [3, 0, "", "g=3", [("g", 3)], True])

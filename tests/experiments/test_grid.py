@@ -310,11 +310,11 @@ class Multi(gym.Env):
 @pytest.mark.parametrize(
     ("algorithm", "envs", "message"),
     [
-        ("ppo_pytorch", ["CartPole-v1", "Multi-v0"], "MultiBinary(3) cannot be used: VPG, TRPO and PPO need"),
+        ("ppo_pytorch", ["CartPole-v1", "Multi-v0"], "MultiBinary(3) is invalid: VPG, TRPO and PPO need"),
         ("trpo_jax", ["Pendulum-v1", "CartPole-v1", "Multi-v0"], "VPG, TRPO and PPO need Discrete actions or"),
         ("dqn_pytorch", ["CartPole-v1", "Pendulum-v1"], "DQN needs Discrete actions, not Box"),
         ("sac_pytorch", ["Pendulum-v1", "CartPole-v1"], "DDPG, TD3 and SAC need continuous actions, not Discrete(2)"),
-        ("td3_jax", ["Pendulum-v1", "Multi-v0"], "DDPG, TD3 and SAC squash their actions"),
+        ("td3_jax", ["Pendulum-v1", "Multi-v0"], "DDPG, TD3 and SAC squash actions"),
     ],
 )
 def test_every_environment_has_actions_for_the_algorithm(started, monkeypatch, algorithm, envs, message):
