@@ -1,9 +1,10 @@
 """An agent and a batch small enough to work an update out by hand."""
 
 import torch
+from gymnasium import spaces
 from torch import nn
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import core, training
 from spinup.experience.buffers import Batch, Rollout
 
 
@@ -12,7 +13,7 @@ class TwoActions(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.pi = core.MLPCategoricalActor(1, 2, [], nn.Tanh)
+        self.pi = core.MLPCategoricalActor(1, spaces.Discrete(2), [], nn.Tanh)
         self.v = core.MLPCritic(1, [], nn.Tanh)
         for p in self.parameters():
             nn.init.zeros_(p)
@@ -26,7 +27,7 @@ def batch_of_two():
 
 def adams(ac, lr=0.1):
     """Optimisers of policy and value. Adam's first step moves every parameter by ``lr`` against its gradient's sign."""
-    return core.Adam(lr, ac.pi.parameters()), core.Adam(lr, ac.v.parameters())
+    return training.Adam(lr, ac.pi), training.Adam(lr, ac.v)
 
 
 def is_untouched(module):

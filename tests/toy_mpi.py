@@ -1,4 +1,4 @@
-"""What the processes of ``test_mpi.py`` do: ``mpirun -n 2 python -c "import toy_mpi; toy_mpi.exchange()"``."""
+"""What processes of ``test_processes.py`` do: ``mpirun -n 2 python -c "import toy_mpi; toy_mpi.exchange()"``."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from toy_envs import Counter
 
-from spinup.algos.pytorch import core, ppo, trpo, vpg
+from spinup.algos.pytorch import core, ppo, training, trpo, vpg
 from spinup.errors import UserError
 from spinup.experience.buffers import RolloutBuffer
 from spinup.experience.envs import EnvFn
@@ -98,13 +98,13 @@ def improve(algorithm, **settings):
     ac = core.MLPActorCritic(*space, hidden_sizes=[8])
     batch = batch_of_this_process(ac)
     ac.double()
-    optimizers = core.Adam(3e-3, ac.pi.parameters()), core.Adam(1e-2, ac.v.parameters())
+    optimizers = dict(pi_optimizer=training.Adam(3e-3, ac.pi), v_optimizer=training.Adam(1e-2, ac.v))
     if algorithm == "trpo":
-        stats = trpo.update(ac, optimizers[1], batch, **TRPO | settings)
-    else:
-        stats = ALGORITHMS[algorithm].update(ac, *optimizers, batch, **{"ppo": PPO, "vpg": VPG}[algorithm] | settings)
+        del optimizers["pi_optimizer"]
+    module, constants = ALGORITHMS[algorithm], {"vpg": VPG, "trpo": TRPO, "ppo": PPO}[algorithm]
+    _, log = module.update(module.Learner(ac, **optimizers), batch, **constants | settings)
     theta = torch.nn.utils.parameters_to_vector(ac.parameters()).detach().numpy()
-    return theta, {key: mpi_tools.mpi_avg(value) for key, value in stats.items()}
+    return theta, {key: mpi_tools.mpi_avg(value) for key, value in log.items()}
 
 
 VPG = dict(train_v_iters=20)
@@ -129,7 +129,7 @@ def split_gradient(file):
 
     found = []
     optimizer = SimpleNamespace(params=list(net.parameters()), step=found.extend)
-    core.minimize(optimizer, (net(mine) ** 2).mean())
+    training.minimize(optimizer, (net(mine) ** 2).mean())
     if proc_id() == 0:
         torch.save(found, file)
 
@@ -176,7 +176,7 @@ def train_and_resume():
 
 def train_apart():
     """Environments and actions differ between processes."""
-    core.start(3, "cpu")
+    training.start(3, "cpu")
     starts = mpi_tools.gather((VectorEnv(EnvFn("CartPole-v1"), 1, 3).reset(), np.random.rand(), torch.rand(1)))
     if starts:
         (o, x, y), *others = starts

@@ -11,7 +11,9 @@ from gymnasium import spaces
 from torch import nn
 
 from spinup.algos.jax import core as jax_core
+from spinup.algos.jax import training as jax_training
 from spinup.algos.pytorch import core as torch_core
+from spinup.algos.pytorch import training as torch_training
 from spinup.experience.buffers import Batch
 
 AGENTS = {"dqn": "DQNAgent", "ddpg": "DDPGActorCritic", "td3": "TD3ActorCritic", "sac": "SACActorCritic"}
@@ -44,7 +46,7 @@ def leaves(x):
     if isinstance(x, nn.Module):
         networks = [part for part in x.modules() if isinstance(part, nn.Sequential)]
         return [leaf for network in networks for leaf in laid_out([*network.parameters()])]
-    if isinstance(x, torch_core.Adam):
+    if isinstance(x, torch_training.Adam):
         return [x.lr, x.steps[0].numpy(), *laid_out(x.m), *laid_out(x.v)]
     return [] if x is None else laid_out([x])
 
@@ -68,17 +70,19 @@ def assert_same(in_jax, in_pytorch, rtol=1e-8, atol=1e-9):
 # ---- the same numbers ----
 
 
-def sides(algorithm, activation="relu", learn_alpha=True, **constants):
+def sides(algorithm, activation="relu", learn_alpha=True, steps=0, **constants):
     """What equations and updates may ask for, by name: once for PyTorch and once, with the same numbers, for JAX."""
-    numbers = _random_numbers(algorithm)
+    numbers = _random_numbers(algorithm) | dict(steps=np.array(steps))
     (ac, jax_ac), (targ, jax_targ) = (agents(algorithm, activation, seed=seed) for seed in (1, 2))
     in_pytorch = _named(ac, targ, jax.tree.map(torch.tensor, numbers), _pytorch_adam, learn_alpha)
-    in_jax = _named(jax_ac, jax_targ, jax.tree.map(jnp.array, numbers), jax_core.Adam.create, learn_alpha)
+    in_jax = _named(jax_ac, jax_targ, jax.tree.map(jnp.array, numbers), jax_training.Adam.create, learn_alpha)
+    for module, names in ((PYTORCH[algorithm], in_pytorch), (JAX[algorithm], in_jax)):
+        names["learner"] = module.Learner(**{name: names[name] for name in module.Learner._fields})
     return constants | in_pytorch, constants | in_jax
 
 
 def _pytorch_adam(lr, x):
-    return torch_core.Adam(lr, x.parameters() if isinstance(x, nn.Module) else [x.requires_grad_()])
+    return torch_training.Adam(lr, x if isinstance(x, nn.Module) else x.requires_grad_())
 
 
 def _named(ac, targ, numbers, adam, learn_alpha):
@@ -87,7 +91,7 @@ def _named(ac, targ, numbers, adam, learn_alpha):
         networks |= dict(pi=ac.pi, pi_targ=targ.pi)
     learned = dict(pi=networks.get("pi"), q=ac.q, alpha=numbers["log_alpha"] if learn_alpha else None)
     optimizers = {f"{name}_optimizer": None if x is None else adam(LR, x) for name, x in learned.items()}
-    return numbers | networks | optimizers | dict(optimizers=(*optimizers.values(),))
+    return numbers | networks | optimizers
 
 
 def _random_numbers(algorithm):
@@ -107,9 +111,8 @@ def _random_numbers(algorithm):
     y, logp, eps = rng.normal(size=B), rng.normal(size=B), rng.normal(size=(B, 3))
     alpha, log_alpha, loss_pi = np.float64(0.3), np.log(0.3), np.float64(np.nan)
     arguments = dict(batch=batch, o2=batch.o2, eps=eps, y=y, logp=logp, alpha=alpha, log_alpha=log_alpha)
-    bounds = BOX.low.astype(float), BOX.high.astype(float)
-    limits = dict(zip(("act_low", "act_high"), bounds, strict=True))
-    return arguments | limits | dict(batches=batches, noise=noise, loss_pi=loss_pi, bounds=bounds)
+    bounds = dict(act_low=BOX.low.astype(float), act_high=BOX.high.astype(float))
+    return arguments | bounds | dict(batches=batches, noise=noise, loss_pi=loss_pi)
 
 
 def call(module, function, names):

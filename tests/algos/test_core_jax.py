@@ -9,13 +9,15 @@ import pytest
 import torch
 from gymnasium import spaces
 from scipy.integrate import trapezoid
+from test_core_pytorch import FAR_OUT, far_from, gaussian_by_hand, log_densities, squashed_by_hand
 from torch.distributions import Independent, Normal, kl_divergence
 from toy_envs import Target
 
 import spinup
-from spinup.algos.jax import core
+from spinup.algos.jax import core, training
 from spinup.algos.jax.td3 import td3
 from spinup.algos.pytorch import core as torch_core
+from spinup.algos.pytorch import training as torch_training
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, make_env
 
@@ -47,6 +49,41 @@ def observations(*shape):
 
 def add_one(tree):
     return jax.tree.map(lambda x: x + 1, tree)
+
+
+# ---- the same names in every backend ----
+
+ONLY_IN_PYTORCH = {
+    "mlp": "its networks are instances of nn.Sequential; in JAX, MLP is a class",
+    "activation_layer": "an activation is a class of layers; in JAX it is a function, which check_activation checks",
+    "Tanh": "the layer of tanh; in JAX an activation is a function",
+    "forward_numpy": "a function, as nn.Sequential is not ours; in JAX it is a method of MLP",
+    "TwinLinear": "two critics in one product of matrices, as calls take time in PyTorch; JAX compiles two networks",
+    "MLPTwinQFunction": "made of TwinLinear; in JAX, Twin.create makes both critics",
+    "as_tensor": "JAX takes arrays of NumPy as they are",
+    "to_numpy": "NumPy takes arrays of JAX as they are",
+}
+ONLY_IN_JAX = {
+    "pytree": "makes a class that JAX can take apart; in PyTorch that is nn.Module",
+    "MLP": "a class of networks; in PyTorch, mlp makes an nn.Sequential",
+    "identity": "what follows the last layer; in PyTorch that is nn.Identity",
+    "check_activation": "a check is all it takes to use a function; in PyTorch, activation_layer makes a layer too",
+    "Categorical": "PyTorch brings distributions along",
+    "Gaussian": "PyTorch brings distributions along",
+    "units_of": "compiled code has tuples for constants; in PyTorch, action_units gives what a buffer holds",
+}
+
+
+def public_names(module):
+    """The functions and classes that a module defines for others."""
+    return {
+        name for name, x in vars(module).items() if name[0] != "_" and getattr(x, "__module__", "") == module.__name__
+    }
+
+
+def test_both_cores_have_the_same_functions_and_classes():
+    assert public_names(torch_core) - public_names(core) == ONLY_IN_PYTORCH.keys()
+    assert public_names(core) - public_names(torch_core) == ONLY_IN_JAX.keys()
 
 
 # ---- networks ----
@@ -128,7 +165,7 @@ def test_a_saturated_policy_still_feels_its_critic(agent_class, saturated):
 @one_or_a_batch
 def test_few_rows_are_evaluated_as_jax_would(activation, output_activation, batch):
     net, x = network(activation=activation, output_activation=output_activation), observations(*batch)
-    value = net.few(x)
+    value = net.forward_numpy(x)
     assert isinstance(value, np.ndarray)
     assert value.dtype == np.float32
     np.testing.assert_allclose(value, net(x), rtol=1e-5, atol=1e-6)
@@ -157,7 +194,7 @@ def test_a_network_is_its_layers_with_activations_between_them_by_hand():
     ],
 )
 def test_what_is_no_function_of_jax_nn_from_an_array_to_its_like_is_no_activation(activation):
-    with pytest.raises(UserError, match=r"^activation=.* will not do: expected a function of jax\.nn, such as .*\.$"):
+    with pytest.raises(UserError, match=r"^activation=.* is invalid: expected a function of jax\.nn, such as .*\.$"):
         network(activation=activation)
 
 
@@ -166,6 +203,31 @@ def test_hidden_sizes_and_activation_shape_both_networks():
     for net in (ac.pi.logits_net, ac.v.v_net):
         assert [b.size for b in net.biases[:-1]] == [7]
         assert net.activation is jax.nn.elu
+
+
+# ---- densities, in the cases of PyTorch ----
+
+
+@gaussian_by_hand
+def test_gaussian_log_density_by_hand(x, mu, std, expected):
+    logp = core.gaussian_log_density(*map(jnp.float32, (x, mu)), jnp.log(jnp.float32(std)))
+    assert logp.shape == (len(expected),)
+    np.testing.assert_allclose(logp, expected, rtol=0, atol=2e-6)
+
+
+@squashed_by_hand
+def test_squashed_log_density_by_hand(u, mu, std, expected):
+    logp = core.squashed_log_density(*map(jnp.float32, (u, mu)), jnp.log(jnp.float32(std)))
+    assert logp.shape == (len(expected),)
+    np.testing.assert_allclose(logp, expected, rtol=0, atol=2e-6)
+
+
+@far_from
+def test_densities_far_out_are_finite_and_right(mu, log_std):
+    arguments = FAR_OUT, *map(jnp.float32, (mu, log_std))
+    densities = [f(*arguments) for f in (core.gaussian_log_density, core.squashed_log_density)]
+    assert np.isfinite(densities).all()
+    np.testing.assert_allclose(densities, log_densities(FAR_OUT, mu, log_std), rtol=1e-6)
 
 
 # ---- distributions, against PyTorch's ----
@@ -183,7 +245,7 @@ def categoricals():
 def gaussians():
     for mu, std in zip(MEANS, STDS, strict=True):
         oracle = Independent(Normal(torch.tensor(mu), torch.tensor(std)), 1)
-        yield core.Gaussian(jnp.float32(mu), jnp.float32(std)), oracle
+        yield core.Gaussian(jnp.float32(mu), jnp.log(jnp.float32(std))), oracle
 
 
 @pytest.mark.parametrize(
@@ -230,7 +292,7 @@ def still_gaussian(low, high):
 def test_gaussian_of_unit_bounds_or_no_usable_ones_is_the_networks_own(low, high):
     pi, _ = still_gaussian(low, high)(np.zeros((1, 3)))
     np.testing.assert_array_equal(pi.mu, [[0, 0]])
-    np.testing.assert_allclose(pi.std, [STD, STD], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(pi.log_std), [STD, STD], rtol=1e-6)
 
 
 def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
@@ -238,14 +300,14 @@ def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
     actor = still_gaussian([-1, 0, -1], [3, 0.5, np.inf])
     pi, logp = actor(np.zeros((1, 3)), np.float32([[2.0, 0.4, -0.7]]))
     np.testing.assert_allclose(pi.mu, [[1, 0.25, 0]])
-    np.testing.assert_allclose(pi.std, STD * np.array([2, 0.25, 1]), rtol=1e-6)
+    np.testing.assert_allclose(np.exp(pi.log_std), STD * np.array([2, 0.25, 1]), rtol=1e-6)
     np.testing.assert_allclose(logp, pi.log_prob(np.float32([[2.0, 0.4, -0.7]])))
 
 
 def test_gaussian_samples_are_those_of_its_distribution():
     actor = still_gaussian([-1, 0], [3, 0.5])
     np.random.seed(0)
-    a = actor.choose(np.zeros((20_000, 3), np.float32), deterministic=False)
+    a = actor.act(np.zeros((20_000, 3), np.float32), deterministic=False)
     np.testing.assert_allclose(a.mean(0), [1, 0.25], atol=0.04)
     np.testing.assert_allclose(a.std(0), STD * np.array([2, 0.25]), rtol=0.03)
     assert abs(np.corrcoef(a.T)[0, 1]) < 0.03  # dimensions are independent
@@ -255,8 +317,8 @@ def test_categorical_samples_are_those_of_its_distribution():
     net = core.MLP((jnp.zeros((3, 2)),), (jnp.log(jnp.float32([3, 1])),), jax.nn.tanh, core.identity)
     actor = core.MLPCategoricalActor(net)
     np.random.seed(0)
-    assert actor.choose(observations(4000), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
-    assert actor.choose(observations(2), deterministic=True).tolist() == [0, 0]
+    assert actor.act(observations(4000), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
+    assert actor.act(observations(2), deterministic=True).tolist() == [0, 0]
 
 
 # ---- the squashed Gaussian ----
@@ -373,9 +435,9 @@ def test_other_action_spaces_are_refused_with_the_sentence_of_pytorch(name, spac
 @pytest.mark.parametrize("device", ["cud", "cuda:99", "warp drive"])
 def test_device_that_is_not_there_is_refused_with_the_sentence_of_pytorch(device):
     with pytest.raises(UserError) as theirs:
-        torch_core.start(0, device)
+        torch_training.start(0, device)
     with pytest.raises(UserError) as ours:
-        core.start(0, device)
+        training.start(0, device)
     assert str(ours.value) == str(theirs.value)
 
 
@@ -385,14 +447,14 @@ def test_device_that_is_not_there_is_refused_with_the_sentence_of_pytorch(device
 def test_start_seeds_numpy():
     draws = []
     for seed in (3, 3, 4):
-        core.start(seed, "cpu")
+        training.start(seed, "cpu")
         draws.append(np.random.rand())
     assert draws[0] == draws[1] != draws[2]
 
 
 @pytest.mark.parametrize("device", ["cpu", "auto"])
 def test_device_is_one_that_is_there(device):
-    assert core.start(0, device) in jax.devices(None if device == "auto" else device)
+    assert training.start(0, device) in jax.devices(None if device == "auto" else device)
 
 
 # ---- steps of gradient descent ----
@@ -405,8 +467,8 @@ def random_trees(n):
 
 def test_adam_takes_the_steps_of_optax():
     params, *grads = random_trees(21)
-    ours, theirs, optimizer, oracle = params, params, core.Adam.create(0.01, params), optax.adam(0.01)
-    state, step, move = oracle.init(params), jax.jit(core.Adam.step), jax.jit(oracle.update)
+    ours, theirs, optimizer, oracle = params, params, training.Adam.create(0.01, params), optax.adam(0.01)
+    state, step, move = oracle.init(params), jax.jit(training.Adam.step), jax.jit(oracle.update)
     for grad in grads:
         ours, optimizer = step(optimizer, ours, grad)
         moves, state = move(grad, state)
@@ -417,7 +479,7 @@ def test_adam_takes_the_steps_of_optax():
 
 def test_the_first_step_of_adam_is_the_learning_rate_against_the_sign_of_the_gradient():
     x = jnp.float32([3, -3, 5])
-    moved, _ = core.Adam.create(0.1, x).step(x, jnp.float32([20, -0.3, 0]))
+    moved, _ = training.Adam.create(0.1, x).step(x, jnp.float32([20, -0.3, 0]))
     np.testing.assert_allclose(moved, [2.9, -2.9, 5], rtol=1e-6)
 
 
@@ -433,12 +495,12 @@ def test_minimize_follows_the_gradient_of_the_loss_in_its_first_argument():
     # x = 3; d (x^2 y) = 2 x y: 3 - 0.1 * 6 = 2.4, then 2.4 - 0.1 * 4.8 = 1.92; the value is that before the step
     x, optimizer = 3.0, Sgd()
     for expected, loss in ((2.4, 9), (1.92, 5.76)):
-        x, optimizer, value = core.minimize(optimizer, lambda x, y: x**2 * y, x, 1.0)
+        x, optimizer, value = training.minimize(optimizer, lambda x, y: x**2 * y, x, 1.0)
         assert (x, value) == (pytest.approx(expected), pytest.approx(loss))
 
 
 def test_minimize_hands_on_what_the_loss_returns_beside_its_value():
-    x, _, (value, more) = core.minimize(Sgd(), lambda x: (x**2, x + 1), 3.0, has_aux=True)
+    x, _, (value, more) = training.minimize(Sgd(), lambda x: (x**2, x + 1), 3.0, has_aux=True)
     assert (x, value, more) == (pytest.approx(2.4), 9, 4)
 
 
@@ -447,14 +509,14 @@ def test_minimize_hands_on_what_the_loss_returns_beside_its_value():
 
 def test_polyak_update_by_hand():
     target, networks = dict(w=jnp.float32([1, 2]), b=jnp.float32(0)), dict(w=jnp.float32([2, 0]), b=jnp.float32(8))
-    moved = core.polyak_update(target, networks, 0.75)  # 0.75 * 1 + 0.25 * 2, 0.75 * 2 + 0.25 * 0, 0.25 * 8
+    moved = training.polyak_update(target, networks, 0.75)  # 0.75 * 1 + 0.25 * 2, 0.75 * 2 + 0.25 * 0, 0.25 * 8
     assert (moved["w"].tolist(), moved["b"].tolist()) == ([1.25, 1.5], 2)
 
 
 @every_agent
 def test_targets_begin_as_copies_in_memory_of_their_own(name, space):
     ac = agent(name, space)
-    target = core.target_of(ac)
+    target = training.target_of(ac)
     assert jax.tree.structure(target) == jax.tree.structure(ac)
     for a, b in zip(*map(jax.tree.leaves, (ac, target)), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -3,8 +3,6 @@ import math
 import threading
 import time
 from functools import partial
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from gymnasium import spaces
 from torch import nn
 from toy_agents import Sgd
 
-from spinup.algos.pytorch import core
+from spinup.algos.pytorch import backend, core, training
 from spinup.errors import UserError
 
 OBSERVATIONS = spaces.Box(-1, 1, (3,), np.float32)
@@ -104,19 +102,90 @@ def test_networks_say_the_same_when_acting_and_when_training():
     torch.testing.assert_close(acting.clone(), net(o))
 
 
+# ---- densities; the same cases are those of JAX ----
+
+# L is log 2 pi = 1.837877, and log 2 is 0.693147
+gaussian_by_hand = pytest.mark.parametrize(
+    ("x", "mu", "std", "expected"),
+    [
+        # one dimension, twice its deviation away: -(2^2 / 2 + log 3 + L / 2) = -(2 + 1.098612 + 0.918939)
+        ([[7.0]], [[1.0]], [3.0], [-4.017551]),
+        # two, each its own deviation away: -(1/2 + log 1 + 1/2 + log 2 + L), the log of a product
+        ([[1.0, 0.0]], [[0.0, 2.0]], [1.0, 2.0], [-3.531024]),
+        # the same, and another at its mean with the same deviations: -(log 1 + log 2 + L)
+        ([[1.0, 0.0], [3.0, 3.0]], [[0.0, 2.0], [3.0, 3.0]], [1.0, 2.0], [-3.531024, -2.531024]),
+        # where each row has deviations of its own, those of the second are 1/2: -(2 log 1/2 + L)
+        ([[1.0, 0.0], [3.0, 3.0]], [[0.0, 2.0], [3.0, 3.0]], [[1.0, 2.0], [0.5, 0.5]], [-3.531024, -0.451583]),
+    ],
+)
+HALF, MINUS = math.atanh(0.5), math.atanh(-0.6)  # where the slope of tanh is 1 - 0.5^2 = 3/4, and 1 - 0.6^2 = 16/25
+squashed_by_hand = pytest.mark.parametrize(
+    ("u", "mu", "std", "expected"),
+    [
+        # one dimension, at its mean: -L / 2 - log 3/4 = -0.918939 + 0.287682
+        ([[HALF]], [[HALF]], [1.0], [-0.631257]),
+        # two: -(log 1 + log 2 + L) - log(3/4 * 16/25) = -2.531024 + log 25/12 = -2.531024 + 0.733969
+        ([[HALF, MINUS]], [[HALF, MINUS]], [1.0, 2.0], [-1.797055]),
+        # the same its deviations away, which costs 1/2 in each, and one at 0, where tanh is steepest: -(log 2 + L)
+        ([[HALF, MINUS], [0, 0]], [[HALF - 1, MINUS + 2], [0, 0]], [1.0, 2.0], [-2.797055, -2.531024]),
+        # where each row has deviations of its own, those of the second are 1/2: -(2 log 1/2 + L)
+        ([[HALF, MINUS], [0, 0]], [[HALF - 1, MINUS + 2], [0, 0]], [[1.0, 2.0], [0.5, 0.5]], [-2.797055, -0.451583]),
+    ],
+)
+FAR_OUT = np.float32([[20, -20], [-20, 20], [20, 20], [19.9, 0.1]])
+far_from = pytest.mark.parametrize(
+    ("mu", "log_std"),
+    [
+        ([[0.0, 0.0]] * 4, [0.0, 0.0]),
+        (
+            [[20.0, -20.0], [-19.0, 18.0], [15.0, 20.0], [20.0, 0.0]],
+            [[-3.0, 1.0], [2.0, 0.5], [1.0, -2.0], [-1.0, 0.0]],
+        ),
+    ],
+)
+
+
+def log_normal(x, mu, std):
+    return -0.5 * ((x - mu) / std) ** 2 - np.log(std) - 0.5 * math.log(2 * math.pi)
+
+
+def log_densities(u, mu, log_std):
+    """The log-densities of ``u`` and of ``tanh(u)``, ``[B]`` each, in double precision."""
+    u, mu, std = np.float64(u), np.float64(np.float32(mu)), np.exp(np.float64(np.float32(log_std)))
+    log_slope = -2 * np.log(np.cosh(u))  # 1 - tanh(u)^2 would be 0
+    return log_normal(u, mu, std).sum(-1), (log_normal(u, mu, std) - log_slope).sum(-1)
+
+
+@gaussian_by_hand
+def test_gaussian_log_density_by_hand(x, mu, std, expected):
+    logp = core.gaussian_log_density(torch.tensor(x), torch.tensor(mu), torch.tensor(std).log())
+    torch.testing.assert_close(logp, torch.tensor(expected), rtol=0, atol=2e-6)
+
+
+@squashed_by_hand
+def test_squashed_log_density_by_hand(u, mu, std, expected):
+    logp = core.squashed_log_density(torch.tensor(u), torch.tensor(mu), torch.tensor(std).log())
+    torch.testing.assert_close(logp, torch.tensor(expected), rtol=0, atol=2e-6)
+
+
+@far_from
+def test_densities_far_out_are_finite_and_right(mu, log_std):
+    u, mu, log_std = torch.from_numpy(FAR_OUT), torch.tensor(mu), torch.tensor(log_std)
+    gaussian, squashed = core.gaussian_log_density(u, mu, log_std), core.squashed_log_density(u, mu, log_std)
+    assert gaussian.isfinite().all() and squashed.isfinite().all()
+    np.testing.assert_allclose(gaussian, log_densities(u, mu, log_std)[0], rtol=1e-6)
+    np.testing.assert_allclose(squashed, log_densities(u, mu, log_std)[1], rtol=1e-6)
+
+
 # ---- the Gaussian policy ----
 
 
 def still_gaussian(low, high):
     """An actor whose network says 0 whatever it observes."""
-    actor = core.MLPGaussianActor(3, low, high, [], nn.Tanh)
+    actor = core.MLPGaussianActor(3, box(low, high), [], nn.Tanh)
     for p in actor.mu_net.parameters():
         nn.init.zeros_(p)
     return actor
-
-
-def log_normal(x, mu, std):
-    return -0.5 * ((x - mu) / std) ** 2 - math.log(std) - 0.5 * math.log(2 * math.pi)
 
 
 STD = math.exp(-0.5)
@@ -154,7 +223,7 @@ def test_gaussian_is_centred_and_scaled_dimension_by_dimension():
 def test_gaussian_samples_are_those_of_its_distribution():
     np.random.seed(0)
     actor = still_gaussian([-1, 0], [3, 0.5])
-    a = torch.from_numpy(actor.choose(np.zeros((20_000, 3), np.float32), deterministic=False))
+    a = torch.from_numpy(actor.act(np.zeros((20_000, 3), np.float32), deterministic=False))
     torch.testing.assert_close(a.mean(0), torch.tensor([1.0, 0.25]), atol=0.04, rtol=0)
     torch.testing.assert_close(a.std(0), STD * torch.tensor([2.0, 0.25]), atol=0, rtol=0.03)
     assert abs(torch.corrcoef(a.T)[0, 1]) < 0.03  # dimensions are independent
@@ -185,7 +254,7 @@ def test_gaussian_log_probability_has_a_gradient_in_mean_and_deviation():
 
 
 def test_categorical_log_probability_and_entropy_by_hand():
-    actor = core.MLPCategoricalActor(3, 2, [], nn.Tanh)
+    actor = core.MLPCategoricalActor(3, spaces.Discrete(2), [], nn.Tanh)
     nn.init.zeros_(actor.logits_net[0].weight)
     actor.logits_net[0].bias.data = torch.tensor([math.log(3), 0.0])  # probabilities 3/4 and 1/4
     pi, logp = actor(torch.zeros(2, 3), torch.tensor([0, 1]))
@@ -194,8 +263,8 @@ def test_categorical_log_probability_and_entropy_by_hand():
     torch.testing.assert_close(pi.entropy(), torch.full((2,), entropy))
     assert pi.mode.tolist() == [0, 0]
     np.random.seed(0)
-    assert actor.choose(np.zeros((4000, 3), np.float32), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
-    assert actor.choose(np.zeros((2, 3), np.float32), deterministic=True).tolist() == [0, 0]
+    assert actor.act(np.zeros((4000, 3), np.float32), deterministic=False).mean() == pytest.approx(0.25, abs=0.03)
+    assert actor.act(np.zeros((2, 3), np.float32), deterministic=True).tolist() == [0, 0]
 
 
 # ---- the actor-critic contract ----
@@ -302,7 +371,7 @@ def test_evaluate_gives_numpy_without_gradients():
 def test_start_seeds_pytorch_and_numpy():
     draws = []
     for seed in (3, 3, 4):
-        core.start(seed, "cpu")
+        training.start(seed, "cpu")
         draws.append((torch.rand(1).item(), np.random.rand()))
     assert draws[0] == draws[1]
     assert draws[0][0] != draws[2][0]
@@ -310,13 +379,13 @@ def test_start_seeds_pytorch_and_numpy():
 
 
 def test_auto_is_a_device_that_is_there():
-    assert core.start(0, "auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert training.start(0, "auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize("device", ["cud", "gpu", "cuda:99"])
 def test_device_that_is_not_there_is_refused_by_name(device):
     with pytest.raises(UserError, match=f"device='{device}'.*'cpu'"):
-        core.start(0, device)
+        training.start(0, device)
 
 
 # ---- minimize ----
@@ -327,7 +396,7 @@ def test_minimize_moves_its_own_parameters_and_touches_no_others():
     before = [p.clone() for p in others.parameters()]
     optimizer = Sgd(ours.parameters())
     loss = others(ours(torch.ones(1, 1))).square().sum()
-    core.minimize(optimizer, loss)
+    training.minimize(optimizer, loss)
     assert all(p.grad is not None for p in ours.parameters())
     assert all(p.grad is None and torch.equal(p, old) for p, old in zip(others.parameters(), before, strict=True))
 
@@ -337,13 +406,13 @@ def test_minimize_follows_the_gradient_of_this_loss_alone():
     x = nn.Parameter(torch.tensor(3.0))
     optimizer = Sgd([x])
     for expected in (2.4, 1.92):
-        core.minimize(optimizer, x**2)
+        training.minimize(optimizer, x**2)
         assert x.item() == pytest.approx(expected)
 
 
 def test_minimize_leaves_alone_what_the_loss_does_not_depend_on():
     used, unused = nn.Parameter(torch.tensor(3.0)), nn.Parameter(torch.tensor(5.0))
-    core.minimize(core.Adam(0.1, [used, unused]), used**2)
+    training.minimize(training.Adam(0.1, nn.ParameterList([used, unused])), used**2)
     assert (used.item(), unused.item()) == (pytest.approx(2.9), 5)
 
 
@@ -351,9 +420,9 @@ def test_adam_takes_the_steps_of_pytorchs():
     torch.manual_seed(0)
     net = core.mlp([3, 8, 1], nn.Tanh)
     twin = copy.deepcopy(net)
-    ours, theirs = core.Adam(0.01, net.parameters()), torch.optim.Adam(twin.parameters(), lr=0.01)
+    ours, theirs = training.Adam(0.01, net), torch.optim.Adam(twin.parameters(), lr=0.01)
     for x in torch.randn(20, 5, 3):
-        core.minimize(ours, net(x).square().mean())
+        training.minimize(ours, net(x).square().mean())
         theirs.zero_grad()
         twin(x).square().mean().backward()
         theirs.step()
@@ -370,75 +439,77 @@ def test_a_checkpoint_goes_on_where_there_are_other_gpus(monkeypatch, before, af
     def machine(gpus):
         monkeypatch.setattr(torch.cuda, "is_initialized", lambda: gpus > 0)
         monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [torch.full((4,), i) for i in range(gpus)])
-        return core.Checkpoint(SimpleNamespace(output_dir=Path()), (net, core.Adam(0.1, net.parameters())), None)
 
     net, restored = nn.Linear(2, 1), []
+    learner = net, training.Adam(0.1, net)
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.extend)
-    saved, expected = copy.deepcopy(machine(before)._arrays()), net.weight.tolist()
+    machine(before)
+    saved, expected = copy.deepcopy(backend.arrays_of(learner)), net.weight.tolist()
     draw = torch.rand(3)
     nn.init.zeros_(net.weight)
-    machine(after)._set_arrays(saved)
+    machine(after)
+    assert backend.with_arrays(learner, saved) is learner
     assert net.weight.tolist() == expected
     assert torch.equal(torch.rand(3), draw)
     assert [state.tolist() for state in restored] == [[i] * 4 for i in range(before if before == after else 0)]
 
 
-# ---- side_by_side ----
+# ---- in_parallel ----
 
 
 @pytest.fixture
 def two_cores(monkeypatch):
-    monkeypatch.setattr(core, "MAX_THREADS", 2)
+    monkeypatch.setattr(training, "MAX_THREADS", 2)
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_side_by_side_keeps_the_order_of_its_tasks():
+def test_in_parallel_keeps_the_order_of_its_tasks():
     def slow():
         time.sleep(0.05)
         return "slow"
 
-    assert core.side_by_side(slow, lambda: "quick") == ["slow", "quick"]
+    assert training.in_parallel(slow, lambda: "quick") == ["slow", "quick"]
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_side_by_side_runs_its_tasks_at_the_same_time():
+def test_in_parallel_runs_its_tasks_at_the_same_time():
     meeting = threading.Barrier(2, timeout=10)  # breaks unless both arrive
-    core.side_by_side(meeting.wait, meeting.wait)
+    training.in_parallel(meeting.wait, meeting.wait)
 
 
-def test_side_by_side_starts_no_threads_where_there_is_one_core(monkeypatch):
-    monkeypatch.setattr(core, "MAX_THREADS", 1)
-    assert core.side_by_side(threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
+def test_in_parallel_starts_no_threads_where_there_is_one_core(monkeypatch):
+    monkeypatch.setattr(training, "MAX_THREADS", 1)
+    assert training.in_parallel(threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
 
 
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("shared", [True, False])
-def test_side_by_side_starts_no_threads_where_optimisers_move_the_same_parameter(shared):
+def test_in_parallel_starts_no_threads_where_optimisers_move_the_same_parameter(shared):
     trunk, heads = nn.Linear(3, 4), [nn.Linear(4, 1) for _ in range(2)]
     below = [trunk, trunk if shared else nn.Linear(3, 4)]
-    optimizers = [core.Adam(1e-3, nn.Sequential(*net).parameters()) for net in zip(below, heads, strict=True)]
-    threads = core.side_by_side(threading.get_ident, threading.get_ident, optimizers=optimizers)
+    optimizers = [training.Adam(1e-3, nn.Sequential(*net)) for net in zip(below, heads, strict=True)]
+    threads = training.in_parallel(threading.get_ident, threading.get_ident, optimizers=optimizers)
     assert (threads == [threading.get_ident()] * 2) == shared
 
 
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("order", [1, -1])
-def test_side_by_side_raises_what_a_task_raises(order):
+def test_in_parallel_raises_what_a_task_raises(order):
     def fail():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        core.side_by_side(*[fail, lambda: None][::order])
+        training.in_parallel(*[fail, lambda: None][::order])
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
-    core.start(0, "cpu")
+def test_in_parallel_fits_networks_to_the_same_bits_as_one_after_the_other():
+    training.start(0, "cpu")
 
     def fit(net):
-        optimizer = core.Adam(1e-3, net.parameters())
+        optimizer = training.Adam(1e-3, net)
         for _ in range(20):
-            core.minimize(optimizer, net(x).square().mean())
+            training.minimize(optimizer, net(x).square().mean())
         return torch.cat([p.detach().ravel() for p in net.parameters()])
 
     x = torch.as_tensor(observations(1000))
@@ -446,7 +517,7 @@ def test_side_by_side_fits_networks_to_the_same_bits_as_one_after_the_other():
     for _ in range(2):
         torch.manual_seed(0)
         pairs.append([core.mlp([3, 64, 64, 1], nn.Tanh) for _ in range(2)])
-    together = core.side_by_side(lambda: fit(pairs[0][0]), lambda: fit(pairs[0][1]))
+    together = training.in_parallel(lambda: fit(pairs[0][0]), lambda: fit(pairs[0][1]))
     for a, b in zip(together, map(fit, pairs[1]), strict=True):
         assert torch.equal(a, b)
 
@@ -475,7 +546,7 @@ def test_few_rows_are_evaluated_as_pytorch_would(activation):
     torch.manual_seed(0)
     net, x = core.mlp([3, 16, 16, 2], activation), np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     for rows in (x, x[0]):
-        value = core.evaluate_few(net, rows)
+        value = core.forward_numpy(net, rows)
         assert value.dtype == np.float32
         np.testing.assert_allclose(value, net(torch.from_numpy(rows)).detach(), rtol=1e-5, atol=1e-6)
 

@@ -137,9 +137,9 @@ def test_update_is_compiled_once(runs):
 def test_update_works_in_the_memory_of_the_agent_it_improves(algorithm, monkeypatch, tmp_path):
     update, given = module_of(algorithm).update, []
 
-    def spy(ac, *rest, **constants):
-        given.append(ac)
-        return update(ac, *rest, **constants)
+    def spy(learner, *rest, **constants):
+        given.append(learner)
+        return update(learner, *rest, **constants)
 
     monkeypatch.setattr(f"{BRIEF[algorithm].func.__module__}.update", spy)
     train_briefly(algorithm, tmp_path / "run", 3)  # goes on acting, saving and evaluating between its updates

@@ -12,7 +12,9 @@ from gymnasium import spaces
 from toy_parity import assert_same, laid_out
 
 from spinup.algos.jax import core as jax_core
+from spinup.algos.jax import training as jax_training
 from spinup.algos.pytorch import core as torch_core
+from spinup.algos.pytorch import training as torch_training
 from spinup.experience.buffers import Rollout
 
 MODULES = {
@@ -166,6 +168,21 @@ def test_conjugate_gradients_are_the_same(g, cg_iters):
 
 
 @pytest.mark.parametrize(
+    ("x", "hx", "delta", "step"),
+    [
+        ([3.0, 4.0], [1.0, 3.0], 0.3, [0.6, 0.8]),  # sqrt(2 * 0.3 / 15) = 1/5
+        ([-2.0], [-8.0], 0.5, [-0.5]),  # sqrt(1 / 16) = 1/4
+        ([0.0, 0.0], [0.0, 0.0], 0.3, [0.0, 0.0]),  # no gradient, no step
+    ],
+)
+def test_natural_steps_are_the_same(x, hx, delta, step):
+    ours = MODULES["pytorch"]["trpo"].natural_step(torch.DoubleTensor(x), torch.DoubleTensor(hx), delta)
+    theirs = MODULES["jax"]["trpo"].natural_step(jnp.array(x), jnp.array(hx), delta)
+    assert_same([theirs], [ours])
+    np.testing.assert_allclose(theirs, step, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
     ("evaluate", "step", "backtracks"),
     [
         (lambda theta: (theta[0], 0 * theta[0]), 8.0, 0),  # the whole step will do
@@ -209,15 +226,18 @@ UPDATES = {  # algorithm, constants, and what the log shows where the case is wh
 def test_updates_give_the_same_parameters_and_logs_in_each_of_three_phases(case, space):
     algorithm, constants, is_the_case = UPDATES[case]
     ours, theirs = agents(space)
-    adams = [torch_core.Adam(LR, part.parameters()) for part in (ours.pi, ours.v)]
-    state = tuple(jax_core.Adam.create(LR, part) for part in (theirs.pi, theirs.v))
-    if algorithm == "trpo":
-        adams, state = adams[1:], state[1]
+    adams = [torch_training.Adam(LR, part) for part in (ours.pi, ours.v)]
+    adams_jax = [jax_training.Adam.create(LR, part) for part in (theirs.pi, theirs.v)]
+    used = slice(1, 2) if algorithm == "trpo" else slice(2)  # by optimisers, TRPO only fits the value function
+    in_torch, in_jax = (MODULES[backend][algorithm] for backend in ("pytorch", "jax"))
+    learner, learner_jax = in_torch.Learner(ours, *adams[used]), in_jax.Learner(theirs, *adams_jax[used])
+    assert learner._fields == learner_jax._fields
     for phase in range(3):
         batch = rollout(ours, seed=phase)
-        log = MODULES["pytorch"][algorithm].update(ours, *adams, in_pytorch(batch), **constants)
-        theirs, state, log_jax = MODULES["jax"][algorithm].update(theirs, state, batch, **constants)
+        learner, log = in_torch.update(learner, in_pytorch(batch), **constants)
+        learner_jax, log_jax = in_jax.update(learner_jax, batch, **constants)
         assert is_the_case(log)
         assert log.keys() == log_jax.keys()
         assert_same([log_jax[key] for key in log], log.values(), rtol=1e-7)
-        assert_same(jax.tree.leaves(theirs), leaves(ours), rtol=1e-7)
+        assert learner.ac is ours
+        assert_same(jax.tree.leaves(learner_jax.ac), leaves(ours), rtol=1e-7)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_agents import TwoActions, adams, batch_of_two, is_untouched
 
-from spinup.algos.pytorch import core, ppo
+from spinup.algos.pytorch import ppo, training
 
 
 def loss_and_gradient(ratio, adv, clip_ratio=0.2):
@@ -76,29 +76,31 @@ LOGP = [-math.log(1 + math.exp(-0.4)), -0.4 - math.log(1 + math.exp(-0.4))]
 KL = -math.log(2) - sum(LOGP) / 2  # = 0.01987
 
 
-def update(ac, *, clip_ratio=0.5, target_kl=None, train_pi_iters=1, train_v_iters=1):
-    return ppo.update(
-        ac,
-        *adams(ac),
-        batch_of_two(),
+def update(ac, batch=None, *, clip_ratio=0.5, target_kl=None, train_pi_iters=1, train_v_iters=1):
+    """Improve ``ac`` on ``batch``, or a batch of two; returns what is logged."""
+    learner, log = ppo.update(
+        ppo.Learner(ac, *adams(ac)),
+        batch or batch_of_two(),
         clip_ratio=clip_ratio,
         target_kl=target_kl,
         train_pi_iters=train_pi_iters,
         train_v_iters=train_v_iters,
     )
+    assert learner.ac is ac
+    return log
 
 
 def test_what_update_logs_by_hand():
     # w = 2 pi; -(w_0 - w_1) / 2 = -(2 p - 2 (1 - p)) / 2 = 1 - 2 p, from 0 at p = 1/2. V goes from 0 to 0.2 against 2.
-    stats, p = update(TwoActions()), math.exp(LOGP[0])
-    assert stats["LossPi"] == pytest.approx(0, abs=1e-6)
-    assert stats["DeltaLossPi"] == pytest.approx(1 - 2 * p, abs=1e-5)
-    assert stats["LossV"] == pytest.approx(4)
-    assert stats["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
-    assert stats["KL"] == pytest.approx(KL, abs=1e-6)
-    assert stats["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
-    assert stats["ClipFrac"] == 0
-    assert stats["StopIter"] == 1
+    log, p = update(TwoActions()), math.exp(LOGP[0])
+    assert log["LossPi"] == pytest.approx(0, abs=1e-6)
+    assert log["DeltaLossPi"] == pytest.approx(1 - 2 * p, abs=1e-5)
+    assert log["LossV"] == pytest.approx(4)
+    assert log["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
+    assert log["KL"] == pytest.approx(KL, abs=1e-6)
+    assert log["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
+    assert log["ClipFrac"] == 0
+    assert log["StopIter"] == 1
 
 
 def test_clip_frac_counts_ratios_beyond_the_clip_on_either_side():
@@ -109,22 +111,21 @@ def test_clip_frac_counts_ratios_beyond_the_clip_on_either_side():
 
 @pytest.mark.parametrize(("margin", "stop_iter"), [(0.99, 1), (1.01, 2)])
 def test_policy_steps_stop_once_kl_exceeds_one_and_a_half_times_the_target(margin, stop_iter):
-    stats = update(TwoActions(), target_kl=margin * KL / 1.5, train_pi_iters=80)
-    assert stats["StopIter"] == stop_iter
+    log = update(TwoActions(), target_kl=margin * KL / 1.5, train_pi_iters=80)
+    assert log["StopIter"] == stop_iter
 
 
 def test_policy_steps_stop_once_kl_is_not_a_number():
     # one step along a gradient of nan, after which nothing is known of the policy any more
-    ac = TwoActions()
     batch = batch_of_two()._replace(adv=torch.full((2,), math.nan))
-    stats = ppo.update(ac, *adams(ac), batch, clip_ratio=0.5, target_kl=0.01, train_pi_iters=80, train_v_iters=1)
-    assert stats["StopIter"] == 1
+    log = update(TwoActions(), batch, target_kl=0.01, train_pi_iters=80)
+    assert log["StopIter"] == 1
 
 
 def test_without_a_target_policy_steps_never_stop():
-    stats = update(TwoActions(), target_kl=None, train_pi_iters=7)
-    assert stats["StopIter"] == 7
-    assert stats["KL"] > KL
+    log = update(TwoActions(), target_kl=None, train_pi_iters=7)
+    assert log["StopIter"] == 7
+    assert log["KL"] > KL
 
 
 def test_value_steps_go_on_when_policy_steps_have_stopped():
@@ -147,8 +148,8 @@ def test_policy_and_value_with_common_parameters_are_fitted_one_after_the_other(
     def no_threads(_):
         raise RuntimeError("threads")
 
-    monkeypatch.setattr(core, "MAX_THREADS", 2)
-    monkeypatch.setattr(core, "ThreadPoolExecutor", no_threads)
+    monkeypatch.setattr(training, "MAX_THREADS", 2)
+    monkeypatch.setattr(training, "ThreadPoolExecutor", no_threads)
     ac = TwoActions()
     if shared:
         ac.v.trunk = ac.pi.logits_net

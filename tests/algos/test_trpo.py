@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -60,11 +61,15 @@ def test_mean_kl_is_a_mean_over_the_batch():
 # ---- Fisher-vector products, against the matrix itself ----
 
 
+def box(low, high):
+    return spaces.Box(np.float32(low), np.float32(high))
+
+
 def small_actor(kind, hidden_sizes=(3,)):
     torch.manual_seed(0)
     if kind == "categorical":
-        return core.MLPCategoricalActor(2, 3, hidden_sizes, nn.Tanh).double()
-    return core.MLPGaussianActor(2, [-1.0, 0.0], [3.0, 0.5], hidden_sizes, nn.Tanh).double()
+        return core.MLPCategoricalActor(2, spaces.Discrete(3), hidden_sizes, nn.Tanh).double()
+    return core.MLPGaussianActor(2, box([-1, 0], [3, 0.5]), hidden_sizes, nn.Tanh).double()
 
 
 def at(actor, theta, obs):
@@ -154,6 +159,23 @@ def test_conjugate_gradient_of_no_gradient_is_no_step():
     assert hvp.calls == 0
 
 
+# ---- the natural gradient step ----
+
+
+@pytest.mark.parametrize(
+    ("x", "hx", "delta", "expected"),
+    [
+        # x . Hx = 3 * 1 + 4 * 3 = 15, sqrt(2 * 0.3 / 15) = 1/5; so far, the divergence s.Hs / 2 is 15 / 25 / 2 = 0.3
+        ([3.0, 4.0], [1.0, 3.0], 0.3, [0.6, 0.8]),
+        ([3.0, 4.0], [1.0, 3.0], 1.2, [1.2, 1.6]),  # twice as far makes it four times as large
+        ([-2.0], [-8.0], 0.5, [-0.5]),  # sqrt(1 / 16) = 1/4
+        ([0.0, 0.0], [0.0, 0.0], 0.3, [0.0, 0.0]),  # no gradient, no step
+    ],
+)
+def test_natural_step_by_hand(x, hx, delta, expected):
+    torch.testing.assert_close(trpo.natural_step(torch.tensor(x), torch.tensor(hx), delta), torch.tensor(expected))
+
+
 # ---- line search: theta is a number, which is also the surrogate unless said otherwise ----
 
 
@@ -190,6 +212,7 @@ def test_line_search_refuses_what_is_not_a_number():
 
 
 def update(ac, batch, **kwargs):
+    """Improve ``ac`` on ``batch``; returns what is logged."""
     settings = dict(
         algo="trpo",
         delta=0.01,
@@ -199,7 +222,9 @@ def update(ac, batch, **kwargs):
         backtrack_coeff=0.8,
         train_v_iters=0,
     )
-    return trpo.update(ac, adams(ac)[1], batch, **(settings | kwargs))
+    learner, log = trpo.update(trpo.Learner(ac, adams(ac)[1]), batch, **(settings | kwargs))
+    assert learner.ac is ac
+    return log
 
 
 @pytest.mark.parametrize("damping_coeff", [0.0, 0.1])
@@ -209,17 +234,17 @@ def test_update_of_two_actions_by_hand(damping_coeff):
     # damping), and the step is s g with s^2 = 2 delta / (1 + damping). The logits, w + b, become (s, -s).
     # pi_0 = 1 / (1 + e^-2s), so L = tanh s; KL = -log 2 - log(pi_0 pi_1) / 2 = log cosh s, which is below s^2 / 2.
     ac = TwoActions()
-    stats = update(ac, batch_of_two(), damping_coeff=damping_coeff, train_v_iters=1)
+    log = update(ac, batch_of_two(), damping_coeff=damping_coeff, train_v_iters=1)
     s = math.sqrt(2 * 0.01 / (1 + damping_coeff))
     torch.testing.assert_close(ac.pi.logits_net[0].bias.detach(), torch.tensor([s / 2, -s / 2]))
-    assert stats["LossPi"] == pytest.approx(0, abs=1e-6)
-    assert stats["DeltaLossPi"] == pytest.approx(-math.tanh(s), abs=1e-5)
-    assert stats["KL"] == pytest.approx(math.log(math.cosh(s)), abs=1e-6)
-    assert stats["BacktrackIters"] == 0
-    assert stats["LossV"] == pytest.approx(4)
-    assert stats["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
+    assert log["LossPi"] == pytest.approx(0, abs=1e-6)
+    assert log["DeltaLossPi"] == pytest.approx(-math.tanh(s), abs=1e-5)
+    assert log["KL"] == pytest.approx(math.log(math.cosh(s)), abs=1e-6)
+    assert log["BacktrackIters"] == 0
+    assert log["LossV"] == pytest.approx(4)
+    assert log["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
     p = 1 / (1 + math.exp(-2 * s))
-    assert stats["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
+    assert log["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
 
 
 class OneDimension(nn.Module):
@@ -227,7 +252,7 @@ class OneDimension(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.pi, self.v = core.MLPGaussianActor(1, [-1.0], [1.0], [], nn.Tanh), core.MLPCritic(1, [], nn.Tanh)
+        self.pi, self.v = core.MLPGaussianActor(1, box([-1], [1]), [], nn.Tanh), core.MLPCritic(1, [], nn.Tanh)
         for p in self.pi.mu_net.parameters():
             nn.init.zeros_(p)
 
@@ -249,26 +274,26 @@ def kl_of_narrowing(u):
 
 def test_natural_gradient_takes_the_whole_step_even_beyond_delta():
     ac = OneDimension()
-    stats = update(ac, narrow(), algo="npg", delta=0.04)
+    log = update(ac, narrow(), algo="npg", delta=0.04)
     assert ac.pi.log_std.item() == pytest.approx(-0.7, abs=1e-5)
-    assert stats["KL"] == pytest.approx(kl_of_narrowing(-0.2), abs=1e-5)
-    assert stats["KL"] > 0.04
-    assert stats["BacktrackIters"] == 0
+    assert log["KL"] == pytest.approx(kl_of_narrowing(-0.2), abs=1e-5)
+    assert log["KL"] > 0.04
+    assert log["BacktrackIters"] == 0
 
 
 def test_trust_region_step_is_shortened_to_keep_to_delta():
     ac = OneDimension()
-    stats = update(ac, narrow(), delta=0.04)
+    log = update(ac, narrow(), delta=0.04)
     assert ac.pi.log_std.item() == pytest.approx(-0.5 - 0.8 * 0.2, abs=1e-5)
-    assert stats["KL"] == pytest.approx(kl_of_narrowing(-0.16), abs=1e-5)
-    assert stats["BacktrackIters"] == 1
+    assert log["KL"] == pytest.approx(kl_of_narrowing(-0.16), abs=1e-5)
+    assert log["BacktrackIters"] == 1
 
 
 def test_policy_stays_if_no_step_will_do():
     ac = OneDimension()
-    stats = update(ac, narrow(), delta=0.04, backtrack_iters=1)
+    log = update(ac, narrow(), delta=0.04, backtrack_iters=1)
     assert ac.pi.log_std.item() == -0.5
-    assert (stats["KL"], stats["DeltaLossPi"], stats["BacktrackIters"]) == (0, 0, 1)
+    assert (log["KL"], log["DeltaLossPi"], log["BacktrackIters"]) == (0, 0, 1)
 
 
 def random_agent_and_batch(kind, hidden_sizes, batch_size):
@@ -286,13 +311,13 @@ def test_update_keeps_to_delta_and_does_not_make_the_surrogate_worse(kind, hidde
     ac, batch = random_agent_and_batch(kind, hidden_sizes, batch_size)
     with torch.no_grad():
         pi_old, logp_old = ac.pi(batch.o, batch.a)
-    stats = update(ac, batch, damping_coeff=0.1)
+    log = update(ac, batch, damping_coeff=0.1)
     with torch.no_grad():
         pi, logp = ac.pi(batch.o, batch.a)
     gain = ((logp - logp_old).exp() * batch.adv).mean() - batch.adv.mean()
     assert 0 < torch.distributions.kl_divergence(pi_old, pi).mean() <= 0.01
     assert gain > 0
-    assert stats["DeltaLossPi"] == pytest.approx(-gain.item(), abs=1e-6)
+    assert log["DeltaLossPi"] == pytest.approx(-gain.item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["categorical", "gaussian"])

@@ -23,31 +23,37 @@ def test_value_loss_by_hand():
     assert vpg.value_loss(torch.tensor([1.0]), torch.tensor([4.0])).item() == 9
 
 
+def update(ac, train_v_iters):
+    """Improve ``ac`` on a batch of two; returns what is logged."""
+    learner, log = vpg.update(vpg.Learner(ac, *adams(ac)), batch_of_two(), train_v_iters=train_v_iters)
+    assert learner.ac is ac
+    return log
+
+
 def test_what_update_logs_by_hand():
     # L_pi = -(log pi_0 - log pi_1) / 2 = -(z_0 - z_1) / 2 for logits z = w + b, each of which moves by 0.1:
     # w_0 and b_0 up, w_1 and b_1 down, hence z = (0.2, -0.2).
     # log pi = (-log(1 + e^-0.4), -0.4 - log(1 + e^-0.4)) where it was (-log 2, -log 2).
     # V = w + b goes from 0 to 0.2, and its loss from 2^2 to 1.8^2.
-    ac = TwoActions()
-    stats = vpg.update(ac, *adams(ac), batch_of_two(), train_v_iters=1)
-    assert stats["LossPi"] == pytest.approx(0, abs=1e-6)
-    assert stats["DeltaLossPi"] == pytest.approx(-0.2, abs=1e-5)
-    assert stats["KL"] == pytest.approx(-math.log(2) + 0.2 + math.log(1 + math.exp(-0.4)), abs=1e-5)
-    assert stats["LossV"] == pytest.approx(4)
-    assert stats["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
+    log = update(TwoActions(), train_v_iters=1)
+    assert log["LossPi"] == pytest.approx(0, abs=1e-6)
+    assert log["DeltaLossPi"] == pytest.approx(-0.2, abs=1e-5)
+    assert log["KL"] == pytest.approx(-math.log(2) + 0.2 + math.log(1 + math.exp(-0.4)), abs=1e-5)
+    assert log["LossV"] == pytest.approx(4)
+    assert log["DeltaLossV"] == pytest.approx(1.8**2 - 4, abs=1e-5)
     p = 1 / (1 + math.exp(-0.4))
-    assert stats["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
+    assert log["Entropy"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-5)
 
 
 def test_update_takes_one_policy_step_and_train_v_iters_value_steps():
     ac = TwoActions()
-    vpg.update(ac, *adams(ac), batch_of_two(), train_v_iters=3)
+    update(ac, train_v_iters=3)
     torch.testing.assert_close(ac.pi.logits_net[0].bias.detach(), torch.tensor([0.1, -0.1]))
     assert ac.v(torch.ones(1, 1)).item() == pytest.approx(0.6, abs=0.01)
 
 
 def test_without_value_steps_the_critic_is_untouched():
     ac = TwoActions()
-    stats = vpg.update(ac, *adams(ac), batch_of_two(), train_v_iters=0)
-    assert stats["DeltaLossV"] == 0
+    log = update(ac, train_v_iters=0)
+    assert log["DeltaLossV"] == 0
     assert is_untouched(ac.v)
