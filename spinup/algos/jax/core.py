@@ -236,7 +236,8 @@ class MLPGaussianActor:
     def __call__(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
         mid, half = np.float32(self.act_mid), np.float32(self.act_half)
-        pi = Gaussian(mid + half * self.mu_net(obs), np.log(half) + self.log_std)
+        log_half = jnp.asarray(np.log(self.act_half), self.log_std.dtype)
+        pi = Gaussian(mid + half * self.mu_net(obs), log_half + self.log_std)
         return pi, None if act is None else pi.log_prob(act)
 
     def act(self, obs, deterministic):
