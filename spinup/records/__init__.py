@@ -1,1 +1,1 @@
-"""What a run leaves behind, and how it comes back."""
+"""The files of a run: written while it trains, read to resume it or to load its agent."""

@@ -1,6 +1,6 @@
-"""The trained agent of a run: saved in its backend's format, loaded whatever that is.
+"""The trained agent of a run: saved in the format of its backend, loaded from any format.
 
-Loading executes nothing that the directory brings along, unless ``trust``.
+Loading executes no code from the run directory unless ``trust`` is true.
 """
 
 import json
@@ -15,23 +15,23 @@ from spinup.records.files import versions, write_atomically
 
 
 class ForeignAgent(UserError):
-    """A saved agent is made of classes from outside the package."""
+    """A saved agent contains classes from outside the package."""
 
 
 def refuse_diverged(parameters: Iterable[Any]) -> None:
-    """Raise UserError where any of the arrays or tensors, an agent's parameters, holds NaN or infinity."""
+    """Raise UserError if any of an agent's ``parameters`` (arrays or tensors) is NaN or infinite."""
     if not all(bool((abs(x) < float("inf")).all()) for x in parameters):
         raise UserError(
-            "The agent has diverged (its parameters are not finite): training stops here and the last save is kept; "
+            "The agent has diverged (its parameters are not finite): training stops and the last save is kept; "
             "lower the learning rate."
         )
 
 
 def save_agent(run: Path, backend: str, agent: Any, itr: int | None = None) -> None:
-    """Write ``agent`` in the format of ``backend`` into the directory ``run``; also as snapshot ``itr``, if given.
+    """Write ``agent`` to the directory ``run`` in the format of ``backend``; also as snapshot ``itr``, if given.
 
     Raises:
-        UserError: if parameters of it are not finite.
+        UserError: if any parameter is not finite.
     """
     data = import_backend(backend, "backend").to_bytes(agent)
     for which in versions(itr):
@@ -42,8 +42,8 @@ def save_agent(run: Path, backend: str, agent: Any, itr: int | None = None) -> N
 def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     """Load a trained agent, of any backend.
 
-    Where a run holds it in two formats, one of them converted, it is loaded in the one that it is trained in, if that
-    framework is installed.
+    If a run holds it in two formats, one of them converted, the one that it was trained in is preferred, provided that
+    its framework is installed.
 
     Args:
         path: output directory of a run, or a model file.
@@ -54,27 +54,27 @@ def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
         The actor-critic; its ``act(obs, deterministic=False)`` maps NumPy observations to actions.
 
     Raises:
-        UserError: if there is no such run or snapshot, or if it is damaged or needs ``trust``.
+        UserError: if the run or snapshot does not exist, is damaged, or needs ``trust``.
     """
     path = Path(path)
     file = path if path.is_file() else _model_file(find_run(path), itr)
     agent = import_backend(_backend_of_file(file), "backend").from_file(file, trust)
     if not hasattr(agent, "act"):
-        raise UserError(f"{str(file)!r} holds no agent but a {type(agent).__name__}.")
+        raise UserError(f"{str(file)!r} holds an object of type {type(agent).__name__}, not an agent.")
     return agent
 
 
 def saved_models(run: Path, itr: int | str = -1) -> dict[str, Path]:
-    """The file that holds the agent, or its snapshot ``itr``, for each backend that has saved one."""
+    """The existing files of the agent, or of its snapshot ``itr``, by backend."""
     which = "" if itr in (-1, "last") else itr
     files = {backend: run / about(backend).MODEL_FILE.format(which) for backend in algorithms()}
     return {backend: file for backend, file in files.items() if file.is_file()}
 
 
 def _model_file(run: Path, itr: int | str) -> Path:
-    """The file of the backend that trains the run, as a converted one may be older, unless only the other is installed.
+    """The file to load: of an installed backend if possible, then of the one that trains the run.
 
-    Where none is installed, it is the same one, as its backend will complain.
+    A converted file may be older than the original. If no backend is installed, loading the original reports it.
     """
     if files := saved_models(run, itr):
         trained_in = _backend_of_run(run)
@@ -91,13 +91,13 @@ def _model_file(run: Path, itr: int | str) -> Path:
 
 
 def _backend_of_file(file: Path) -> str:
-    """The backend that writes files of this name; PyTorch for any other name."""
+    """The backend with the suffix of ``file``; PyTorch for any other suffix."""
     suffixes = {Path(about(backend).MODEL_FILE).suffix: backend for backend in algorithms()}
     return suffixes.get(file.suffix, "pytorch")
 
 
 def _backend_of_run(run: Path) -> str:
-    """The backend whose algorithm ``config.json`` names; empty where there is none, as after a custom training loop."""
+    """The backend of the algorithm in ``config.json``; empty if it names none, as after a custom training loop."""
     try:
         return backend_of(json.loads((run / "config.json").read_text(encoding="utf-8"))["algorithm"])
     except (OSError, ValueError, LookupError, TypeError):

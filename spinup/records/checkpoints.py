@@ -1,10 +1,10 @@
-"""Checkpoints: what a run needs to continue as if it had never been interrupted.
+"""Checkpoints: the state that a run needs to resume as if it had never been interrupted.
 
-    checkpoint/epoch<n>.npz             networks, optimisers, random numbers, environments, and progress.txt so far
-    checkpoint/replay<start>-<stop>.npz  the transitions that a replay buffer got since the checkpoint before
+    checkpoint/epoch<n>.npz              networks, optimisers, random states, environments, and progress.txt so far
+    checkpoint/replay<start>-<stop>.npz  transitions added to the replay buffer since the previous checkpoint
 
-The last two checkpoints are kept, with the transitions they need, so that a damaged one can be passed over. The files
-hold numbers and text only: reading them runs nothing. A simulator is brought back by replaying the episode in progress.
+The last two checkpoints are kept, with the transitions they need, in case one is damaged. The files hold only numbers
+and text: reading them executes no code. The state of a simulator is restored by replaying the episode in progress.
 """
 
 import signal
@@ -28,23 +28,21 @@ from spinup.records.files import pack, unpack, write_atomically
 from spinup.records.logger import Logger
 
 _KEPT = 2
-_FORMAT = 2  # of what a checkpoint holds: 2 since a learner is one named tuple
-_DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)  # what reading half a file raises
-
-
-# ---- one run's ----
+_FORMAT = 2  # version of the contents: 2 since a learner is one named tuple
+# Raised on reading a damaged file.
+_DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)
 
 
 class Checkpoint:
     """Saves and restores everything that changes while an algorithm trains.
 
-    Where several processes train together, the first one writes and reads the states of all.
+    If several processes train together, the first one writes and reads the states of all.
 
     Args:
-        logger: of the run, whose directory holds the checkpoints; made with ``resume=True`` to resume.
-        envs: the training environments, after which every episode in progress continues.
-        buffer: the replay buffer, if there is one.
-        rng: random numbers of the algorithm beside NumPy's global ones, if there are any.
+        logger: the run's logger, whose directory holds the checkpoints; built with ``resume=True`` to resume.
+        envs: the training environments, whose episodes in progress are continued.
+        buffer: the replay buffer, if any.
+        rng: the algorithm's own random generator, if it uses one beside NumPy's global one.
     """
 
     def __init__(
@@ -56,19 +54,19 @@ class Checkpoint:
     ):
         self._logger, self._envs, self._buffer, self._rng = logger, envs, buffer, rng
         self._folder = logger.output_dir / CHECKPOINTS
-        self._segments: list[tuple[int, int]] = []  # of the replay buffer: the numbers of their transitions
-        self._kept: list[list[Path]] = []  # the files of each checkpoint that stays
+        self._segments: list[tuple[int, int]] = []  # parts of the replay buffer: first number and end
+        self._kept: list[list[Path]] = []  # the files of each checkpoint to keep
         self._start_time = time.time()
 
     def begin(self, learner: Any, backend: ModuleType) -> tuple[int, Any, float]:
-        """Start the episodes of a new run, or go back to the last checkpoint if the logger resumes.
+        """Start the episodes of a new run, or restore the last checkpoint if the logger resumes.
 
         Args:
             learner: networks and optimisers.
-            backend: ``spinup.algos.<backend>.backend``, which knows the arrays of the learner.
+            backend: ``spinup.algos.<backend>.backend``, which converts the learner from and to arrays.
 
         Returns:
-            The first epoch to train, the learner, and when the run would have started had it never been interrupted.
+            The first epoch to train, the learner, and the start time of an equally long run without interruptions.
 
         Raises:
             UserError: if no checkpoint can be read.
@@ -93,8 +91,8 @@ class Checkpoint:
 
     @only_first
     def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:
-        """The last checkpoint that can be read: its epoch and file and what is in it; None for a new run."""
-        for half_written in self._logger.output_dir.rglob(".*.tmp"):  # whoever wrote it is gone, as this run is locked
+        """The last readable checkpoint: its epoch, file, states and transitions; None for a new run."""
+        for half_written in self._logger.output_dir.rglob(".*.tmp"):  # its writer is gone, as this run is locked
             half_written.unlink()
         found = checkpoint_files(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
@@ -108,10 +106,10 @@ class Checkpoint:
         return None
 
     def save(self, epoch: int, learner: Any, backend: ModuleType) -> None:
-        """Write the checkpoint of ``epoch``, which is over; Ctrl-C waits until it is written.
+        """Write the checkpoint after ``epoch``; Ctrl-C takes effect once it is written.
 
         Raises:
-            UserError: if it cannot be written; the checkpoints before it are still there.
+            UserError: if it cannot be written; earlier checkpoints are kept.
         """
         with _interrupts_deferred():
             self._save_transitions()
@@ -149,7 +147,7 @@ class Checkpoint:
         cut = mpi_sum(cut)
         if cut:
             self._logger.log(
-                f"{cut} episodes in progress could not be replayed to the same observations: they are cut here.",
+                f"{cut} episodes in progress could not be replayed to the same observations and are cut here.",
                 color="yellow",
             )
         self._segments = [(start, stop) for start, stop in state["segments"]]
@@ -158,10 +156,7 @@ class Checkpoint:
     # ---- files ----
 
     def _read(self, file: Path) -> tuple[list[dict[str, Any]], list[tuple[int, Batch]]]:
-        """The states of all processes in ``file`` and the transitions that go with them.
-
-        Raises one of ``_DAMAGE`` if any is damaged.
-        """
+        """The states of all processes in ``file``, and their transitions; raises one of ``_DAMAGE`` if damaged."""
         states, transitions = unpack(file.read_bytes()), []
         for start, stop in states[0]["segments"]:
             batch = Batch(**unpack(self._segment(start, stop).read_bytes()))
@@ -181,13 +176,13 @@ class Checkpoint:
         self._segments = [(a, b) for a, b in [*self._segments, (start, stop)] if b > oldest]
 
     def _files(self, file: Path) -> list[Path]:
-        """All files of the checkpoint ``file``, which is the one that was read or written last."""
+        """All files of the checkpoint ``file``, the last one read or written."""
         return [file, *(self._segment(start, stop) for start, stop in self._segments)]
 
 
 @contextmanager
 def _interrupts_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until the end; outside the main thread, where no signal arrives, this does nothing."""
+    """Defer Ctrl-C to the end of the block; no effect outside the main thread, where no signal arrives."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -199,6 +194,3 @@ def _interrupts_deferred() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if raised and callable(before):
         before(*raised[0])
-
-
-# ---- numbers, text and arrays, nested in dicts and lists, as bytes ----

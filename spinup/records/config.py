@@ -1,4 +1,4 @@
-"""The ``config.json`` of a run: what is written there, and the way back to the call that made it."""
+"""The ``config.json`` of a run: writing it, and restoring the call of the training function from it."""
 
 import importlib
 import inspect
@@ -15,13 +15,13 @@ from spinup.errors import UserError, first_line
 from spinup.records.directory import last_epoch
 from spinup.records.environment import env_settings, refuse_another_env
 
-# What may change when a run is resumed: how long it trains, and what does not affect the numbers.
+# Settings that may change on resuming: the length of training, and those that do not affect its results.
 MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
-_NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not given as they are written
+_NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not passed on as they are written
 
 
 def convert_json(obj: Any) -> Any:
-    """``obj`` as JSON can hold it: functions and classes by their dotted names, other objects by their ``repr``."""
+    """``obj`` in JSON types: functions and classes by their dotted names, other objects by their ``repr``."""
     if isinstance(obj, Mapping):
         return {str(key): convert_json(val) for key, val in obj.items()}
     if isinstance(obj, list | tuple | set | frozenset):
@@ -39,35 +39,35 @@ def convert_json(obj: Any) -> Any:
 
 
 def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Callable, dict[str, Any], dict[str, Any]]:
-    """The training function of the run in ``run``, its hyperparameters, and those that build its environment.
+    """The training function of ``run``, its hyperparameters, and the settings that build its environment.
 
-    Functions and classes come back by their dotted names, the environment from ``env.json``. What a stranger's file
-    names is called later, with arguments from the same file: so it may name our algorithms, their agents and the
-    activations of the frameworks, and nothing else.
+    Functions and classes are found by their dotted names, the environment by ``env.json``. They are called later, with
+    arguments from the same files, which may be a stranger's: only spinup's algorithms and agents and the frameworks'
+    activations are allowed.
 
     Args:
-        run: output directory of a run of one of our algorithms.
+        run: output directory of a run of one of spinup's algorithms.
         trust: allow any other name.
-        with_env: whether its environment is wanted.
+        with_env: also read the environment.
 
     Raises:
-        UserError: if the directory does not say how to make the run again, or if that needs ``trust``.
+        UserError: if the files do not describe the call, or if it needs ``trust``.
     """
     config = read_config(run)
     if not isinstance(config.get("algorithm"), str):
-        raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be made again.")
-    algorithm = _find(config["algorithm"], _algorithms_beside(config["algorithm"]), "algorithms", trust)
+        raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be repeated.")
+    algorithm = _resolve(config["algorithm"], _algorithms_of_backend(config["algorithm"]), "spinup's algorithms", trust)
     kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _NOT_REUSED}
     if isinstance(kwargs.get("actor_critic"), str):
-        agents = map(_agent_of, _algorithms_beside(kwargs["actor_critic"]))
-        kwargs["actor_critic"] = _find(kwargs["actor_critic"], agents, "algorithms' agents", trust)
+        agents = map(_agent_of, _algorithms_of_backend(kwargs["actor_critic"]))
+        kwargs["actor_critic"] = _resolve(kwargs["actor_critic"], agents, "spinup's agents", trust)
     if isinstance(kwargs.get("ac_kwargs"), dict):
-        kwargs["ac_kwargs"] = {key: _value(value, trust) for key, value in kwargs["ac_kwargs"].items()}
+        kwargs["ac_kwargs"] = {key: _restore_value(value, trust) for key, value in kwargs["ac_kwargs"].items()}
     return algorithm, kwargs, env_settings(run, trust) if with_env else {}
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """What ``config.json`` in ``run`` says; raises UserError if it is missing or damaged."""
+    """The contents of ``config.json`` in ``run``; raises UserError if it is missing or damaged."""
     file = run / "config.json"
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -82,12 +82,12 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
     """Check that ``run`` can be resumed with ``config``; a run that has not begun always can.
 
     Raises:
-        UserError: if its algorithm, environment or hyperparameters were others, or if it has more epochs already.
+        UserError: if its algorithm, environment or hyperparameters differ, or if it already has more epochs.
     """
     if not (run / "config.json").is_file():
         return
     old, new, free = read_config(run), convert_json(config), MAY_CHANGE
-    if "env_fn" in config and (run / "env.json").is_file():  # which says more than the name of a function
+    if "env_fn" in config and (run / "env.json").is_file():  # more precise than the name of env_fn
         refuse_another_env(run, config["env_fn"])
         free = free | {"env_fn"}
     for key in sorted(old.keys() & new.keys() - free, key=lambda key: (key != "algorithm", key)):
@@ -106,34 +106,34 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
 
 
 def flat_settings(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments with the items of dicts apart, as the command line names them: ``ac_kwargs:activation``."""
+    """``kwargs`` with dicts flattened to the names of the command line, such as ``ac_kwargs:activation``."""
     flat: dict[str, Any] = {}
     for key, value in kwargs.items():
         flat |= {f"{key}:{inner}": item for inner, item in value.items()} if isinstance(value, dict) else {key: value}
     return flat
 
 
-def _value(value: Any, trust: bool) -> Any:
-    """``value``, or what it names if it looks like the dotted name of something in a framework."""
+def _restore_value(value: Any, trust: bool) -> Any:
+    """``value``, or the object that it names if it looks like a dotted name in a framework."""
     if isinstance(value, str) and "." in value and value.split(".")[0] in FRAMEWORKS:
-        return _find(value, _activations_like(value), "activations of torch.nn and jax.nn", trust)
+        return _resolve(value, _activations_named(value), "the activations of torch.nn and jax.nn", trust)
     return value
 
 
-def _find(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
-    """The one of ``known`` that ``config.json`` calls ``dotted``; if ``trust``, anything that has this name."""
+def _resolve(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
+    """The object in ``known`` that ``config.json`` writes as ``dotted``; with ``trust``, any object of this name."""
     if dotted.partition(".")[0] in ("__main__", "builtins") or "<" in dotted:
-        raise UserError(f"{dotted!r} has no name that leads back to it: call the training function from your script.")
+        raise UserError(f"{dotted!r} cannot be imported by name: call the training function from your script.")
     for candidate in known:
         if convert_json(candidate) == dotted:
             return candidate
     if not trust:
-        raise UserError(f"{dotted!r} is none of the {kind}, and might run any code: add --trust if the run is yours.")
-    return _named(dotted)
+        raise UserError(f"{dotted!r} is not one of {kind} and could run any code: add --trust if the run is your own.")
+    return _import_by_name(dotted)
 
 
-def _algorithms_beside(dotted: str) -> list[Callable]:
-    """The training functions of the backend that ``dotted`` belongs to; none if it is not of ours."""
+def _algorithms_of_backend(dotted: str) -> list[Callable]:
+    """The training functions of the backend in the dotted name; none if it is not one of spinup's."""
     backend = backend_of(dotted)
     return [getattr(import_backend(backend, algo), algo) for algo in algorithms().get(backend, ())]
 
@@ -142,15 +142,15 @@ def _agent_of(algorithm: Callable) -> Any:
     return inspect.signature(algorithm).parameters["actor_critic"].default
 
 
-def _activations_like(dotted: str) -> list[Any]:
-    """The activation of that name in ``torch.nn`` or ``jax.nn``; the path before its name is not followed."""
+def _activations_named(dotted: str) -> list[Any]:
+    """The activation of this name in ``torch.nn`` or ``jax.nn``; the path between package and name is ignored."""
     package, name = dotted.partition(".")[0], dotted.rpartition(".")[2]
     backends = [backend for backend in algorithms() if about(backend).PACKAGES[0] == package]
     return [import_backend(backend, "backend").activation_named(name) for backend in backends]
 
 
-def _named(dotted: str) -> Any:
-    """``torch.nn.modules.activation.Tanh``, ``my_module.MyAgent.create``: what has this name."""
+def _import_by_name(dotted: str) -> Any:
+    """Import an object such as ``torch.nn.modules.activation.Tanh`` or ``my_module.MyAgent.create``."""
     parts = dotted.split(".")
     for count in range(len(parts) - 1, 0, -1):
         try:
@@ -161,4 +161,4 @@ def _named(dotted: str) -> Any:
             found = getattr(found, name, None)
         if found is not None:
             return found
-    raise UserError(f"There is no {dotted!r} here: install what it belongs to, or run from the folder that holds it.")
+    raise UserError(f"{dotted!r} cannot be imported: install its package, or run from the folder that contains it.")

@@ -1,13 +1,13 @@
-"""What a run directory holds, and how to get it back.
+"""The layout of a run directory, and how to find runs.
 
     config.json  progress.txt      written by the logger
-    env.json                       how to rebuild the environment; vars.pkl holds a pickle where this cannot say it
+    env.json                       how to rebuild the environment; vars.pkl instead holds a pickle if JSON cannot
     pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
-    jax_save/model.safetensors     the same, of JAX
-    checkpoint/                    what resuming needs: see checkpoints.py
-    tensorboard/  wandb/           what trackers leave
+    jax_save/model.safetensors     the same for JAX
+    checkpoint/                    the state to resume from: see checkpoints.py
+    tensorboard/  wandb/           files of the trackers
 
-Every file is written whole or not at all. Loading executes nothing that the directory brings along, unless ``trust``.
+Every write is atomic. Loading executes no code from the directory unless ``trust`` is true.
 """
 
 import json
@@ -20,14 +20,8 @@ import filelock
 from spinup.errors import UserError
 
 PROGRESS = "progress.txt"
-
-
 CHECKPOINTS = "checkpoint"
-
-
 _CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", CHECKPOINTS)
-
-
 _TRACKED = ("tensorboard", "wandb")
 
 
@@ -39,21 +33,21 @@ def holds_run(path: str | Path) -> bool:
 def refuse_existing_run(
     path: str | Path, overwrite: bool = False, resume: bool = False, progress: str = PROGRESS
 ) -> None:
-    """Raise UserError if ``path`` is a file or holds a run already, with diagnostics in a file named ``progress``.
+    """Raise UserError if ``path`` is a file, or already holds a run (diagnostics in a file named ``progress``).
 
-    Either ``overwrite`` or ``resume`` allows a run to be there; both together contradict each other.
+    Either ``overwrite`` or ``resume`` allows an existing run; both together contradict each other.
     """
     if overwrite and resume:
         raise UserError(
-            f"overwrite and resume contradict each other: should the run in {str(path)!r} be replaced, or continued? "
-            "Leave one of the two out."
+            f"overwrite and resume contradict each other: use overwrite to replace the run in {str(path)!r}, or resume "
+            "to continue it."
         )
     if overwrite or resume:
         return
     if (Path(path) / progress).is_file():
         raise UserError(
             f"{str(path)!r} already holds a run: add --resume to continue it, --overwrite to replace it, --dt to put "
-            "the date in the new one's name, or choose another --exp_name or --data_dir."
+            "the date in the name, or choose another --exp_name or --data_dir."
         )
     if Path(path).exists() and not Path(path).is_dir():
         raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
@@ -62,22 +56,22 @@ def refuse_existing_run(
 def make_run_dir(
     path: Path, overwrite: bool = False, resume: bool = False, progress: str = PROGRESS
 ) -> filelock.BaseFileLock:
-    """Make the output directory of a run, which writes its diagnostics to the file ``progress`` in it.
+    """Create the output directory of a run that writes its diagnostics to the file ``progress``.
 
-    ``overwrite`` removes what an earlier run left there, and nothing else; ``resume`` leaves it there.
+    ``overwrite`` removes the files of an earlier run, and nothing else; ``resume`` keeps them.
 
     Returns:
-        A lock, released when nothing in this process refers to it any more, or when the process ends.
+        A lock, released once nothing in this process refers to it, or when the process ends.
 
     Raises:
-        UserError: if it already holds a run and both are false, if both are true, if another process trains that run,
-            or if it cannot be made.
+        UserError: if ``path`` already holds a run and both are false, if both are true, if another process is training
+            that run, or if the directory cannot be created.
     """
     refuse_existing_run(path, overwrite, resume, progress)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"The output directory {str(path)!r} cannot be made: {error.strerror}.") from error
+        raise UserError(f"The output directory {str(path)!r} cannot be created: {error.strerror}.") from error
     lock = filelock.FileLock(path / ".lock", is_singleton=True)
     try:
         lock.acquire(timeout=0)
@@ -93,7 +87,7 @@ def find_run(path: str | Path) -> Path:
     """``path``, if it is the output directory of a run.
 
     Raises:
-        UserError: if it is not; runs below it are named.
+        UserError: if it is not; the message lists runs below it.
     """
     path = Path(path)
     if holds_run(path):
@@ -107,18 +101,18 @@ def find_run(path: str | Path) -> Path:
 
 
 def checkpoint_files(run: Path) -> dict[int, Path]:
-    """The files of ``run`` by their epochs, the last one first."""
+    """The checkpoint files of ``run`` by epoch, the last one first."""
     numbered = ((re.fullmatch(r"epoch(\d+)\.npz", file.name), file) for file in (run / CHECKPOINTS).glob("epoch*.npz"))
     return dict(sorted(((int(name[1]), file) for name, file in numbered if name), reverse=True))
 
 
 def last_epoch(run: str | Path) -> int | None:
-    """The epoch, counted from 0, after which ``run`` was last checkpointed; None if it never was."""
+    """The epoch, counted from 0, of the last checkpoint of ``run``; None if there is none."""
     return next(iter(checkpoint_files(Path(run))), None)
 
 
 def is_finished(run: str | Path, epochs: int | None = None) -> bool:
-    """Whether ``run`` has been trained for ``epochs`` epochs; None means as many as its ``config.json`` says."""
+    """Whether ``run`` has been trained for ``epochs`` epochs; None: the number in its ``config.json``."""
     done = last_epoch(run)
     if done is None:
         return False

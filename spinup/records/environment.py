@@ -1,4 +1,4 @@
-"""The environment of a run: ``env.json`` says how to rebuild it; ``vars.pkl`` holds a pickle where that cannot."""
+"""The environment of a run: ``env.json`` describes it; ``vars.pkl`` holds a pickle if JSON cannot."""
 
 import copy
 import functools
@@ -19,29 +19,29 @@ from spinup.records.files import versions, write_atomically
 
 
 def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
-    """Write ``env.json``, or ``vars.pkl`` for what it cannot describe; returns a sentence if neither worked."""
+    """Write ``env.json``, or ``vars.pkl`` if JSON cannot describe the environment; returns a warning if both fail."""
     spec = _describe_env(env_fn)
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
         return None
     try:
         save_vars(path, {"env_fn": env_fn})
-    except Exception as error:  # pickling runs code of the user's own classes: anything may come out of it
-        return f"The environment could not be saved ({first_line(error)}); test_policy will need it from you."
-    (path / "env.json").unlink(missing_ok=True)  # another environment's, which would be believed first
+    except Exception as error:  # pickling runs the user's code, which may raise anything
+        return f"The environment could not be saved ({first_line(error)}); pass it to run_policy to run the agent."
+    (path / "env.json").unlink(missing_ok=True)  # of another environment, and it would take precedence
     return None
 
 
 def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env]) -> None:
-    """Raise UserError if ``env_fn`` builds another environment than the one that ``env.json`` describes."""
-    was, described = _in_a_line(_read_spec(path / "env.json")), _describe_env(env_fn)
-    wanted = f"what {env_fn!r} builds" if described is None else _in_a_line(EnvSpec.from_json(described))
+    """Raise UserError if ``env_fn`` builds an environment other than the one in ``env.json``."""
+    was, described = _in_one_line(_read_spec(path / "env.json")), _describe_env(env_fn)
+    wanted = f"the environment of {env_fn!r}" if described is None else _in_one_line(EnvSpec.from_json(described))
     if was != wanted:
         raise UserError(f"{str(path)!r} was trained in {was} and cannot be resumed in {wanted}.")
 
 
-def _in_a_line(spec: EnvSpec) -> str:
-    """The name of an environment and all else that it is rebuilt from."""
+def _in_one_line(spec: EnvSpec) -> str:
+    """The id of an environment and all settings that it is rebuilt from."""
     settings = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
     settings["max_episode_steps"] = spec.max_episode_steps
     if spec.additional_wrappers:
@@ -50,7 +50,7 @@ def _in_a_line(spec: EnvSpec) -> str:
 
 
 def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
-    """The EnvSpec of what ``env_fn`` builds, as JSON, or None where it has none that could rebuild it."""
+    """The EnvSpec of the environment that ``env_fn`` builds, as JSON; None if it has none that can rebuild it."""
     env = env_fn()
     spec = copy.deepcopy(env.spec)
     env.close()
@@ -58,7 +58,7 @@ def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
         return None
     if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:
         spec.id = f"{env_fn.env_name.rpartition(':')[0]}:{spec.id}"
-    spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; a class is nothing that JSON could hold
+    spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; JSON cannot hold a class
     try:
         return json.dumps(json.loads(spec.to_json()), indent=4)
     except (TypeError, ValueError):  # a keyword argument or a wrapper that JSON cannot hold
@@ -70,8 +70,8 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
 
     Args:
         path: output directory of a run.
-        trust: allow what executes code: importing the module of ``module:EnvId``, wrappers from outside Gymnasium, and
-            the pickle ``vars.pkl``.
+        trust: allow code to run: the module of ``module:EnvId``, wrappers from outside Gymnasium, and the pickle
+            ``vars.pkl``.
         render_mode: 'human', 'rgb_array', or None.
 
     Raises:
@@ -89,14 +89,14 @@ def load_env(path: str | Path, trust: bool = False, render_mode: str | None = No
 
 
 def env_settings(run: Path, trust: bool = False) -> dict[str, Any]:
-    """The environment of ``run`` as settings of an experiment: ``env_name`` and ``env_kwargs``, or else ``env_fn``.
+    """The settings that build the environment of ``run``: ``env_name`` and ``env_kwargs``, or else ``env_fn``.
 
     Raises:
         UserError: see :func:`load_env`.
     """
     if not (run / "env.json").is_file() or (spec := _read_spec(run / "env.json")).additional_wrappers:
         return {"env_fn": load_env_fn(run, trust)}
-    load_env_fn(run, trust)().close()  # imports the module that registers it, if that may be trusted
+    load_env_fn(run, trust)().close()  # imports the module that registers it, if trusted
     kwargs = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
     if spec.max_episode_steps != gym.registry[spec.id.rpartition(":")[2]].max_episode_steps:
         kwargs["max_episode_steps"] = spec.max_episode_steps
@@ -104,7 +104,7 @@ def env_settings(run: Path, trust: bool = False) -> dict[str, Any]:
 
 
 def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
-    """A function that rebuilds the environment of ``run``; it and this raise what :func:`load_env` does."""
+    """A function that rebuilds the environment of ``run``; both raise the errors of :func:`load_env`."""
     if (run / "env.json").is_file():
         return functools.partial(_make_from_spec, _read_spec(run / "env.json"), trust)
     if not (run / "vars.pkl").is_file():
@@ -116,14 +116,14 @@ def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
         )
     try:
         state = dict(pickle.loads((run / "vars.pkl").read_bytes()))
-    except Exception as error:  # unpickling runs the code of others
-        raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment ({first_line(error)}).") from error
+    except Exception as error:  # unpickling runs arbitrary code
+        raise UserError(f"{str(run / 'vars.pkl')!r} holds no environment ({first_line(error)}).") from error
     if "env_fn" in state:
         return state["env_fn"]
-    if isinstance(state.get("env"), gym.Env):  # by a custom training loop: logger.save_state({"env": env}, None)
+    if isinstance(state.get("env"), gym.Env):  # saved by a custom training loop: logger.save_state({"env": env}, None)
         return lambda **_: state["env"]
     found = ", ".join(map(repr, state)) or "nothing"
-    raise UserError(f"{str(run / 'vars.pkl')!r} gives no environment (it holds {found}; expected 'env' or 'env_fn').")
+    raise UserError(f"{str(run / 'vars.pkl')!r} holds no environment (expected 'env' or 'env_fn', found {found}).")
 
 
 def _read_spec(file: Path) -> EnvSpec:
@@ -134,10 +134,10 @@ def _read_spec(file: Path) -> EnvSpec:
 
 
 def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
-    """Build from the *registered* spec of the same name: a file must not say which code to run."""
+    """Build from the *registered* spec of the same name: a file must not choose the code to run."""
     module, _, name = saved.id.rpartition(":")
     foreign = [w.entry_point for w in saved.additional_wrappers if not _is_harmless(w)]
-    if module and module not in sys.modules:  # whoever is given its name may import it, however known the rest of it is
+    if module and module not in sys.modules:  # importing it runs its code, even if the environment is registered
         foreign.append(module)
     if foreign and not trust:
         raise UserError(
@@ -147,7 +147,7 @@ def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
     if name not in gym.registry:
         import_module_of(saved.id)
     if name not in gym.registry:
-        raise UserError(f"The environment {name!r} is not registered here: import the package that offers it first.")
+        raise UserError(f"The environment {name!r} is not registered here: import the package that registers it first.")
     spec: EnvSpec = copy.deepcopy(gym.registry[name])
     spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
     spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
@@ -158,11 +158,11 @@ def _is_harmless(wrapper: WrapperSpec) -> bool:
     module, _, name = wrapper.entry_point.partition(":")
     found = vars(gym.wrappers).get(name)
     known = isinstance(found, type) and issubclass(found, gym.Wrapper) and found.__module__ == module
-    return known and name != "RecordVideo"  # which writes where it is told to
+    return known and name != "RecordVideo"  # it writes to a path from the file
 
 
 def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
-    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``); nothing is written for an empty one."""
+    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``); an empty ``state`` is not written."""
     if not state:
         return
     import cloudpickle

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and trees of numbers, text and arrays as bytes."""
+"""Atomic writes, and trees of numbers, text and arrays as bytes."""
 
 import contextlib
 import io
@@ -16,17 +16,17 @@ from spinup.errors import UserError
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file, then rename it to ``path``: readers see the old file or the new one.
 
-    Its folder is made if it is missing. Even a loss of power leaves one of the two.
+    This holds even after a loss of power. A missing folder is created.
 
     Raises:
-        UserError: if it cannot be written, because the disk is full for instance; the old file is still there.
+        UserError: if it cannot be written, for instance because the disk is full; the old file is kept.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with saying_what_failed(path):
+    with reporting_write_errors(path):
         path.parent.mkdir(exist_ok=True)
         try:
             write(temporary)
-            with temporary.open("rb+") as file:  # "rb" would be enough, but not on Windows
+            with temporary.open("rb+") as file:  # Windows syncs only files open for writing
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
@@ -34,24 +34,24 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 @contextlib.contextmanager
-def saying_what_failed(path: Path) -> Iterator[None]:
-    """Turn an error of the system about ``path`` into a UserError."""
+def reporting_write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError on writing ``path`` into a UserError."""
     try:
         yield
     except OSError as error:
         raise UserError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}): what was saved before is still there; "
+            f"{str(path)!r} cannot be written ({error.strerror or error}): earlier saves are kept; "
             "fix this, then add --resume."
         ) from error
 
 
 def versions(itr: int | None) -> list[str]:
-    """What follows the name of each file that a save writes: the snapshot's number, and nothing for the last one."""
+    """Suffixes for the file names of one save: the snapshot's number, if any, and ``""`` for the latest."""
     return [""] if itr is None else [str(itr), ""]
 
 
 def pack(tree: Any) -> bytes:
-    """``tree`` as an uncompressed ``.npz``: its arrays, each with a checksum, and the rest as JSON that names them."""
+    """``tree`` as an uncompressed ``.npz``: its arrays with checksums, and the rest as JSON that refers to them."""
     arrays: list[np.ndarray] = []
     text = json.dumps(_take_arrays(tree, arrays))
     data = io.BytesIO()
@@ -62,7 +62,7 @@ def pack(tree: Any) -> bytes:
 def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(x, dict):
         taken = {key: _take_arrays(value, arrays) for key, value in x.items()}
-        return {"array": taken} if "array" in x else taken  # so that it is not taken for an array itself
+        return {"array": taken} if "array" in x else taken  # so that unpack() does not take the dict for an array
     if isinstance(x, list | tuple):
         return [_take_arrays(item, arrays) for item in x]
     if isinstance(x, np.ndarray):
@@ -72,7 +72,7 @@ def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def unpack(data: bytes) -> Any:
-    """What :func:`pack` was given (tuples come back as lists); raises one of several errors if it is damaged."""
+    """The inverse of :func:`pack`, except that tuples become lists; raises one of several errors if damaged."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
 
         def put_arrays(x: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Loggers: what a run prints and the files it leaves (``config.json``, ``progress.txt``, the saved agent).
+"""Loggers: the printed output of a run and its files (``config.json``, ``progress.txt``, the saved agent).
 
-Where several processes train together, each has a logger and calls the same methods; the first one prints and writes.
+If several processes train together, each has a logger and calls the same methods; only the first one prints and writes.
 """
 
 import json
@@ -18,21 +18,21 @@ from spinup.records.agents import save_agent
 from spinup.records.config import convert_json, refuse_changes
 from spinup.records.directory import make_run_dir
 from spinup.records.environment import save_env, save_vars
-from spinup.records.files import saying_what_failed, write_atomically
+from spinup.records.files import reporting_write_errors, write_atomically
 from spinup.records.trackers import Tracking, check_trackers
 
 _COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
 
 
 def colorize(text: str, color: str, bold: bool = False) -> str:
-    """``text`` as a terminal shows it in ``color``, one of ``_COLORS``; unchanged where the output is no terminal."""
+    """``text`` with the terminal codes of ``color``, a key of ``_COLORS``; unchanged if stdout is not a terminal."""
     if not _on_a_terminal():
         return text
     return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
 
 
 def _on_a_terminal() -> bool:
-    """Whether a person watches; launchers of several processes make them believe so, and pass on what they print."""
+    """Whether stdout is a terminal; never with several processes, whose launcher may only simulate one."""
     return sys.stdout.isatty() and num_procs() == 1
 
 
@@ -40,17 +40,17 @@ class Logger:
     """Keeps the records of one run: configuration, diagnostics of each epoch, trained agent.
 
     Args:
-        output_dir: directory for the results, made if it is missing. None: a new one in the system's temporary folder,
-            named ``experiments-`` and something random.
-        output_fname: the file of tab-separated diagnostics.
-        exp_name: name the plotter groups runs by: give runs that differ only in their seed the same one.
-        overwrite: replace the run that ``output_dir`` may hold.
-        resume: continue that run; what it has logged stays until :meth:`restore` says what to keep.
-        track: services that get every row too: ``['tensorboard', 'wandb']`` or one of them.
+        output_dir: directory for the results, created if missing. None: a new one, ``experiments-<random>``, in the
+            system's temporary folder.
+        output_fname: name of the file of tab-separated diagnostics.
+        exp_name: name by which the plotter groups runs: the same for runs that differ only in their seed.
+        overwrite: replace an existing run in ``output_dir``.
+        resume: continue that run; its rows are kept until :meth:`restore` drops the later ones.
+        track: services that also receive every row: ``['tensorboard', 'wandb']`` or one of them.
 
     Raises:
-        UserError: if ``output_dir`` already holds a run and both are false, if both are true, if another process trains
-            that run, or for a service that cannot be used.
+        UserError: if ``output_dir`` already holds a run and both are false, if both are true, if another process is
+            training that run, or if a service cannot be used.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Logger:
         self._state: dict[str, Any] = {}
         self._bar: Any = None
         self._tracking = Tracking(track if proc_id() == 0 else (), self.output_dir, exp_name)
-        weakref.finalize(self, self._tracking.finish).atexit = False  # a process that ends knows more, see Tracking
+        weakref.finalize(self, self._tracking.finish).atexit = False  # at exit, the hook of Tracking runs instead
         self._last_epoch = False
         self.log(f"Logging to {self._file}")
 
@@ -90,7 +90,7 @@ class Logger:
         print(text, flush=True)
 
     def log_tabular(self, key: str, val: Any = None) -> None:
-        """Set the cell ``key`` of the current row; None leaves it empty.
+        """Set the cell ``key`` of the current row to ``val``; None leaves it empty.
 
         Raises:
             ValueError: if the row already has the key, or if the first row, which fixes the columns, had no such key.
@@ -115,11 +115,11 @@ class Logger:
 
     @only_first
     def _append(self, cells: list[str]) -> None:
-        with saying_what_failed(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
+        with reporting_write_errors(self._file), self._file.open("a", encoding="utf-8", newline="\n") as file:
             file.write("\t".join(cells) + "\n")
 
     def holds_rows(self) -> bool:
-        """Whether anything has been logged, by this logger or by the run it resumes."""
+        """Whether this logger, or the run that it resumes, has logged anything."""
         return self._file.is_file()
 
     @only_first
@@ -129,15 +129,15 @@ class Logger:
 
     @only_first
     def restore(self, state: str) -> None:
-        """Go back to the rows that :meth:`state` gave; later ones are dropped."""
+        """Return to the rows of an earlier :meth:`state`; later ones are dropped."""
         write_atomically(self._file, lambda path: path.write_text(state, encoding="utf-8", newline="\n"))
         self._columns = state.partition("\n")[0].split("\t") if state else []
         self._tracking.rewind(state)
 
     def progress(self, epoch: int, epochs: int, steps_per_epoch: int, stride: int = 1) -> Iterator[int]:
-        """Count the steps of one epoch, ``stride`` at a time, from those of the epochs before it.
+        """Count the steps of one epoch, ``stride`` at a time, starting after those of the epochs before it.
 
-        Where several processes train together, the steps are those of all: each takes its share of them. On a
+        If several processes train together, steps are counted over all of them, and each takes its share. On a
         terminal, this draws a progress bar of the whole run.
         """
         stride *= num_procs()
@@ -158,10 +158,10 @@ class Logger:
 
     @only_first
     def save_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config`` (commonly ``locals()``) as ``config.json``; what JSON lacks becomes an informative string.
+        """Write ``config`` (commonly ``locals()``) as ``config.json``; non-JSON values become informative strings.
 
         Raises:
-            UserError: if the logger resumes a run of another configuration.
+            UserError: if the logger resumes a run with another configuration.
         """
         if self.resumes:
             refuse_changes(self.output_dir, config)
@@ -172,14 +172,14 @@ class Logger:
 
     @only_first
     def save_env(self, env_fn: Callable) -> None:
-        """Write how to build the environment: ``env.json``, or ``vars.pkl`` where that cannot say it."""
+        """Write how to build the environment: ``env.json``, or ``vars.pkl`` if JSON cannot describe it."""
         if self.resumes and (self.output_dir / "env.json").is_file():
             return
         problem = save_env(self.output_dir, env_fn)
         if problem:
             self.log(problem, color="yellow")
         elif not (self.output_dir / "env.json").is_file():
-            self._state = {"env_fn": env_fn}  # in vars.pkl, where save_state() must keep it
+            self._state = {"env_fn": env_fn}  # is in vars.pkl; save_state() must keep it there
 
     def setup_pytorch_saver(self, what_to_save: Any) -> None:
         """Choose the PyTorch model (or object holding models) that :meth:`save_state` saves."""
@@ -191,11 +191,11 @@ class Logger:
 
     @only_first
     def save_state(self, state_dict: Mapping[str, Any], itr: int | None = None) -> None:
-        """Save the model, and ``state_dict`` where it is not empty (pickled, as ``vars.pkl``).
+        """Save the model, and ``state_dict`` if it is not empty (pickled, as ``vars.pkl``).
 
         Args:
-            state_dict: whatever else describes the state of training.
-            itr: also keep this state as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the last one.
+            state_dict: any other state of the training.
+            itr: also keep this save as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the latest.
         """
         if state_dict:
             save_vars(self.output_dir, {**self._state, **state_dict}, itr)
@@ -204,7 +204,7 @@ class Logger:
 
 
 class EpochLogger(Logger):
-    """A logger that gathers values over an epoch and logs their statistics.
+    """A logger that collects values over an epoch and logs their statistics.
 
     >>> logger.store(Test=1.0); logger.store(Test=[2.0, 3.0])
     >>> logger.log_tabular("Test", with_min_and_max=True)   # AverageTest, StdTest, MaxTest, MinTest
@@ -215,22 +215,22 @@ class EpochLogger(Logger):
         self.epoch_dict: dict[str, list[Any]] = {}
 
     def store(self, **kwargs: Any) -> None:
-        """Remember a number, or an array of them, under each key."""
+        """Store a number, or an array of numbers, under each key."""
         for key, val in kwargs.items():
             self.epoch_dict.setdefault(key, []).append(val)
 
     def log_tabular(
         self, key: str, val: Any = None, with_min_and_max: bool = False, average_only: bool = False
     ) -> None:
-        """Log ``val``, or the statistics of what was stored under ``key`` since it was last logged.
+        """Log ``val``, or the statistics of the values stored under ``key`` since it was last logged.
 
         Args:
             key: name of the diagnostic.
-            val: its value; leave it out for what was stored.
+            val: its value; None: the statistics of the stored values.
             with_min_and_max: also log ``Max<key>`` and ``Min<key>``.
-            average_only: log the mean alone, in a column named plainly ``key``.
+            average_only: log only the mean, in a column named ``key``.
 
-        Cells stay empty where nothing was stored: an epoch may end before any episode does.
+        Cells are empty if nothing was stored: an epoch may end before any episode does.
         """
         if val is not None:
             super().log_tabular(key, val)
@@ -245,9 +245,9 @@ class EpochLogger(Logger):
             super().log_tabular("Min" + key, low)
 
     def get_stats(self, key: str) -> tuple[Any, Any, Any, Any]:
-        """Mean, standard deviation (ddof 0), minimum and maximum of what ``key`` stores; None each if nothing is.
+        """Mean, standard deviation (ddof 0), minimum and maximum of the values stored under ``key``, in all processes.
 
-        Where several processes train together, of what it stores in all of them.
+        All are None if there are no values.
         """
         values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
         x = np.concatenate(values) if values else np.empty(0)
@@ -264,13 +264,13 @@ def _table(keys: list[str], vals: list[Any]) -> str:
 
 
 def _progress_bar(done: int, total: int) -> Any:
-    from tqdm import tqdm  # here, because a logger is often used without one
+    from tqdm import tqdm  # imported here, as many loggers draw no bar
 
     return tqdm(
         initial=done,
         total=total,
         unit=" steps",
-        smoothing=0,  # the mean rate, which counts the time of the updates between two rollouts
+        smoothing=0,  # the mean rate, which includes the time of the updates
         leave=False,
         disable=not _on_a_terminal(),
         file=sys.stdout,

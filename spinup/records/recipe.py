@@ -1,7 +1,7 @@
-"""A trained agent in the format of another backend.
+"""Conversion of a trained agent to the format of another backend.
 
-An agent is read into a :class:`Recipe`, from which every backend can make it. Nothing that a recipe leaves out gets
-lost: an agent is converted only if its own backend would make the same one from the recipe.
+An agent is read into a :class:`Recipe`, from which every backend can build it. Nothing is lost: an agent is converted
+only if its own backend would build the same one from the recipe.
 """
 
 from pathlib import Path
@@ -41,10 +41,10 @@ Pair = tuple[tuple[float, ...], tuple[float, ...]]  # two numbers for each dimen
 
 
 class Recipe(NamedTuple):
-    """What an agent is made from: the name of its class, of its activation in ``jax.nn``, its networks.
+    """The description of an agent: the name of its class, its activation's name in ``jax.nn``, and its networks.
 
-    And of its policy, where there are such: the lowest and the highest action (``bounds``), the middle of the action
-    range and half its width (``units``), and the parameter ``log_std``.
+    The rest describes its policy, if that has it: the lowest and highest action (``bounds``), the middle and half the
+    width of the action range (``units``), and the parameter ``log_std``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Recipe(NamedTuple):
 
     @property
     def arguments(self) -> tuple:
-        """Observation space, action space and hidden sizes, which agents are constructed from."""
+        """The constructor arguments of an agent: observation space, action space and hidden sizes."""
         *hidden_sizes, n_out = (len(biases) for _, biases in self.nets[0])
         action_space: spaces.Space = spaces.Box(-1, 1, (n_out,)) if self.units else spaces.Discrete(n_out)
         if self.bounds:
@@ -66,7 +66,7 @@ class Recipe(NamedTuple):
 
 
 def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
-    """Write the last agent of a run in the format of another backend, into the same directory.
+    """Write the latest agent of a run in the format of another backend, to the same directory.
 
     Args:
         path: output directory of a run.
@@ -77,8 +77,8 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
         The file written.
 
     Raises:
-        UserError: for a run or format that does not exist, an agent that is there already or has no equal in that
-            format, or a framework that is not installed.
+        UserError: for an unknown run or format, an agent that already exists or cannot be expressed in that format, or
+            a framework that is not installed.
     """
     if to not in algorithms():
         raise UserError(f"There is no format {to!r}: expected {' or '.join(sorted(algorithms()))}.")
@@ -89,17 +89,17 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
     if to in saved and not (sources and overwrite):
         hint = "add --overwrite to replace it" if sources else "there is nothing to convert"
-        raise UserError(f"{str(saved[to])!r} is there already: {hint}.")
+        raise UserError(f"{str(saved[to])!r} already exists: {hint}.")
     recipe = read_recipe(saved[sources[0]], import_backend(sources[0], "backend"))
     save_agent(run, to, import_backend(to, "backend").agent_from(recipe))
     return saved_models(run)[to]
 
 
 def read_recipe(file: Path, backend: ModuleType) -> Recipe:
-    """The recipe of the agent in ``file``; raises UserError for an agent that no recipe describes."""
+    """The recipe of the agent in ``file``; raises UserError if no recipe describes it."""
     custom = UserError(
-        f"{str(file)!r} cannot be converted: its agent is a custom one, and only those that the package's own "
-        "actor_critic makes are known to every backend."
+        f"{str(file)!r} cannot be converted: its agent is a custom one, and only spinup's own agents exist in "
+        "every backend."
     )
     try:
         agent = load(file)
@@ -120,13 +120,13 @@ def read_recipe(file: Path, backend: ModuleType) -> Recipe:
 def _check_activation(name: str, file: Path) -> None:
     if name not in ACTIVATIONS:
         raise UserError(
-            f"{str(file)!r} cannot be converted: its activation {name} is not the same function in every backend, "
-            f"as these are: {', '.join(ACTIVATIONS)}."
+            f"{str(file)!r} cannot be converted: its activation {name} is not the same function in every backend; "
+            f"expected one of {', '.join(ACTIVATIONS)}."
         )
 
 
 def pair_of(actor: Any, *names: str) -> Pair | None:
-    """Two attributes of an actor, which are numbers for each dimension of an action."""
+    """Two attributes of ``actor`` with one number for each dimension of an action; None if either is missing."""
     if not all(hasattr(actor, name) for name in names):
         return None
     first, second = (tuple(np.asarray(getattr(actor, name), np.float64).tolist()) for name in names)

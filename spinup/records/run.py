@@ -1,4 +1,4 @@
-"""A run: what one training logs, saves, and resumes from."""
+"""The records of one training: logging, saving and resuming."""
 
 import time
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from spinup.records.logger import EpochLogger
 
 
 class Run:
-    """Keeps the records of one training, whose loop it leaves alone.
+    """Logs, saves and resumes one training; the training loop itself belongs to the algorithm.
 
-    Made of an :class:`~spinup.records.logger.EpochLogger` and a :class:`~spinup.records.checkpoints.Checkpoint`, both
-    of which can be used without it.
+    Combines an :class:`~spinup.records.logger.EpochLogger` and a :class:`~spinup.records.checkpoints.Checkpoint`, which
+    can also be used on their own.
 
     Args:
-        config: what the training function was called with, from ``check_hyperparameters``; written to ``config.json``.
-        columns: names of the columns of ``progress.txt`` between ``Epoch`` and ``Time``, in their order, separated by
-            spaces. A star after a name stands for four columns: average, standard deviation, maximum, minimum.
+        config: the arguments of the training function, from ``check_hyperparameters``; written to ``config.json``.
+        columns: names of the columns of ``progress.txt`` between ``Epoch`` and ``Time``, in order, separated by spaces.
+            A star after a name stands for four columns: average, standard deviation, maximum, minimum.
         envs: the training environments.
-        *others: more environments, to be closed at the end.
-        buffer: the replay buffer, if there is one.
-        rng: random numbers of the algorithm beside NumPy's global ones, if there are any.
+        *others: more environments to close at the end.
+        buffer: the replay buffer, if any.
+        rng: the algorithm's own random generator, if it uses one beside NumPy's global one.
 
     Raises:
         UserError: if the output directory already holds a run and ``resume`` is false, or another run if it is true.
@@ -53,10 +53,10 @@ class Run:
         self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
 
     def restore(self, learner: Any) -> Any:
-        """``learner`` as the last checkpoint has it, if the run resumes; else as it is, with the first episodes begun.
+        """``learner`` from the last checkpoint if the run resumes, else unchanged; starts or restores the episodes.
 
         Args:
-            learner: all that changes as the algorithm learns, as a named tuple; the agent comes first.
+            learner: everything that changes as the algorithm learns, as a named tuple with the agent first.
         """
         self._backend = backend_of_agent(learner[0])
         self._first, learner, self._start_time = self._checkpoint.begin(learner, self._module)
@@ -67,7 +67,7 @@ class Run:
         return import_backend(self._backend, "backend")
 
     def epochs(self) -> Iterator[int]:
-        """The epochs to train, counted from 0; after the last, the environments are closed."""
+        """The epochs to train, counted from 0; the environments are closed after the last."""
         for epoch in range(self._first, self._config["epochs"]):
             self._epoch = epoch
             yield epoch
@@ -75,12 +75,12 @@ class Run:
             envs.close()
 
     def steps(self) -> Iterator[int]:
-        """For each step of this epoch, how many environment steps have been taken before it, over all environments."""
+        """The number of environment steps taken before each step of this epoch, over all environments."""
         config = self._config
         return self.logger.progress(self._epoch, config["epochs"], config["steps_per_epoch"], config["num_envs"])
 
     def end_epoch(self, learner: Any) -> None:
-        """Log the row of this epoch, and save the agent and a checkpoint every ``save_freq`` epochs and at the end."""
+        """Log this epoch's row; every ``save_freq`` epochs and at the end, save the agent and a checkpoint."""
         logger, epoch = self.logger, self._epoch
         logger.log_tabular("Epoch", epoch)
         for column in self._columns:

@@ -79,7 +79,7 @@ def test_code_from_elsewhere_needs_trust():
     import mine_ac
 
     train("run", actor_critic=mine_ac.Mine)
-    with pytest.raises(UserError, match=r"'mine_ac.Mine' is none of the algorithms' agents, .*: add --trust"):
+    with pytest.raises(UserError, match=r"'mine_ac.Mine' is not one of spinup's agents and could .*: add --trust"):
         read_call(Path("run"))
     assert read_call(Path("run"), trust=True)[1]["actor_critic"] is mine_ac.Mine
 
@@ -90,8 +90,8 @@ def test_code_from_elsewhere_needs_trust():
         ("not json", "cannot be read as a configuration"),
         ("[]", "cannot be read as a configuration .no JSON object"),
         ({"algorithm": None}, "does not name its algorithm"),
-        ({"algorithm": "spinup.algos.pytorch.ppo.ppp"}, "There is no 'spinup.algos.pytorch.ppo.ppp' here"),
-        ({"actor_critic": "__main__.Mine"}, "'__main__.Mine' has no name that leads back to it"),
+        ({"algorithm": "spinup.algos.pytorch.ppo.ppp"}, "'spinup.algos.pytorch.ppo.ppp' cannot be imported"),
+        ({"actor_critic": "__main__.Mine"}, "'__main__.Mine' cannot be imported by name"),
     ],
 )
 def test_what_cannot_be_made_again(change, told):

@@ -295,7 +295,10 @@ def test_a_run_is_not_written_over(name):
 
 def test_a_run_is_either_replaced_or_resumed():
     write_row(Logger("run"), A=1)
-    with pytest.raises(UserError, match=r"overwrite and resume contradict each other: should the run in 'run' be"):
+    message = (
+        "^overwrite and resume contradict each other: use overwrite to replace the run in 'run', or resume to cont"
+    )
+    with pytest.raises(UserError, match=message):
         Logger("run", overwrite=True, resume=True)
     assert Path("run/progress.txt").read_text() == "A\n1\n"
 
@@ -335,7 +338,7 @@ def test_a_directory_that_cannot_be_made():
     Path("file").touch()
     for overwrite in (False, True):
         for where in ("file", "file/run"):
-            with pytest.raises(UserError, match=r"is a file|cannot be made"):
+            with pytest.raises(UserError, match=r"is a file|cannot be created"):
                 Logger(where, overwrite=overwrite)
 
 

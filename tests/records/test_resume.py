@@ -147,7 +147,7 @@ OTHER_ENVS = {
     '"sutton_barto_reward": true': lambda: cartpole(sutton_barto_reward=True),
     '"max_episode_steps": 9': lambda: cartpole(max_episode_steps=9),
     "ClipReward": lambda: gym.wrappers.ClipReward(cartpole(), 0, 1),
-    "what <function": lambda: Counter(length=7),
+    "the environment of <function": lambda: Counter(length=7),
 }
 
 
@@ -305,7 +305,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))  # no file may grow beyond this
     try:
-        with pytest.raises(UserError, match=r"cannot be written \(File too large\): what was saved before is still"):
+        with pytest.raises(UserError, match=r"cannot be written \(File too large\): earlier saves are kept"):
             train("dqn", "pytorch", "run", epochs=6, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

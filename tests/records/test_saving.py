@@ -350,7 +350,7 @@ def test_a_damaged_agent_is_told_in_one_sentence():
 @pytest.mark.parametrize(("content", "kind"), [([1, 2], "list"), ({"pi": torch.ones(1)}, "dict")])
 def test_a_file_that_holds_something_else_is_no_agent(content, kind):
     torch.save(content, "model.pt")
-    with pytest.raises(UserError, match=f"'model.pt' holds no agent but a {kind}"):
+    with pytest.raises(UserError, match=f"'model.pt' holds an object of type {kind}, not an agent"):
         spinup.load("model.pt")
 
 
@@ -518,7 +518,7 @@ def test_a_forged_agent_of_jax_is_refused_and_runs_nothing(evil_module, descript
 @pytest.mark.parametrize(("description", "kind"), [(dqn_with()["q"], "MLP"), ([1.0], "tuple"), ("null", "NoneType")])
 def test_a_file_that_describes_something_else_is_no_agent(description, kind):
     forge_agent(description)
-    with pytest.raises(UserError, match=f"^'model.safetensors' holds no agent but a {kind}"):
+    with pytest.raises(UserError, match=f"^'model.safetensors' holds an object of type {kind}, not an agent"):
         spinup.load("model.safetensors")
 
 
@@ -809,7 +809,7 @@ def test_a_damaged_env_json_is_told_in_one_sentence(content):
 def test_a_damaged_pickle_is_told_in_one_sentence(content):
     logger_of()
     Path("run/vars.pkl").write_bytes(content)
-    with pytest.raises(UserError, match=r"vars\.pkl' gives no environment \(.+\)\.$"):
+    with pytest.raises(UserError, match=r"vars\.pkl' holds no environment \(.+\)\.$"):
         load_env("run", trust=True)
 
 
@@ -867,7 +867,7 @@ DIVERGING = {
 @pytest.mark.parametrize("algorithm", DIVERGING)
 def test_training_with_discrete_actions_stops_where_it_diverges(algorithm, backend):
     settings = dict(ac_kwargs={"hidden_sizes": [4]}, steps_per_epoch=40, epochs=9, **DIVERGING[algorithm])
-    with pytest.raises(UserError, match=r"^The agent has diverged .*: training stops here and the last save is kept"):
+    with pytest.raises(UserError, match=r"^The agent has diverged .*: training stops and the last save is kept"):
         getattr(spinup, f"{algorithm}_{backend}")(EnvFn("CartPole-v1"), logger_kwargs={"output_dir": "run"}, **settings)
     assert last_epoch("run") == 0
     assert spinup.load("run").act(np.zeros(4)) in (0, 1)

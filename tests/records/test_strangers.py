@@ -92,7 +92,7 @@ ALGORITHMS = {
 def test_an_algorithm_is_one_of_ours(name, arguments):
     forge(algorithm=name, **arguments)
     assert refusals() == (
-        f"{name!r} is none of the algorithms, and might run any code: add --trust if the run is yours."
+        f"{name!r} is not one of spinup's algorithms and could run any code: add --trust if the run is your own."
     )
 
 
@@ -117,7 +117,7 @@ def test_the_attacks_above_would_do_something():
 )
 def test_an_agent_is_one_of_ours(name):
     forge(actor_critic=name, ac_kwargs=HUB)
-    assert refusals().startswith(f"{name!r} is none of the algorithms' agents, and might run any code: add --trust")
+    assert refusals().startswith(f"{name!r} is not one of spinup's agents and could run any code: add --trust")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_agent_is_one_of_ours(name):
 @pytest.mark.parametrize("key", ["activation", "hidden_sizes", "path"])
 def test_an_activation_is_one_of_the_frameworks(name, key):
     forge(ac_kwargs={key: name})
-    told = f"{name!r} is none of the activations of torch.nn and jax.nn, and might run any code: add --trust"
+    told = f"{name!r} is not one of the activations of torch.nn and jax.nn and could run any code: add --trust"
     assert refusals().startswith(told)
 
 

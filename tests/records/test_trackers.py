@@ -360,8 +360,8 @@ def test_tracked_from_the_command_line():
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (["tensorbord"], r"^There is no tracker 'tensorbord': there are 'tensorboard' and 'wandb'\. Did you mean 'ten"),
-        (["wandb", "mlflow"], r"^There is no tracker 'mlflow': there are 'tensorboard' and 'wandb'\.$"),
+        (["tensorbord"], r"^There is no tracker 'tensorbord': expected 'tensorboard' or 'wandb'\. Did you mean 'ten"),
+        (["wandb", "mlflow"], r"^There is no tracker 'mlflow': expected 'tensorboard' or 'wandb'\.$"),
         ([3], r"^There is no tracker 3: "),
         ("wandb", r"^track='wandb' is invalid: expected a list such as \['wandb'\]\.$"),
     ],
@@ -397,7 +397,7 @@ def test_without_an_account_nothing_is_started(monkeypatch):
     wandb.teardown()
     monkeypatch.delenv("WANDB_MODE")
     with pytest.raises(
-        UserError, match=r"^Weights & Biases knows no account here: run `wandb login`, or set WANDB_MODE="
+        UserError, match=r"^Weights & Biases is not logged in here: run `wandb login`, or set WANDB_MODE="
     ):
         Logger("run", track=["tensorboard", "wandb"])
     assert not Path("run").exists()
