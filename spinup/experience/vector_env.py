@@ -72,7 +72,7 @@ class Step(NamedTuple):
     r: np.ndarray  # [N] float64
     d: np.ndarray  # [N] bool: terminated, so nothing follows o2
     ended: np.ndarray  # [N] bool: terminated or truncated, so the episode ended here
-    o: np.ndarray  # [N, obs_dim] float32: what to act on next
+    o: np.ndarray  # [N, obs_dim] float32: observations to act on next
     ep_ret: np.ndarray  # [number of episodes that ended here]: undiscounted returns
     ep_len: np.ndarray  # the same shape: lengths in steps
 

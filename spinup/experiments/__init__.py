@@ -1,1 +1,1 @@
-"""Many runs: grids, their names, their launchers."""
+"""Experiments and grids of experiments: their names, checks and launchers."""

@@ -1,4 +1,4 @@
-"""How many processes and jobs this machine has cores for."""
+"""The number of cores, and of the processes and jobs to divide them among."""
 
 import os
 
@@ -9,7 +9,7 @@ from spinup.mpi.tools import num_procs
 
 
 def count_jobs(jobs: int | str) -> int:
-    """``jobs``, an integer >= 1 or 'auto' for the number of physical cores, as a number."""
+    """``jobs`` as a number; 'auto' is the number of physical cores. Raises UserError if invalid."""
     wanted = physical_cores() if jobs == "auto" else jobs
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
         raise UserError(f"jobs={jobs!r} is invalid: expected an integer >= 1, or 'auto'.")
@@ -17,20 +17,20 @@ def count_jobs(jobs: int | str) -> int:
 
 
 def physical_cores() -> int:
-    """How many physical cores this process may use."""
+    """The number of physical cores that this process may use."""
     return min(psutil.cpu_count(logical=False) or 1, logical_cores())
 
 
 def logical_cores() -> int:
-    """How many logical cores this process may use: as many as it can have threads at work."""
+    """The number of logical cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_num_cpu(num_cpu: int | str) -> int:
-    """How many processes ``num_cpu`` asks for: 'auto' is the number of physical cores, or of the processes there are.
+    """``num_cpu`` as a number of processes; 'auto': all that MPI has started, or else one for each physical core.
 
     Raises:
-        UserError: if it is no integer >= 1, or if MPI has already started another number.
+        UserError: if it is not an integer >= 1, or differs from the number of processes that MPI has already started.
     """
     started = num_procs()
     wanted = num_cpu

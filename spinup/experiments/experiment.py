@@ -1,4 +1,4 @@
-"""One experiment: the call of a training function, and where its run is saved."""
+"""One experiment: a call of a training function, and the directory of its run."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ from spinup.records.directory import holds_run, is_finished, last_epoch
 
 @dataclass(frozen=True)
 class Experiment:
-    """One call ``thunk(**kwargs)``; ``config`` is how its settings are shown to the user before it starts.
+    """One call ``thunk(**kwargs)``, made by ``num_cpu`` processes that MPI connects.
 
-    ``num_cpu`` processes make it together, connected by MPI.
+    ``config`` holds its settings as they are shown to the user before it starts.
     """
 
     name: str
@@ -31,41 +31,41 @@ class Experiment:
 
     @property
     def can_resume(self) -> bool:
-        """Whether its function continues from its last checkpoint when given ``resume=True``."""
+        """Whether its function takes ``resume``, and so can continue from its last checkpoint."""
         return "resume" in inspect.signature(self.thunk).parameters
 
     @property
     def resumes(self) -> bool:
-        """Whether it continues the run that its directory may hold."""
+        """Whether it continues the run in its directory, if there is one."""
         return bool(self.kwargs.get("resume"))
 
     @property
     def is_finished(self) -> bool:
-        """Whether its run has finished."""
+        """Whether it resumes a run that has already finished."""
         return self.resumes and is_finished(self.output_dir, self.epochs)
 
     @property
     def epochs(self) -> int | None:
-        """How many it is to have; None if only its function knows."""
+        """The number of epochs to train; None if ``thunk`` has no such argument."""
         return with_defaults(self.thunk, self.kwargs).get("epochs")
 
     def stamp(self) -> int | None:
-        """When the run in its directory began, in nanoseconds; None if there is none."""
+        """The start time of the run in its directory, in nanoseconds; None if there is no run."""
         try:
             return (self.output_dir / "config.json").stat().st_mtime_ns
         except FileNotFoundError:
             return None
 
     def is_untouched(self, stamp: int | None) -> bool:
-        """Whether its directory still holds the older run whose ``stamp`` this is."""
+        """Whether its directory still holds the earlier run with this ``stamp``."""
         return stamp is not None and stamp == self.stamp()
 
     def again(self, stamp: int | None) -> "Experiment":
-        """The experiment to run after a crash; ``stamp`` is the one from before the first attempt.
+        """The experiment to run after a crash; ``stamp`` is from before the first attempt.
 
-        It continues from the last checkpoint. Without one, or if the function takes no ``resume``, it starts again,
-        and what the crash left is replaced. Unless the crash came before anything was written: then the directory is
-        still as the first attempt found it, and so is the second.
+        It continues from the last checkpoint. Without one, or if the function takes no ``resume``, it starts from the
+        beginning and replaces the files of the crashed attempt. If the crash came before anything was written, the
+        directory is unchanged, and so is the experiment.
         """
         if self.is_untouched(stamp):
             return self
@@ -77,7 +77,7 @@ class Experiment:
 
 
 def readable(value: Any) -> str:
-    """Show a value to a person: callables by their dotted name, the rest as Python writes it."""
+    """``value`` as text for the user: the dotted name of a function or class, else its ``repr``."""
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return repr(value)
@@ -90,7 +90,7 @@ def experiment_of(
     logger_kwargs: dict[str, Any],
     num_cpu: int | str = 1,
 ) -> Experiment:
-    """The call of ``thunk`` with ``settings``, among which ``env_name`` (and ``env_kwargs``) become ``env_fn``."""
+    """The experiment that calls ``thunk`` with ``settings``; ``env_name`` and ``env_kwargs`` become ``env_fn``."""
     config = {key: value for key, value in settings.items() if key != "logger_kwargs"}
     kwargs = {**config, "logger_kwargs": logger_kwargs}
     if "env_name" in kwargs:

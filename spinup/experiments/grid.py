@@ -1,4 +1,4 @@
-"""Experiments: how they are named and started, alone (``call_experiment``) or as an ``ExperimentGrid``."""
+"""``ExperimentGrid``: a training function run with every combination of hyperparameter values."""
 
 import itertools
 import math
@@ -14,14 +14,6 @@ from spinup.experiments.launch import choose_launcher, experiment_in, launch
 from spinup.experiments.names import path_safe, shorten
 from spinup.mpi.tools import only_first
 
-# ---- names ----
-
-
-# ---- one experiment ----
-
-
-# ---- grids ----
-
 
 class _Parameter(NamedTuple):
     key: str
@@ -30,7 +22,7 @@ class _Parameter(NamedTuple):
     in_name: bool
 
     def is_named(self) -> bool:
-        """Whether experiment names include this parameter; seeds are in the name of each run's directory instead."""
+        """Whether experiment names include this parameter; never the seed, which is in run directories' names."""
         return (len(self.values) > 1 or self.in_name) and self.key != "seed"
 
     @property
@@ -38,7 +30,7 @@ class _Parameter(NamedTuple):
         return path_safe(self.key if self.shorthand is None else self.shorthand)
 
     def name_of(self, value: Any) -> str:
-        """What ``value`` adds to an experiment name; booleans show only when true, unless they have to."""
+        """The part of an experiment name for ``value``; False has none, unless ``in_name`` is set."""
         if all(isinstance(v, bool) for v in self.values) and (value or not self.in_name):
             return f"_{self.label}" if value else ""
         return f"_{self.label}{path_safe(value)}"
@@ -60,7 +52,7 @@ class ExperimentGrid:
         >>> grid.run(ppo_pytorch)  # 6 runs in the directories ppo-bench_cartpole-v1_hid32 and ..._hid64-64
 
     Args:
-        name: what the names of all its experiments begin with.
+        name: prefix of the names of all its experiments.
     """
 
     def __init__(self, name: str = ""):
@@ -73,15 +65,15 @@ class ExperimentGrid:
         Args:
             key: name of the parameter; ``'a:b'`` sets entry ``b`` of the dict ``a``.
             vals: a list of values, or one value.
-            shorthand: what stands for ``key`` in experiment names; made from ``key`` if None (the whole key if
-                ``user_config.DEFAULT_SHORTHAND`` is off).
-            in_name: put the parameter into experiment names even if it has one value only, or is false.
+            shorthand: replaces ``key`` in experiment names. None: an abbreviation of ``key``, or the whole ``key`` if
+                ``user_config.DEFAULT_SHORTHAND`` is off.
+            in_name: include the parameter in experiment names even if it has only one value, or is false.
 
         Raises:
-            UserError: an empty list or key, or a key that is there already (``'a'`` and ``'a:b'`` exclude each other).
+            UserError: for an empty list or key, or a key already added (``'a'`` and ``'a:b'`` exclude each other).
         """
         if not isinstance(key, str) or not all(key.split(":")):
-            raise UserError(f"{key!r} is not the name of a parameter; expected one such as 'gamma' or 'ac_kwargs:act'.")
+            raise UserError(f"{key!r} is not the name of a parameter: expected one such as 'gamma' or 'ac_kwargs:act'.")
         values = list(vals) if isinstance(vals, list) else [vals]
         if not values:
             raise UserError(f"The parameter {key!r} has no values: give at least one.")
@@ -134,25 +126,25 @@ class ExperimentGrid:
         gpus_per_run: float | None = None,
         track: Sequence[str] = (),
     ) -> None:
-        """Run every variant, as :func:`call_experiment` does, once all of them have been checked.
+        """Check all variants, then run each as :func:`call_experiment` does.
 
-        With ``jobs``, even 1, or on a Ray cluster, what an experiment prints goes to ``output.log`` in its directory,
-        and a failure does not keep the others from running. With ``resume=True`` among the parameters, those that have
-        finished are skipped.
+        With ``jobs`` (even 1) or on a Ray cluster, the output of an experiment goes to ``output.log`` in its directory,
+        and a failure does not stop the others. With ``resume=True`` among the parameters, finished experiments are
+        skipped.
 
         Args:
             thunk: a training function, or the name of a parameter of this grid whose values are such functions.
             num_cpu, data_dir, datestamp, overwrite, retries, track: see :func:`call_experiment`; ``retries`` is 3 by
                 default on a Ray cluster, where machines come and go.
-            jobs: how many experiments run in parallel, or 'auto' for one on each physical core. None: one after the
-                other, until one fails, with all that they print.
-            launcher: 'local', or 'ray' for a Ray cluster, which runs as many in parallel as it has room for. The
-                results come back to this machine.
-            ray_address: of the cluster. None: the one that this machine belongs to, or else this machine alone.
-            cpus_per_run, gpus_per_run: what of the cluster each experiment gets; 1 and 0 by default.
+            jobs: number of experiments to run in parallel, or 'auto' for one on each physical core. None: one after
+                the other, with their output shown, until one fails.
+            launcher: 'local', or 'ray' for a Ray cluster, which runs as many in parallel as it has room for. Results
+                are copied to this machine.
+            ray_address: address of the cluster. None: the cluster of this machine, or else this machine alone.
+            cpus_per_run, gpus_per_run: CPUs and GPUs of the cluster for each experiment; 1 and 0 by default.
 
         Raises:
-            UserError: before the first experiment starts; also when two would save to the same directory.
+            UserError: before the first experiment starts, for any mistake; also if two would save to one directory.
             SystemExit: when an experiment fails or is interrupted; without ``jobs``, those after it do not run.
         """
         where = choose_launcher(jobs, retries, launcher, ray_address, cpus_per_run, gpus_per_run)

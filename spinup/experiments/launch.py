@@ -1,4 +1,4 @@
-"""From checked experiments to running ones: ``call_experiment``, and the choice of a launcher."""
+"""Checking and running experiments: ``call_experiment``, and the choice of a launcher."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def call_experiment(
     track: Sequence[str] = (),
     **kwargs: Any,
 ) -> None:
-    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in its own process, or in several.
+    """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a separate process, or in several.
 
     ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
 
@@ -44,10 +44,10 @@ def call_experiment(
         seed: int >= 0.
         num_cpu: number of processes that train together over MPI, or 'auto' for the number of physical cores.
         data_dir, datestamp: see :func:`setup_logger_kwargs`.
-        overwrite: write over a run that is already in the directory, instead of refusing.
-        retries: how many times more to try after a crash (but not after a mistake of the user): from the last
-            checkpoint if ``thunk`` takes ``resume``, else from the beginning. Not at all by default.
-        track: services that show its rows too: ``['tensorboard', 'wandb']`` or one of them.
+        overwrite: replace an existing run in the directory, instead of refusing.
+        retries: number of retries after a crash (but not after a user's mistake): from the last checkpoint if
+            ``thunk`` takes ``resume``, else from the beginning.
+        track: services that also show its rows: ``['tensorboard', 'wandb']`` or one of them.
         **kwargs: hyperparameters for ``thunk``.
 
     Raises:
@@ -65,9 +65,9 @@ def launch(
     report: Callable[[], None] | None = None,
     here: bool = True,
 ) -> None:
-    """Check all ``experiments``, ``report``, then run them; see :func:`call_experiment` for what is raised.
+    """Check all ``experiments``, call ``report``, then run them; raises as :func:`call_experiment` does.
 
-    ``here`` says that they run on this machine, which has to have their devices then.
+    If they run ``here``, on this machine, their devices are checked too.
     """
     check_experiments(experiments)
     if here:
@@ -85,7 +85,7 @@ def choose_launcher(
     cpus_per_run: float | None = None,
     gpus_per_run: float | None = None,
 ) -> Launcher:
-    """What runs experiments in the way that the arguments of :meth:`ExperimentGrid.run` say."""
+    """The launcher for these arguments of :meth:`ExperimentGrid.run`."""
     if retries is None:
         retries = 3 if launcher == "ray" else 0
     check_retries(retries)
@@ -97,7 +97,7 @@ def choose_launcher(
     if jobs is not None:
         places = count_jobs(jobs)
         return lambda experiments: run_in_parallel(experiments, places, retries)
-    return lambda experiments: run_in_series(experiments, _announce, _say_what_next, retries)
+    return lambda experiments: run_in_series(experiments, _announce, _suggest_next_steps, retries)
 
 
 def experiment_in(
@@ -110,11 +110,11 @@ def experiment_in(
     num_cpu: int | str,
     track: Sequence[str],
 ) -> Experiment:
-    """The experiment of one variant of a grid, saved where :func:`setup_logger_kwargs` says."""
+    """The experiment for one variant of a grid, saved to the directory chosen by :func:`setup_logger_kwargs`."""
     kwargs = {"seed": 0, **variant}
     if kwargs.get("resume") and (datestamp or user_config.FORCE_DATESTAMP):
         raise UserError(
-            "A new date in its name leads to no run that could be resumed: leave out either --dt (datestamp, or "
+            "A directory with a new date holds no run to resume: leave out either --dt (datestamp, or "
             "FORCE_DATESTAMP in user_config.py) or --resume, or use `python -m spinup.run resume PATH`."
         )
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
@@ -136,11 +136,11 @@ def _announce(experiment: Experiment) -> None:
 
 
 @only_first
-def _say_what_next(experiment: Experiment) -> None:
+def _suggest_next_steps(experiment: Experiment) -> None:
     where = str(experiment.output_dir)
     where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
     print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
     print(f"  python -m spinup.run plot {where}")
-    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it imports the user's own module
+    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it needs the user's own module
     print(colorize("and watch the trained agent with", "cyan", bold=True))
     print(f"  python -m spinup.run test_policy {where}{trust}", flush=True)

@@ -1,4 +1,4 @@
-"""How experiments and their directories are named."""
+"""Names of experiments and of their directories."""
 
 import os
 import re
@@ -12,9 +12,9 @@ from spinup.errors import UserError
 
 
 def path_safe(value: Any) -> str:
-    """Write ``value`` with letters, digits, ``-`` and ``_`` only, in lower case: ``0.1`` is ``0-1``.
+    """``value`` in lower case, with only letters, digits, ``-`` and ``_``: ``0.1`` is ``0-1``.
 
-    Callables go by their ``__name__``; the items of lists and tuples are joined with ``-``.
+    Callables are written by their ``__name__``; the items of lists and tuples are joined with ``-``.
     """
     if isinstance(value, list | tuple):
         return "-".join(path_safe(item) for item in value)
@@ -31,19 +31,19 @@ def shorten(key: str) -> str:
 def setup_logger_kwargs(
     exp_name: str, seed: int | None = None, data_dir: str | os.PathLike | None = None, datestamp: bool = False
 ) -> dict[str, str]:
-    """Choose where an experiment saves: returns the ``output_dir`` and ``exp_name`` for a ``Logger``.
+    """Choose the directory of an experiment: returns ``output_dir`` and ``exp_name`` for a ``Logger``.
 
     The directory is ``data_dir/exp_name``, with a seed ``data_dir/exp_name/exp_name_s<seed>``, and with a datestamp
     ``data_dir/YY-MM-DD_exp_name/YY-MM-DD_HH-MM-SS-exp_name_s<seed>``.
 
     Args:
         exp_name: name of the experiment.
-        seed: seed of this run of it.
-        data_dir: where results are kept; ``user_config.DEFAULT_DATA_DIR`` if None.
+        seed: seed of this run.
+        data_dir: parent directory of all results; ``user_config.DEFAULT_DATA_DIR`` if None.
         datestamp: put date and time into the names (``user_config.FORCE_DATESTAMP`` does so always).
 
     Raises:
-        UserError: ``exp_name`` cannot be the name of a directory.
+        UserError: if ``exp_name`` cannot be the name of a directory.
     """
     _check_name(exp_name)
     stamped = datestamp or user_config.FORCE_DATESTAMP
@@ -59,7 +59,7 @@ def _check_name(exp_name: str) -> None:
     if not isinstance(exp_name, str) or not exp_name.strip(". ") or re.search(r'[<>:"/\\|?*\x00-\x1f]', exp_name):
         raise UserError(
             f"exp_name={exp_name!r} cannot name a directory: use letters, digits, '-', '_' and '.', "
-            "and say where to save with data_dir."
+            "and choose the parent directory with data_dir."
         )
     if len(exp_name) > 200:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What is checked before the first experiment starts: a mistake must not wait for its turn in a long grid."""
+"""Checks before the first experiment starts: a mistake late in a long grid must show up at once."""
 
 import inspect
 import os
@@ -19,15 +19,15 @@ from spinup.records.config import refuse_changes
 from spinup.records.directory import refuse_existing_run
 from spinup.records.trackers import check_trackers
 
-_ALWAYS_THERE = ("cpu", "auto")
+_AVAILABLE_DEVICES = ("cpu", "auto")
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_experiments(experiments: Sequence[Experiment]) -> None:
-    """Check processes, hyperparameters, activations, directories, environments and runs to resume; writes nothing.
+    """Check processes, hyperparameters, directories, activations, environments and runs to resume; write nothing.
 
     Raises:
-        UserError: the first mistake found.
+        UserError: for the first mistake found.
     """
     for experiment in experiments:
         check_trackers(experiment.kwargs["logger_kwargs"].get("track", ()))
@@ -41,19 +41,19 @@ def check_experiments(experiments: Sequence[Experiment]) -> None:
     check_activations(experiments)
     check_environments(experiments)
     for experiment in experiments:
-        if experiment.resumes and _is_ours(experiment.thunk):  # custom algorithms may write anything into config.json
+        if experiment.resumes and _is_ours(experiment.thunk):  # custom algorithms may write anything to config.json
             refuse_changes(experiment.output_dir, _config_of(experiment))
 
 
 def check_call(experiment: Experiment) -> None:
-    """The function takes these keyword arguments and lacks none; those of our own algorithms have values in range."""
+    """Refuse unknown or missing arguments and, for spinup's own algorithms, invalid values."""
     thunk, kwargs = experiment.thunk, experiment.kwargs
     check_keywords(thunk, kwargs, also=["env_name"])
     for parameter in inspect.signature(thunk).parameters.values():
         required = parameter.default is parameter.empty and parameter.kind not in _GATHERING
         if required and parameter.name not in kwargs:
             what = "env_name" if parameter.name == "env_fn" else parameter.name
-            raise UserError(f"{readable(thunk)} needs {what}, which this experiment does not give.")
+            raise UserError(f"{readable(thunk)} needs {what}, which this experiment does not set.")
     if _is_ours(thunk):
         if not about(_backend(thunk)).DATA_PARALLEL:
             refuse_processes(ONE_PROCESS, experiment.num_cpu)
@@ -61,39 +61,39 @@ def check_call(experiment: Experiment) -> None:
 
 
 def _config_of(experiment: Experiment) -> dict[str, Any]:
-    """What an algorithm of ours checks, and writes into ``config.json``."""
+    """The configuration that one of spinup's algorithms checks, and writes to ``config.json``."""
     thunk = experiment.thunk
     return check_hyperparameters(with_defaults(thunk, experiment.kwargs), thunk, experiment.num_cpu)
 
 
-def _backend(made: Callable) -> str:
-    """The backend of an algorithm or an agent of ours; empty for what others have made."""
-    return backend_of(f"{getattr(made, '__module__', '')}.")
+def _backend(algorithm_or_agent: Callable) -> str:
+    """The backend of one of spinup's algorithms or agents; empty for a custom one."""
+    return backend_of(f"{getattr(algorithm_or_agent, '__module__', '')}.")
 
 
-def _is_ours(made: Callable) -> bool:
-    return bool(_backend(made))
+def _is_ours(algorithm_or_agent: Callable) -> bool:
+    return bool(_backend(algorithm_or_agent))
 
 
 def _has_our_agent(experiment: Experiment) -> bool:
-    """Whether an algorithm of ours trains an agent of ours; what custom agents can do is not known here."""
+    """Whether the algorithm and its agent are both spinup's own; a custom agent may accept anything."""
     return _is_ours(experiment.thunk) and _is_ours(_agent_of(experiment))
 
 
 def _agent_of(experiment: Experiment) -> Any:
-    """The class of the agent that it trains; in JAX, ``actor_critic`` is a method of that class."""
+    """The class of the experiment's agent; in JAX, ``actor_critic`` is a method of that class."""
     actor_critic = with_defaults(experiment.thunk, experiment.kwargs)["actor_critic"]
     return getattr(actor_critic, "__self__", actor_critic)
 
 
 def check_retries(retries: int) -> None:
-    """``retries`` is an integer >= 0."""
+    """Raise UserError unless ``retries`` is an integer >= 0."""
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise UserError(f"retries={retries!r} is invalid: expected an integer >= 0.")
 
 
 def check_launcher(launcher: str, **options: Any) -> None:
-    """``launcher`` is one of ours, and none of ``options`` belongs to another one."""
+    """Raise UserError for an unknown ``launcher``, or for ``options`` that belong to another one."""
     if launcher not in ("local", "ray"):
         raise UserError(f"launcher={launcher!r} is invalid: expected 'local' or 'ray'.")
     for name, value in options.items():
@@ -104,13 +104,13 @@ def check_launcher(launcher: str, **options: Any) -> None:
 
 
 def check_directories(output_dirs: Sequence[Path]) -> None:
-    """Every run gets its own directory, which can be written to."""
+    """Raise UserError unless every run has its own, writable directory."""
     taken: set[Path] = set()
     for where in output_dirs:
         if where in taken:
             raise UserError(
-                f"Two experiments of this grid would save to {where}: they differ only in values that look the same "
-                "in a directory's name, or not at all; leave one out, or give values that differ in letters or digits."
+                f"Two experiments of this grid would save to {where}: their values are equal, or look the same in a "
+                "directory's name; leave one out, or choose values that differ in letters or digits."
             )
         taken.add(where)
         nearest = next(p for p in [where, *where.absolute().parents] if p.exists())
@@ -119,7 +119,7 @@ def check_directories(output_dirs: Sequence[Path]) -> None:
 
 
 def check_activations(experiments: Sequence[Experiment]) -> None:
-    """Every activation is one of its algorithm's framework, which has been imported with the algorithm."""
+    """Raise UserError unless every activation belongs to the framework of its algorithm, which is already imported."""
     tried: list[tuple[str, Any]] = []
     for experiment in experiments:
         backend, ac_kwargs = _backend(experiment.thunk), experiment.kwargs.get("ac_kwargs") or {}
@@ -131,7 +131,7 @@ def check_activations(experiments: Sequence[Experiment]) -> None:
 
 
 def check_environments(experiments: Sequence[Experiment]) -> None:
-    """Every environment given by name can be built, and used by our algorithms (each is built once, and closed)."""
+    """Build each environment given by name once; raise UserError if that fails or spinup's algorithm cannot use it."""
     built: dict[tuple[str, bool], spaces.Space] = {}
     for experiment in experiments:
         if "env_name" not in experiment.config:
@@ -147,18 +147,18 @@ def check_environments(experiments: Sequence[Experiment]) -> None:
 
 
 def check_devices(experiments: Sequence[Experiment]) -> None:
-    """This machine has every device that a grid of our algorithms is to train on; one experiment finds out at once.
+    """Try every device that a grid of spinup's algorithms uses; a single experiment finds out at once by itself.
 
-    They are tried in separate processes: in this one, a GPU would keep the memory that the experiments need.
+    Each is tried in a separate process, because in this one a GPU would keep memory that the experiments need.
 
     Raises:
-        SystemExit: for the first one that is not there, which is then told.
+        SystemExit: for the first missing device, which its process has reported.
     """
     if len(experiments) == 1 or num_procs() > 1:
         return
     chosen = [(_backend(e.thunk), e.kwargs.get("device", "cpu")) for e in experiments if _is_ours(e.thunk)]
     for backend, device in dict.fromkeys(chosen):
-        if device not in _ALWAYS_THERE:
+        if device not in _AVAILABLE_DEVICES:
             start = import_backend(backend, "training").start
             if status := run_in_process(Experiment(device, start, {"seed": 0, "device": device}, {})):
                 raise SystemExit(status)

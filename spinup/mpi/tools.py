@@ -1,7 +1,7 @@
 """Data-parallel training over MPI, on one machine or several.
 
-The launcher (``mpirun``, ``srun``) tells each process its number and the number of processes; MPI connects them. A
-single process neither imports nor needs ``mpi4py``: every function here is then the identity, or plain NumPy.
+The launcher (``mpirun``, ``srun``) gives each process its number and their total; MPI connects them. A single process
+neither imports nor needs ``mpi4py``: every function here is then the identity, or plain NumPy.
 
 All processes must call the functions that exchange data, in the same order. An exception in one process ends the others
 too; a custom script that may call ``sys.exit`` in one process must be started with ``python -m mpi4py``.
@@ -282,7 +282,7 @@ def launch_environment(n: int) -> dict[str, str]:
     They let Open MPI start more processes than cores, move processes between cores, yield the core while waiting, and
     run as root, as in a container. Its command-line options differ between versions, and other launchers lack them.
     """
-    ours = {
+    defaults = {
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n)),
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -293,4 +293,4 @@ def launch_environment(n: int) -> dict[str, str]:
         "OMPI_MCA_hwloc_base_binding_policy": "none",
     }
     inherited = {key: val for key, val in os.environ.items() if not key.startswith(_LAUNCHER_PREFIXES)}
-    return ours | inherited
+    return defaults | inherited

@@ -215,7 +215,7 @@ def test_retries_are_a_count(retries):
 # ---- the end of the launcher ----
 
 ENDLESS = {"seed": [0, 1, 2], "epochs": 1000, "pause": 0.1, "late": True}
-INTERRUPTED = "Interrupted: 2 stopped, 1 waiting. Go on with the same command"
+INTERRUPTED = "Interrupted: 2 stopped, 1 waiting. Resume with the same command"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")

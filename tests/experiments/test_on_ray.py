@@ -158,7 +158,7 @@ def test_ctrl_c_brings_everything_home(cluster):
     wait_for_checkpoints(process, [run_of(0)])
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Go on with the same command and --resume.\n" in err, err
+    assert process.returncode == 130 and "Resume with the same command and --resume.\n" in err, err
     assert (run_of(0) / "interrupted").exists()  # written in its own time, and gathered
     assert not psutil.pid_exists(told(run_of(0))[0]["pid"])
 

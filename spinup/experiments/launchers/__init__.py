@@ -1,1 +1,1 @@
-"""Where experiments run."""
+"""Launchers: run experiments in series, in parallel, or on a Ray cluster."""

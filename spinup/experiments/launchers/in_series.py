@@ -1,6 +1,6 @@
 """Experiments one after the other on this machine, each in its own process (or several, over MPI).
 
-A launcher takes a list of :class:`Experiment` and knows nothing of grids, names or checks.
+A launcher takes a list of :class:`Experiment`, already named and checked.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ def run_in_series(
     after: Callable[[Experiment], None],
     retries: int = 0,
 ) -> None:
-    """Run ``experiments`` in order, calling ``before`` and ``after`` around each that ends well.
+    """Run ``experiments`` in order; call ``before`` with each, and ``after`` with each that succeeds.
 
-    One that crashes is tried ``retries`` times more, from its last checkpoint; one that has finished is passed over.
+    A crashed experiment is retried up to ``retries`` times from its last checkpoint; a finished one is skipped.
 
     Raises:
-        SystemExit: with the status of the first experiment that fails (2 for a mistake of the user, 1 for a crash,
-            130 for Ctrl-C); the experiments after it do not run.
+        SystemExit: with the status of the first experiment that fails (2 for a user's mistake, 1 for a crash, 130 for
+            Ctrl-C); the experiments after it do not run.
     """
     for number, experiment in enumerate(experiments, start=1):
         if experiment.is_finished:
@@ -51,11 +51,11 @@ def _run_with_retries(experiment: Experiment, retries: int) -> int:
 
 
 def run_in_place(experiment: Experiment) -> int:
-    """Run one experiment in this process, which MPI has connected with the others that run it: no other could join."""
+    """Run one experiment in this process, already connected with the others by MPI; a new process could not join."""
     experiment.thunk(**experiment.kwargs)
     return 0
 
 
 def _cause(status: int) -> str:
-    signal = -status if status < 0 else status - 128  # mpirun reports it as shells do
+    signal = -status if status < 0 else status - 128  # mpirun reports signals as shells do
     return f"killed by signal {signal}" if signal > 0 else "its traceback is above"

@@ -1,4 +1,4 @@
-"""How a grid under way is shown: one live table on a terminal, elsewhere a plain line at each change of state."""
+"""Display of a running grid: a live table on a terminal, elsewhere one plain line at each change of state."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from spinup.analysis.curves import PERFORMANCE_COLUMNS
 
-# In the order in which a terminal that is too low for all experiments shows them.
+# Colours, in order of priority: a terminal too low for all experiments shows the first states.
 STYLES = {
     "running": "cyan",
     "retrying": "yellow",
@@ -34,7 +34,7 @@ STYLES = {
 
 
 class Progress(NamedTuple):
-    """Where a run stands, in finished epochs; NaN where its log does not say (yet)."""
+    """The progress of a run, from its log; NaN where the log has no value (yet)."""
 
     epochs: int = 0
     performance: float = math.nan
@@ -43,7 +43,7 @@ class Progress(NamedTuple):
 
 
 def progress_of(run_dir: Path) -> Progress:
-    """What ``progress.txt`` says; the speeds are those of the last epoch."""
+    """The progress in ``progress.txt``; speeds are those of the last epoch."""
     file = run_dir / "progress.txt"
     try:
         stat = file.stat()
@@ -52,7 +52,7 @@ def progress_of(run_dir: Path) -> Progress:
     return _progress_in(file, stat.st_mtime_ns, stat.st_size)
 
 
-@functools.lru_cache(maxsize=10_000)  # what has not changed is not read again, several times a second
+@functools.lru_cache(maxsize=10_000)  # an unchanged file is not read several times a second
 def _progress_in(file: Path, *_stamp: int) -> Progress:
     text = file.read_text(encoding="utf-8")
     header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
@@ -60,12 +60,12 @@ def _progress_in(file: Path, *_stamp: int) -> Progress:
         return Progress()
     zero = {"TotalEnvInteracts": "0", "Time": "0"}
     before, last = [zero, *(dict(zip(header.split("\t"), row.split("\t"))) for row in rows[-2:])][-2:]
-    performance = next((_cell_of(last, column) for column in PERFORMANCE_COLUMNS if column in last), math.nan)
-    steps, seconds = (_cell_of(last, column) - _cell_of(before, column) for column in zero)
+    performance = next((_number_in(last, column) for column in PERFORMANCE_COLUMNS if column in last), math.nan)
+    steps, seconds = (_number_in(last, column) - _number_in(before, column) for column in zero)
     return Progress(len(rows), performance, steps / seconds if seconds > 0 else math.nan, seconds)
 
 
-def _cell_of(row: dict[str, str], column: str) -> float:
+def _number_in(row: dict[str, str], column: str) -> float:
     try:
         return float(row.get(column, "nan"))
     except ValueError:
@@ -73,7 +73,7 @@ def _cell_of(row: dict[str, str], column: str) -> float:
 
 
 class Line(NamedTuple):
-    """One experiment as it is shown; ``epochs`` is how many it will have, None if unknown."""
+    """One displayed experiment; ``epochs`` is the number to train, None if unknown."""
 
     name: str
     state: str
@@ -100,7 +100,7 @@ def _unless_nan(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` without what would move the cursor, change colours or not be in the alphabet of our output."""
+    """``text`` without control codes, and with ``?`` for characters that stdout cannot encode."""
     text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text).replace("\t", "    ")
     kept = "".join(c for c in text if c.isprintable() or c == "\n")
     encoding = sys.stdout.encoding or "utf-8"
@@ -111,23 +111,23 @@ def printable(text: str) -> str:
 
 
 class Display(AbstractContextManager, Protocol):
-    """Where the state of every experiment can be seen."""
+    """Shows the state of every experiment."""
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show where the experiments now stand."""
+        """Show the current state of the experiments."""
 
     def say(self, text: str) -> None:
         """Show ``text`` once."""
 
 
 def make_display() -> Display:
-    """A live table, if someone watches on a terminal that can draw it."""
+    """A live table if stdout is a terminal that can draw it, else plain lines."""
     console = Console(highlight=False, markup=False)
     return LiveTable(console) if sys.stdout.isatty() and console.is_interactive else PlainLines()
 
 
 class PlainLines(AbstractContextManager):
-    """A line at each change of state; nothing that a file or a log could not hold."""
+    """A line at each change of state, in plain text that suits files and logs."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[str, str]] = {}
@@ -140,22 +140,22 @@ class PlainLines(AbstractContextManager):
             state = (line.state, line.note)
             if self._last.setdefault(line.name, ("waiting", "")) != state:
                 self._last[line.name] = state
-                self.say(_in_words(line))
+                self.say(_in_one_line(line))
 
     def say(self, text: str) -> None:
         """Print ``text``."""
         print(text, flush=True)
 
 
-def _in_words(line: Line) -> str:
+def _in_one_line(line: Line) -> str:
     epoch, performance, speed, _ = line.cells()
     facts = [f"epoch {epoch}", performance and f"performance {performance}", speed and f"{speed} steps/s"]
-    told = ", ".join(fact for fact in facts if fact) if line.progress.epochs else ""
-    return f"{line.name}: {line.state}{line.note and f' {line.note}'}{told and f' ({told})'}"
+    joined = ", ".join(fact for fact in facts if fact) if line.progress.epochs else ""
+    return f"{line.name}: {line.state}{line.note and f' {line.note}'}{joined and f' ({joined})'}"
 
 
 class LiveTable(AbstractContextManager):
-    """A table that is drawn again in place; what is said goes above it."""
+    """A table redrawn in place, with messages above it."""
 
     def __init__(self, console: Console):
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)

@@ -1,4 +1,4 @@
-"""Copies of a run directory on another machine: what has changed in it, and how to write that elsewhere."""
+"""Copying a run directory to another machine: finding its changes, and writing them there."""
 
 from functools import partial
 from pathlib import Path
@@ -6,23 +6,23 @@ from typing import NamedTuple
 
 from spinup.records.files import write_atomically
 
-_GROWING = "progress.txt"  # written to at any time; all other files belong to a save, and change together
+_GROWING = "progress.txt"  # appended to at any time; the other files change together, in a save
 
 
 class Changes(NamedTuple):
-    """Contents of the files that are new or different, by their names, and the names of those that have gone."""
+    """Contents of new and changed files, by name, and the names of removed files."""
 
     files: dict[str, bytes]
     removed: list[str]
 
 
 def read_all(folder: Path, leave_out: str) -> Changes:
-    """Every file below ``folder``, but those named ``leave_out`` and hidden ones (half-written files, a lock)."""
+    """All files below ``folder``, except those named ``leave_out`` and hidden ones (half-written files, the lock)."""
     return Changes({name: (folder / name).read_bytes() for name in _scan(folder, leave_out)}, [])
 
 
 def write_all(changes: Changes, folder: Path) -> None:
-    """Make ``changes`` in ``folder``, in their order and each file at once, so that whatever ends this does no harm."""
+    """Apply ``changes`` to ``folder`` in order, each file atomically, so that an interruption does no harm."""
     for name, data in changes.files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -36,22 +36,22 @@ def _write(data: bytes, path: Path) -> None:
 
 
 class Mirror:
-    """Tells what has changed in ``folder`` since it was made, or last asked."""
+    """Finds the changes in ``folder`` since the last call of :meth:`changes`, or since construction."""
 
     def __init__(self, folder: Path, leave_out: str):
         self._folder, self._leave_out = folder, leave_out
         self._seen = _scan(folder, leave_out)
 
     def changes(self) -> Changes:
-        """What is different now, the oldest first; while a save is under way, at most what has been logged.
+        """The changes, oldest first; during a save, only those of the log.
 
-        So whatever is copied is a state that the run has been in, and its log is never behind its checkpoint.
+        Every copy is therefore a state that the run was in, with a log that is never behind its checkpoint.
         """
         now = _scan(self._folder, self._leave_out)
         changed = sorted((name for name in now if now[name] != self._seen.get(name)), key=now.__getitem__)
         try:
             files = {name: (self._folder / name).read_bytes() for name in changed}
-        except FileNotFoundError:  # something was removed since it was listed
+        except FileNotFoundError:  # a file was removed after the scan
             return Changes({}, [])
         later = _scan(self._folder, self._leave_out)
         if {**now, _GROWING: None} != {**later, _GROWING: None}:
@@ -68,14 +68,14 @@ class Mirror:
 
 
 def _scan(folder: Path, leave_out: str) -> dict[str, tuple[int, int, int]]:
-    """For each file, what changes when its content does: time, size and inode."""
+    """The time, size and inode of each file, which change with its contents."""
     found = {}
     for path in folder.rglob("*"):
         if path.name == leave_out or path.name.startswith(".") or not path.is_file():
             continue
         try:
             stat = path.stat()
-        except FileNotFoundError:  # removed since it was listed
+        except FileNotFoundError:  # removed after it was listed
             continue
         found[path.relative_to(folder).as_posix()] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
     return found

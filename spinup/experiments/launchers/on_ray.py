@@ -1,7 +1,7 @@
-"""Experiments on a Ray cluster: Ray decides where and when each one gets the cores and GPUs that it asks for.
+"""Experiments on a Ray cluster, where Ray decides when and where each one gets its cores and GPUs.
 
-The machines need to share nothing. A run saves on the machine where it trains; what it prints and saves is copied to
-the directory here as it comes, checkpoints included. When a worker or its machine is lost, another resumes from there.
+The machines need no shared disk. A run saves on the machine where it trains; its output and files, checkpoints
+included, are continually copied to its directory here. If a worker or its machine is lost, another resumes from there.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ from spinup.experiments.launchers.process import INTERRUPTED, LOG, ProcessAttemp
 from spinup.experiments.launchers.supervisor import supervise
 from spinup.records.directory import make_run_dir
 
-LOST = 255  # the exit status of a run whose worker has gone
-LOOK = 0.5  # seconds that a worker waits for something new before it answers
+LOST = 255  # exit status of a run whose worker was lost
+LOOK = 0.5  # seconds that a worker waits for news before it answers
 
 
 class Cluster(NamedTuple):
-    """A Ray cluster, and what of it each experiment gets.
+    """A Ray cluster, and the share of it for each experiment.
 
     Args:
-        address: as ``ray.init`` takes it. None: the cluster that this machine belongs to, else one on this machine
-            alone, started for this call and stopped after it.
-        cpus, gpus: fractions of one are allowed.
+        address: as for ``ray.init``. None: the cluster of this machine, else a new one on this machine alone, which is
+            stopped at the end.
+        cpus, gpus: numbers for each experiment; may be fractions.
     """
 
     address: str | None = None
@@ -42,7 +42,7 @@ class Cluster(NamedTuple):
     gpus: float = 0
 
     def check(self) -> None:
-        """Raise UserError for a number that cannot be, or if Ray is missing."""
+        """Raise UserError for an invalid number, or if Ray is missing."""
         for name, number in (("cpus_per_run", self.cpus), ("gpus_per_run", self.gpus)):
             if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= number < math.inf:
                 raise UserError(f"{name}={number!r} is invalid: expected a finite number >= 0.")
@@ -51,7 +51,7 @@ class Cluster(NamedTuple):
 
 
 def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int = 3) -> None:
-    """Run ``experiments`` on ``cluster``, each one again after a crash or a loss; see ``supervisor.supervise``."""
+    """Run ``experiments`` on ``cluster``, with retries after crashes and lost workers; see ``supervisor.supervise``."""
     with _connected(cluster.address) as ray:
         if not any(_has_room(node, cluster) for node in ray.nodes()):
             wanted = f"{cluster.cpus} CPUs and {cluster.gpus} GPUs"
@@ -67,7 +67,7 @@ def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int
 
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
-    """The module ``ray``, connected to a cluster: the one that the caller is connected to, if he is."""
+    """The module ``ray``, connected to the cluster at ``address``, or left connected if it already is."""
     import ray
 
     if ray.is_initialized():
@@ -76,7 +76,7 @@ def _connected(address: str | None) -> Iterator[Any]:
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(f"There is no Ray cluster at {address!r} that can be joined ({first_line(error)}).") from error
+        raise UserError(f"There is no Ray cluster at {address!r} to connect to ({first_line(error)}).") from error
     try:
         yield ray
     finally:
@@ -92,7 +92,7 @@ def _has_room(node: dict[str, Any], cluster: Cluster) -> bool:
 
 
 class Look(NamedTuple):
-    """What is new of a run: its exit status once it has ended, what it printed, and its files."""
+    """News of a run: its exit status (None while it runs), new output, and changed files."""
 
     status: int | None
     printed: bytes
@@ -100,20 +100,20 @@ class Look(NamedTuple):
 
 
 class Worker:
-    """An actor of Ray that runs one experiment, in its own process and in a temporary folder."""
+    """A Ray actor that runs one experiment, in a separate process and a temporary folder."""
 
     def __init__(self, threads: int, import_path: list[str]):
-        sys.path += [path for path in import_path if path not in sys.path]  # for modules of the user, on shared disks
+        sys.path += [path for path in import_path if path not in sys.path]  # for the user's modules, on shared disks
         self._threads = threads
         self._folder = tempfile.TemporaryDirectory(prefix="spinup-ray-")
         self._run_dir = Path(self._folder.name)
 
     def where(self) -> tuple[str, str]:
-        """The name of this machine, and the folder that the run will save to."""
+        """The name of this machine, and the run's folder on it."""
         return socket.gethostname(), self._folder.name
 
     def start(self, call: bytes, files: Changes) -> Look:
-        """Begin the run, which finds ``files`` in its folder."""
+        """Write ``files`` to the folder, and start the run."""
         write_all(files, self._run_dir)
         self._mirror = Mirror(self._run_dir, leave_out=LOG)
         self._attempt = ProcessAttempt(call, self._run_dir, self._threads)
@@ -121,8 +121,8 @@ class Worker:
         return self.look()
 
     def look(self) -> Look:
-        """What is new since the last look."""
-        status = self._attempt.wait(LOOK)  # first, so that what a run does last is in the last look
+        """The news since the last look."""
+        status = self._attempt.wait(LOOK)  # first, so that the last look has everything
         look = Look(status, self._log.read(), self._mirror.changes())
         if status is not None:
             self._attempt.close()
@@ -139,7 +139,7 @@ class Worker:
 
 
 class RayAttempt:
-    """A try on the cluster; its directory here follows the one there."""
+    """An attempt on the cluster; its directory here mirrors the worker's."""
 
     def __init__(self, ray: Any, worker: Any, experiment: Experiment, is_retry: bool):
         self._ray, self._worker, self._experiment = ray, worker, experiment
@@ -153,11 +153,11 @@ class RayAttempt:
             (self._run_dir / LOG).write_bytes(b"")
 
     def has_begun(self) -> bool:
-        """Whether Ray has found a place for it."""
+        """Whether Ray has placed it on a machine."""
         return bool(self._host)
 
     def status(self) -> int | None:
-        """The exit status; also takes over what is new."""
+        """The exit status, None while it runs; also copies new output and files."""
         if self._status is None and self._ray.wait([self._answer], timeout=0)[0]:
             try:
                 self._status = self._take(self._ray.get(self._answer))
@@ -187,17 +187,17 @@ class RayAttempt:
         if files and self._replaces:  # the run has begun
             make_run_dir(self._run_dir, overwrite=True)
             self._replaces = False
-        if "config.json" in files:  # which says where the run is
+        if "config.json" in files:  # it holds the path of the run
             files["config.json"] = files["config.json"].replace(self._folder.encode(), str(self._run_dir).encode())
         write_all(changes, self._run_dir)
 
     def interrupt(self) -> None:
-        """Stop the run as Ctrl-C would; if it has not begun, it never will."""
+        """Stop the run as Ctrl-C would; a run not yet begun is cancelled."""
         if self._host:
             self._worker.interrupt.remote()
         else:
             self._status = INTERRUPTED
 
     def close(self) -> None:
-        """Let the worker go, and with it the process of the run."""
+        """Kill the worker, and with it the process of the run."""
         self._ray.kill(self._worker)

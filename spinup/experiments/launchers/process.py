@@ -1,4 +1,4 @@
-"""One experiment in its own Python process, and what its exit status means."""
+"""One experiment in a separate Python process, and its exit status."""
 
 import contextlib
 import io
@@ -15,18 +15,18 @@ import cloudpickle
 from spinup.experiments.experiment import Experiment
 from spinup.mpi import tools as mpi_tools
 
-MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: a mistake of the user, and Ctrl-C
+MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: a user's mistake, and Ctrl-C
 
 
 def is_crash(status: int) -> bool:
-    """Whether it makes sense to try again what ended with ``status``."""
+    """Whether a run with the exit status ``status`` should be retried."""
     return status not in (0, MISTAKEN, INTERRUPTED)
 
 
 def run_in_process(experiment: Experiment) -> int:
     """Run one experiment in a fresh Python process, so that no state leaks from one to the next.
 
-    Output goes to our own stdout and stderr. Returns the exit status of the process.
+    It shares this process's stdout and stderr. Returns its exit status.
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
         command, variables = write_call(pickle_call(experiment), Path(folder)), dict(os.environ)
@@ -39,7 +39,7 @@ def run_in_process(experiment: Experiment) -> int:
             return process.wait()
         except KeyboardInterrupt:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)  # Ctrl-C at a terminal has reached it too
+                process.wait(timeout=5)  # Ctrl-C at a terminal reaches it too
             return INTERRUPTED
         finally:
             if process.poll() is None:
@@ -48,26 +48,26 @@ def run_in_process(experiment: Experiment) -> int:
 
 
 def pickle_call(experiment: Experiment) -> bytes:
-    """The call of an experiment, for another process to make."""
+    """The call of an experiment, pickled for another process."""
     data = io.BytesIO()
     _Pickler(data).dump((experiment.thunk, experiment.kwargs))
     return data.getvalue()
 
 
 def write_call(call: bytes, folder: Path) -> list[str]:
-    """Write a pickled call into ``folder``, as command lines may be too short; returns the command to make it."""
+    """Write a pickled call to ``folder``, as it may exceed a command line; returns the command that runs it."""
     payload = folder / "experiment.pkl"
     payload.write_bytes(call)
     return [sys.executable, "-m", "spinup.commands.run_entrypoint", str(payload)]
 
 
 def import_path() -> dict[str, str]:
-    """The variable that gives another process our import path, for modules beside the user's script."""
+    """The environment variable for this process's import path, for modules beside the user's script."""
     return {"PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Names the functions of JAX rather than copying them: a copy of ``jax.nn.elu`` is not known by its name."""
+    """Pickles the functions of JAX by name: a copy of ``jax.nn.elu`` would not be recognised as an activation."""
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj).__module__.startswith("jax") and hasattr(obj, "__qualname__"):
@@ -75,18 +75,18 @@ class _Pickler(cloudpickle.Pickler):
         return super().reducer_override(obj)
 
 
-# What OpenMP, MKL and the thread pool of XLA (JAX) take for the number of cores.
+# Environment variables for the number of threads of OpenMP, MKL and XLA (JAX).
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
 
 class ProcessAttempt:
-    """A try in a process of this machine.
+    """An attempt in a process on this machine.
 
     Args:
-        call: what ``pickle_call`` made of an experiment.
-        run_dir: where it saves, whatever the call says. What it prints goes to ``output.log`` there.
-        threads: how many threads it may compute with, unless the environment says so already.
-        append: keep what ``output.log`` holds.
+        call: an experiment pickled by ``pickle_call``.
+        run_dir: output directory, which replaces that of the call; printed output goes to its ``output.log``.
+        threads: number of threads to compute with, unless the environment already sets it.
+        append: keep the contents of ``output.log``.
     """
 
     def __init__(self, call: bytes, run_dir: Path, threads: int, append: bool = False):
@@ -104,30 +104,30 @@ class ProcessAttempt:
             )
 
     def has_begun(self) -> bool:
-        """Always: a process runs at once."""
+        """Always true: a process starts at once."""
         return True
 
     def status(self) -> int | None:
-        """The exit status of the process, negative for a signal."""
+        """The exit status of the process, negative for a signal; None while it runs."""
         return self._process.poll()
 
     def wait(self, seconds: float) -> int | None:
-        """The exit status, for which this waits so long."""
+        """The exit status, after waiting for up to ``seconds``."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self.status()
 
     def interrupt(self) -> None:
-        """Let go of the leash."""
+        """Stop the process as Ctrl-C would, by closing its standard input."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def close(self) -> None:
-        """Kill the process if it is still there."""
+        """Kill the process if it still runs."""
         self.interrupt()
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
 
 
-LOG = "output.log"  # in the directory of a run: all that it printed
+LOG = "output.log"  # the printed output of a run, in its directory

@@ -1,6 +1,6 @@
-"""What every launcher of many experiments does: start them, watch them, try again what crashed, report.
+"""Supervision of many experiments, shared by launchers: start, watch, retry after a crash, report.
 
-Where an experiment runs is the launcher's business: it gives a function that starts an :class:`Attempt`.
+The launcher decides where an experiment runs: it passes a function that starts an :class:`Attempt`.
 """
 
 import sys
@@ -13,47 +13,47 @@ from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, progress_of
 from spinup.experiments.launchers.process import INTERRUPTED, LOG, is_crash
 
-TICK = 0.25  # seconds between two looks at the experiments
-GRACE = 30.0  # seconds that an experiment has to finish the write in hand when it is stopped
-TAIL = 20  # lines of the log that are shown of a failure
+TICK = 0.25  # seconds between two checks of the experiments
+GRACE = 30.0  # seconds for a stopped experiment to finish its current write
+TAIL = 20  # lines of the log to show after a failure
 
 
 class Attempt(Protocol):
-    """One try at an experiment, under way somewhere."""
+    """One attempt at an experiment, running or waiting somewhere."""
 
     def has_begun(self) -> bool:
-        """Whether it runs, rather than waits for a place to run."""
+        """Whether it has started to run, rather than waiting for a place."""
 
     def status(self) -> int | None:
-        """Its exit status, None while it is under way. Asked again and again."""
+        """Its exit status, None while it runs; called repeatedly."""
 
     def interrupt(self) -> None:
-        """Stop it as Ctrl-C would; does not wait."""
+        """Stop it as Ctrl-C would, without waiting."""
 
     def close(self) -> None:
-        """End it at once, if it has not ended, and let go of what it holds."""
+        """End it at once if it still runs, and release its resources."""
 
 
-Start = Callable[[Experiment, bool], Attempt]  # (what to run, whether this is a retry)
+Start = Callable[[Experiment, bool], Attempt]  # (experiment, whether this is a retry)
 
 
 def supervise(experiments: Sequence[Experiment], start: Start, places: int, retries: int) -> None:
-    """Run ``experiments`` in order, at most ``places`` at a time, and show how they do.
+    """Run ``experiments`` in order, up to ``places`` at a time, and display their progress.
 
     Args:
-        experiments: what to run; those that have finished are skipped.
+        experiments: the experiments to run; finished ones are skipped.
         start: starts an attempt.
-        places: how many may be under way at a time.
-        retries: how many times more each one is tried after a crash, from its last checkpoint.
+        places: the number of experiments that may run at a time.
+        retries: number of retries of each experiment after a crash, from its last checkpoint.
 
     Raises:
-        UserError: for experiments of several processes each.
-        SystemExit: at the end if any failed (status 1), or after Ctrl-C (130), once all have ended.
+        UserError: if an experiment needs several processes.
+        SystemExit: once all have ended, if any failed (status 1) or after Ctrl-C (130).
     """
     if (processes := max(experiment.num_cpu for experiment in experiments)) > 1:
         raise UserError(
-            f"num_cpu={processes} is for experiments that run one after the other: leave it out, and let every process "
-            "train its own run."
+            f"num_cpu={processes} is only for experiments that run one after the other: leave it out, so that each run "
+            "trains in one process."
         )
     jobs = [Job(experiment, start, retries) for experiment in experiments]
     try:
@@ -64,18 +64,18 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
                 _stop([job for job in jobs if job.attempt])
                 display.show([job.line() for job in jobs])
     except KeyboardInterrupt:
-        print(f"Interrupted: {_count(jobs)}.{_how_to_go_on(experiments)}", file=sys.stderr)
+        print(f"Interrupted: {_count(jobs)}.{_how_to_resume(experiments)}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     print(f"{len(jobs)} experiments: {_count(jobs)}.", flush=True)
     if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
         raise SystemExit(f"error: {len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
 
 
-def _how_to_go_on(experiments: Sequence[Experiment]) -> str:
+def _how_to_resume(experiments: Sequence[Experiment]) -> str:
     if not all(experiment.can_resume for experiment in experiments):
         return ""
     resumed = all(experiment.resumes for experiment in experiments)
-    return f" Go on with the same command{'' if resumed else ' and --resume'}."
+    return f" Resume with the same command{'' if resumed else ' and --resume'}."
 
 
 def _watch(jobs: Sequence["Job"], places: int, display: Display) -> None:
@@ -92,7 +92,7 @@ def _watch(jobs: Sequence["Job"], places: int, display: Display) -> None:
 
 
 def _stop(jobs: Sequence["Job"]) -> None:
-    """Let every attempt finish the write in hand; end what takes too long, or what a second Ctrl-C has no time for."""
+    """Let every attempt finish its current write; kill those that take too long, or all at a second Ctrl-C."""
     attempts = [job.attempt for job in jobs if job.attempt]
     for job in jobs:
         job.state = "stopped"
@@ -113,7 +113,7 @@ def _count(jobs: Sequence["Job"]) -> str:
 
 
 class Job:
-    """One experiment on its way: waiting, running, retrying, done, failed, skipped or stopped."""
+    """One experiment and its state: waiting, running, retrying, done, failed, skipped or stopped."""
 
     def __init__(self, experiment: Experiment, start: Start, retries: int):
         self.experiment = experiment
@@ -125,18 +125,18 @@ class Job:
 
     @property
     def is_due(self) -> bool:
-        """Whether it waits for a place."""
+        """Whether it is waiting for a place."""
         return self.attempt is None and self.state in ("waiting", "retrying")
 
     def start(self) -> None:
-        """Try it, for the first time or again."""
-        what = self.experiment.again(self._stamp) if self._retry else self.experiment
+        """Start the first attempt, or a retry."""
+        experiment = self.experiment.again(self._stamp) if self._retry else self.experiment
         log = self.experiment.output_dir / LOG
         self._log_begins = log.stat().st_size if log.is_file() and (self._retry or self.experiment.resumes) else 0
-        self.attempt = self._start(what, self._retry > 0)
+        self.attempt = self._start(experiment, self._retry > 0)
 
     def look(self, display: Display) -> None:
-        """Update the state from the attempt; reports a failure on ``display``."""
+        """Update the state from the attempt; report a failure on ``display``."""
         assert self.attempt is not None
         status = self.attempt.status()
         if status is None:
@@ -161,7 +161,7 @@ class Job:
         return "\n".join([heading, *(f"    {line}" for line in lines)])
 
     def line(self) -> Line:
-        """How it stands now."""
+        """The current state, for the display."""
         older = self.experiment.is_untouched(self._stamp) and not self.experiment.resumes
         progress = Progress() if self.state == "waiting" or older else progress_of(self.experiment.output_dir)
         note = f"({self._retry} of {self._retries})" if self._retry and self.state in ("running", "retrying") else ""
