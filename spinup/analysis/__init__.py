@@ -1,1 +1,1 @@
-"""Looking at what was learned."""
+"""Learning curves, and episodes of trained agents."""

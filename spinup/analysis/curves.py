@@ -1,4 +1,4 @@
-"""From ``progress.txt`` files to curves: which runs belong together, and what their average and band are.
+"""From ``progress.txt`` files to curves: grouping runs, averaging them, and computing bands.
 
 Nothing here writes to a run directory or draws.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from spinup.errors import UserError
 
 PERFORMANCE = "Performance"
-PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its performance
+PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first of these in a run is its performance
 
 
 # ---- finding and reading runs ----
@@ -22,7 +22,7 @@ PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a r
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One training run: where it is, what it is called, what it learned in, and its log (NaN where a cell is empty)."""
+    """One training run: its directory, experiment name, environment, and log (NaN for empty cells)."""
 
     path: Path
     exp_name: str
@@ -31,9 +31,9 @@ class LoggedRun:
 
 
 def complete(argument: str) -> list[Path]:
-    """Directories that ``argument`` stands for: every one whose path begins with it.
+    """The directories whose paths begin with ``argument``.
 
-    A run's own directory and one written with a final slash stand for themselves alone, so that ``run_s1`` is not
+    The directory of a run, or one written with a final slash, stands only for itself: ``run_s1`` does not include
     ``run_s10``.
     """
     path = Path(argument)
@@ -45,7 +45,7 @@ def complete(argument: str) -> list[Path]:
 
 
 def find_runs(logdir: Path, select: Iterable[str], exclude: Iterable[str]) -> list[Path]:
-    """Run directories in ``logdir``, however deep, whose path holds all of ``select`` and none of ``exclude``."""
+    """Run directories at any depth below ``logdir`` whose paths contain all of ``select`` and none of ``exclude``."""
     paths = sorted(file.parent for file in logdir.rglob("progress.txt"))
     return [p for p in paths if all(s in p.as_posix() for s in select) and not any(s in p.as_posix() for s in exclude)]
 
@@ -58,7 +58,7 @@ def _as_float(cell: str) -> float:
 
 
 def read_progress(file: Path) -> dict[str, np.ndarray]:
-    """Columns of a tab-separated log; rows of the wrong length (half-written ones) are left out, with a line to say so.
+    """Columns of a tab-separated log; rows of the wrong length (half-written ones) are left out, with a warning.
 
     Empty cells and text become NaN. A log without a complete row gives ``{}``.
     """
@@ -91,11 +91,11 @@ def read_run(path: Path) -> LoggedRun | None:
     return LoggedRun(path, str(config.get("exp_name") or path.resolve().name), env, columns)
 
 
-# ---- which runs make which curve ----
+# ---- grouping runs into curves ----
 
 
 def _group_by_experiment(runs: Sequence[LoggedRun]) -> dict[str, list[LoggedRun]]:
-    """Runs by ``exp_name``; one name used in several environments makes one curve for each."""
+    """Runs by ``exp_name``; a name used in several environments gets one curve for each."""
     envs: dict[str, set[str | None]] = {}
     for run in runs:
         envs.setdefault(run.exp_name, set()).add(run.env)
@@ -107,7 +107,7 @@ def _group_by_experiment(runs: Sequence[LoggedRun]) -> dict[str, list[LoggedRun]
 
 
 def _one_curve_each(groups: dict[str, list[LoggedRun]], named: bool) -> dict[str, list[LoggedRun]]:
-    """Each run apart, labelled by its directory (after its legend, if ``named``)."""
+    """One curve for each run, labelled by its directory (after its legend, if ``named``)."""
     labelled = [
         (f"{label}: {run.path.name}" if named else run.path.name, run) for label in groups for run in groups[label]
     ]
@@ -126,9 +126,9 @@ def collect_curves(
     select: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
 ) -> dict[str, list[LoggedRun]]:
-    """The runs of each curve, by its label, in the order of the arguments.
+    """The runs of each curve by label, in the order of the arguments.
 
-    Raises :class:`UserError` if no run is found or ``legend`` does not name each directory that has some.
+    Raises :class:`UserError` if no run is found, or if ``legend`` does not have one name for each directory with runs.
     """
     found: dict[Path, list[Path]] = {}
     for argument in all_logdirs:
@@ -136,8 +136,8 @@ def collect_curves(
         if not any(logdirs.values()):
             chosen = " that --select and --exclude let through" if select or exclude else ""
             raise UserError(
-                f"{argument!r} is not a run and holds none{chosen}: expected a directory, or the beginning of "
-                "directories' names, with a progress.txt somewhere below."
+                f"{argument!r} is not a run and holds none{chosen}: expected a directory with a progress.txt "
+                "somewhere below, or the beginning of the names of such directories."
             )
         found |= {logdir: paths for logdir, paths in logdirs.items() if paths}
     print("Plotting from:", *found, sep="\n  ")
@@ -162,7 +162,7 @@ def collect_curves(
 
 
 def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving average over ``window`` rows; at the ends, over those there are. Empty cells stay empty."""
+    """Centred moving average over ``window`` rows, fewer at the ends. Empty cells stay empty."""
     present = ~np.isnan(y)
     start = (window - 1) // 2
     total, number = (
@@ -172,14 +172,14 @@ def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
 
 
 def column_name(run: LoggedRun, value: str) -> str:
-    """``value``, or for ``Performance`` the column that measures it in this run."""
+    """``value``; for ``Performance``, the column that holds it in this run."""
     if value != PERFORMANCE or value in run.columns:
         return value
     return next((c for c in PERFORMANCE_COLUMNS if c in run.columns), PERFORMANCE)
 
 
 def series(run: LoggedRun, xaxis: str, value: str, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """A run's smoothed points, without the empty cells; both arrays are empty if it has none of these columns."""
+    """A run's smoothed points, without empty cells; both arrays are empty if it lacks either column."""
     x_column, y_column = column_name(run, xaxis), column_name(run, value)
     if x_column not in run.columns or y_column not in run.columns:
         return np.empty(0), np.empty(0)
@@ -189,10 +189,10 @@ def series(run: LoggedRun, xaxis: str, value: str, window: int) -> tuple[np.ndar
 
 
 def on_common_grid(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """All runs at all the steps where any has a point, within the range that every run covers.
+    """All runs at the steps of all their points, within the range that every run covers.
 
-    Returns ``x`` [n] and ``ys`` [runs, n]. Between two of its points a run is interpolated linearly; beyond its first
-    or last it is not continued: ``x`` is empty if the runs have no range in common.
+    Returns ``x`` [n] and ``ys`` [runs, n]. Runs are interpolated linearly between their points, but not extrapolated:
+    ``x`` is empty if the runs have no range in common.
     """
     first, last = max(x[0] for x, _ in points), min(x[-1] for x, _ in points)
     x = np.unique(np.concatenate([x for x, _ in points]))
@@ -204,7 +204,7 @@ Band = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def _mean(ys: np.ndarray, strata: Sequence) -> Band:
-    mean, std = ys.mean(axis=0), ys.std(axis=0)  # ddof 0, as the published curves
+    mean, std = ys.mean(axis=0), ys.std(axis=0)  # ddof 0, as in the published curves
     return mean, mean - std, mean + std
 
 
@@ -214,7 +214,7 @@ def _median(ys: np.ndarray, strata: Sequence) -> Band:
 
 
 def _iqm(ys: np.ndarray, strata: Sequence) -> Band:
-    """Interquartile mean with a 95 % bootstrap interval: whole runs are drawn anew within each stratum."""
+    """Interquartile mean with a 95 % bootstrap interval: whole runs are resampled within each stratum."""
     from scipy.stats import bootstrap, trim_mean
 
     samples = [ys[[s == stratum for s in strata]].T for stratum in dict.fromkeys(strata)]
@@ -241,7 +241,7 @@ ESTIMATORS: dict[str, Callable[[np.ndarray, Sequence], Band]] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn for one label: ``y`` over ``x``, and a band from ``low`` to ``high`` if there is one."""
+    """The curve of one label: ``y`` over ``x``, with a band from ``low`` to ``high`` unless they are None."""
 
     label: str
     runs: int
@@ -267,15 +267,15 @@ def make_curve(
     for run, x, _ in points:
         if (np.diff(x) < 0).any():
             raise UserError(
-                f"{xaxis!r} goes back and forth in {run.path}: runs cannot be averaged over it; use --count."
+                f"{xaxis!r} goes back and forth in {run.path}, so that runs cannot be averaged over it: use --count."
             )
     x, ys = on_common_grid([(x, y) for _, x, y in points])
     if not len(x):
-        raise UserError(f"the runs of {label!r} have no {xaxis!r} in common; show them apart with --count.")
+        raise UserError(f"the runs of {label!r} have no {xaxis!r} in common: use --count to show each run.")
     longest = max(x[-1] for _, x, _ in points)
     if longest - x[-1] > 0.05 * (longest - x[0]):
         print(
-            f"note: the runs of {label!r} end between {x[-1]:g} and {longest:g} {xaxis}: the curve ends where the "
-            "shortest does; --count shows each in full, --exclude leaves one out."
+            f"note: the runs of {label!r} end between {x[-1]:g} and {longest:g} {xaxis}: the curve ends with the "
+            "shortest; use --count to show each in full, or --exclude to leave one out."
         )
     return Curve(label, len(points), x, *ESTIMATORS[estimator](ys, [(run.env, run.exp_name) for run, _, _ in points]))

@@ -1,6 +1,6 @@
-"""Learning curves from the ``progress.txt`` of one or many runs.
+"""Learning curves from the ``progress.txt`` of one or more runs.
 
-Runs that share an experiment name (and environment) make one curve, with a band that shows how the seeds differ.
+Runs that share an experiment name (and environment) form one curve, with a band for the spread over seeds.
 """
 
 import os
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
-UNVARYING = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata left out
+UNVARYING = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata to omit
 SCIENTIFIC_ABOVE = 5000
 COUNTED_FROM_ZERO = ("TotalEnvInteracts", "Epoch", "Time")
 SIZE = (8.0, 5.0)  # inches
 
-# Okabe and Ito's colours, which colour-blind readers can distinguish; dashes distinguish further curves.
+# Okabe and Ito's colours, suited to colour-blind readers; dashes distinguish further curves.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 LINE_STYLES = ("-", "--", ":", "-.")
 AXIS_LABELS = {
@@ -45,7 +45,7 @@ BANDS = {"mean": "mean ± std", "median": "median, quartiles", "max": "maximum",
 
 
 def style(font_scale: float = 1.5) -> dict:
-    """The looks of our figures, as matplotlib's rc parameters."""
+    """The style of the figures, as matplotlib's rc parameters."""
     return {
         "font.size": 10 * font_scale,
         "axes.titlesize": 11 * font_scale,
@@ -72,16 +72,16 @@ def style(font_scale: float = 1.5) -> dict:
 
 
 def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", strength: float = 1.0) -> None:
-    """Draw a line and its band; ``strength`` below 1 lets both stand back."""
+    """Draw a line and its band; ``strength`` below 1 makes both fainter."""
     marker = "o" if len(curve.x) == 1 else None
-    label = curve.label.replace("$", r"\$")  # a dollar, not a formula
+    label = curve.label.replace("$", r"\$")  # a dollar sign, not a formula
     axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2 * strength, linewidth=0)
 
 
 def _legend_title(curves: Sequence[Curve], estimator: str) -> str | None:
-    """What centre and band are, and of how many runs: None where every curve is one run."""
+    """The meaning of line and band, and the number of runs; None if every curve is a single run."""
     numbers = sorted({curve.runs for curve in curves})
     if numbers[-1] == 1:
         return None
@@ -94,7 +94,7 @@ def _draw_legend(axes: "Axes", curves: Sequence[Curve], estimator: str) -> None:
     else:
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
     frame: dict = {"framealpha": 0.85, "edgecolor": "none", "alignment": "left"}
-    # handles by name, because matplotlib leaves out labels that begin with an underscore
+    # explicit handles, because matplotlib leaves out labels that begin with an underscore
     axes.legend(handles=axes.get_lines(), title=_legend_title(curves, estimator), **place, **frame)
 
 
@@ -116,7 +116,7 @@ def _make_curves(
 
 
 def fit_x_axis(axes: "Axes", curves: Sequence[Curve], xaxis: str) -> None:
-    """Leave hardly any room beside the curves, and count steps, epochs and seconds from 0."""
+    """Fit the x axis closely to the curves; steps, epochs and seconds start at 0."""
     axes.margins(x=0.01)
     if xaxis in COUNTED_FROM_ZERO:
         axes.set_xlim(left=0)
@@ -135,16 +135,16 @@ def _draw(figure: "Figure", curves: Sequence[Curve], estimator: str, xaxis: str)
 
 
 def _name_axes(axes: "Axes", runs: Sequence[LoggedRun], xaxis: str, value: str) -> None:
-    """Label the axes, and head the figure with the environment if all runs share it."""
+    """Label the axes; the title is the environment, if all runs share it."""
     envs = {run.env for run in runs}
     columns = {column_name(run, value) for run in runs}
-    y = columns.pop() if len(columns) == 1 else "AverageEpRet"  # Performance, over test and training returns
+    y = columns.pop() if len(columns) == 1 else "AverageEpRet"  # Performance, mixing test and training returns
     title = envs.pop() if len(envs) == 1 else None
     axes.set(xlabel=AXIS_LABELS.get(xaxis, xaxis), ylabel=AXIS_LABELS.get(y, y), title=title or "")
 
 
 def new_figure(on_screen: bool = False) -> "Figure":
-    """A figure known to pyplot, which can show it, or one that needs no display."""
+    """A figure that pyplot can show, or one that needs no display."""
     if on_screen:
         import matplotlib.pyplot as plt
 
@@ -155,7 +155,7 @@ def new_figure(on_screen: bool = False) -> "Figure":
 
 
 def _save_paths(save: str | os.PathLike, values: Sequence[str]) -> list[Path]:
-    """One file for each value: ``save`` itself, or with the value's name before the suffix if there are several."""
+    """One file for each value: ``save`` itself, or with the value's name before its suffix if there are several."""
     path = Path(save)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"cannot save a plot as {str(save)!r}: expected a file name that ends in .png, .svg or .pdf.")
@@ -165,7 +165,7 @@ def _save_paths(save: str | os.PathLike, values: Sequence[str]) -> list[Path]:
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write ``figure`` so that the same curves give the same bytes, and never half a file."""
+    """Write ``figure`` atomically; the same curves give the same bytes."""
     part = path.with_stem(path.stem + ".part")
     metadata = UNVARYING.get(path.suffix.lower())
     try:
@@ -193,25 +193,25 @@ def make_plots(
     """Draw learning curves and return one matplotlib figure for each of ``values``.
 
     Args:
-        all_logdirs: Directories, or beginnings of directories' names, searched recursively for runs.
-        legend: One name for each directory found; default: the ``exp_name`` of ``config.json``.
+        all_logdirs: Directories, or the beginnings of their names, searched recursively for runs.
+        legend: One name for each directory found (default: the ``exp_name`` in ``config.json``).
         xaxis: Column on the x axis (default ``TotalEnvInteracts``, in environment steps).
-        values: Columns to draw, a figure each (default ``Performance``: ``AverageTestEpRet`` where a run has it, else
+        values: Columns to draw, one figure each (default ``Performance``: ``AverageTestEpRet`` where a run has it, else
             ``AverageEpRet``).
-        count: Draw every run apart instead of averaging runs that share an experiment name.
+        count: Draw every run instead of averaging runs that share an experiment name.
         font_scale: Size of all text, in units of 10 points.
         smooth: Width of the centred moving average, in rows of the log (1: none).
-        select, exclude: Keep only runs whose path holds all of, or none of, these strings.
+        select, exclude: Keep only runs whose paths contain all of, or none of, these strings.
         estimator: ``mean`` (band: one standard deviation, ddof 0), ``median`` (quartiles), ``max``, ``min``, or ``iqm``
             (interquartile mean with a 95 % bootstrap interval, stratified by environment and experiment).
-        save: File to write (``.png``, ``.svg`` or ``.pdf``); with several values, their names are added to it. Without
-            it the figures belong to ``pyplot``: show them with ``plt.show()``.
+        save: File to write (``.png``, ``.svg`` or ``.pdf``); with several values, their names are added to it. If
+            None, the figures belong to ``pyplot``: show them with ``plt.show()``.
 
-    Runs that were logged at different steps are interpolated linearly, within the range that all of them cover.
+    Runs logged at different steps are interpolated linearly, within the range that all of them cover.
 
     Raises:
-        UserError: No run found, an unknown column, too few or too many names in ``legend``, a bad ``smooth``,
-            ``estimator`` or ``save``.
+        UserError: If no run is found, or for an unknown column, a ``legend`` of the wrong length, or an invalid
+            ``smooth``, ``estimator`` or ``save``.
     """
     import matplotlib
 
@@ -220,7 +220,7 @@ def make_plots(
     )
     xaxis, values = xaxis or "TotalEnvInteracts", values or [PERFORMANCE]
     if smooth < 1:
-        raise UserError(f"--smooth is {smooth}: expected a number of rows, 1 (no smoothing) or more.")
+        raise UserError(f"--smooth {smooth} is invalid: expected a number of rows >= 1 (1: no smoothing).")
     if estimator not in ESTIMATORS:
         hint = did_you_mean(estimator, ESTIMATORS)
         raise UserError(f"--estimator {estimator!r} is not one of {', '.join(ESTIMATORS)}.{hint}")

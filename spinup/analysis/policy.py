@@ -38,17 +38,17 @@ def load_policy_and_env(
     Args:
         fpath: Output directory of a run.
         itr: Which snapshot of the agent; ``'last'`` (or -1) is the most recent one.
-        deterministic: Take the most likely action instead of sampling one; None: what the agent does by default.
-        trust: Allow what runs code of the run's own, see :mod:`spinup.records.agents`.
+        deterministic: Take the most likely action instead of sampling one; None: the agent's default.
+        trust: Allow code from the run to execute, see :mod:`spinup.records.agents`.
         render_mode: ``'human'`` to watch the environment, ``'rgb_array'`` to film it, None for neither.
 
     Returns:
         ``(env, get_action)``: ``get_action(obs)`` is the action for one observation, within the environment's bounds.
-        ``env`` is None if it cannot be rebuilt; a warning says why. Make it yourself then, and pass it to
+        ``env`` is None, with a printed warning, if it cannot be rebuilt: make it yourself, and pass it to
         :func:`run_policy`.
 
     Raises:
-        UserError: No run or no such snapshot there, or an agent that needs ``trust``.
+        UserError: If the run or snapshot does not exist, or the agent needs ``trust``.
     """
     agent = load(fpath, itr, trust)
     try:
@@ -60,23 +60,23 @@ def load_policy_and_env(
 
 
 def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.Env:
-    """The environment of the run at ``fpath``; raises UserError, which names ``MUJOCO_GL`` where that is to blame."""
+    """The environment of the run at ``fpath``; raises UserError, which mentions ``MUJOCO_GL`` if that is the cause."""
     try:
         return load_env(fpath, trust, render_mode)
     except UserError:
         raise
-    except Exception as error:  # importing MuJoCo where MUJOCO_GL asks for what is missing raises nearly anything
+    except Exception as error:  # importing MuJoCo raises nearly anything if MUJOCO_GL names a missing library
         if render_mode is None and "MUJOCO_GL" not in os.environ:
             raise
         graphics = os.environ.get("MUJOCO_GL", "")
         raise UserError(
-            f"the environment of {str(fpath)!r} cannot be made with render_mode={render_mode!r} and "
-            f"MUJOCO_GL={graphics!r} ({first_line(error)}); unset MUJOCO_GL, or use --norender."
+            f"the environment of {str(fpath)!r} cannot be built with render_mode={render_mode!r} and "
+            f"MUJOCO_GL={graphics!r} ({first_line(error)}): unset MUJOCO_GL, or use --norender."
         ) from error
 
 
 def policy_of(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
-    """``agent.act`` within the bounds of ``env``; ``deterministic`` as in :func:`load_policy_and_env`."""
+    """``agent.act`` clipped to the bounds of ``env``; ``deterministic`` as in :func:`load_policy_and_env`."""
     if deterministic is None:
         deterministic = getattr(agent, "deterministic_by_default", False)
     act = deterministic_act(agent) if deterministic else agent.act
@@ -98,23 +98,22 @@ def run_policy(
     seed: int | None = 0,
     video: str | Path | None = None,
 ) -> dict[str, float]:
-    """Run an agent for some episodes, print each and a summary, and close the environment.
+    """Run an agent for some episodes, print their results and a summary, and close the environment.
 
     Args:
         env: The environment.
         get_action: Maps an observation to an action.
-        max_ep_len: Cut episodes after this many steps (None or 0: only where the environment ends them).
-        num_episodes: How many episodes to run.
-        render: Whether you mean to watch: an environment made with ``render_mode='human'`` shows itself; for any other,
-            a line says that nothing is shown.
-        seed: Of the environment and of the sampled actions; None leaves both to chance.
+        max_ep_len: Cut episodes after this many steps (None or 0: only the environment ends them).
+        num_episodes: Number of episodes.
+        render: Print a note if the environment cannot be watched, because its ``render_mode`` is not ``'human'``.
+        seed: Seed of the environment and of the sampled actions; None: not seeded.
         video: File (``.mp4`` or ``.gif``) to film the first 3 episodes to; needs ``render_mode='rgb_array'``.
 
     Returns:
         ``AverageEpRet``, ``StdEpRet``, ``MaxEpRet``, ``MinEpRet`` and ``EpLen`` (mean, in steps) over the episodes.
 
     Raises:
-        UserError: No environment, a number out of range, or an environment that cannot be drawn.
+        UserError: If ``env`` is None or cannot be drawn, or for a number out of range.
     """
     if env is None:
         raise UserError(
@@ -150,11 +149,11 @@ def run_policy(
 def check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
     """Raise UserError for a number out of range."""
     if max_ep_len is not None and max_ep_len < 0:
-        raise UserError(f"--len is {max_ep_len}: expected a number of steps, or 0 for no cap.")
+        raise UserError(f"--len {max_ep_len} is invalid: expected a number of steps, or 0 for no limit.")
     if num_episodes < 1:
-        raise UserError(f"--episodes is {num_episodes}: expected 1 or more.")
+        raise UserError(f"--episodes {num_episodes} is invalid: expected an integer >= 1.")
     if seed is not None and not 0 <= seed < 2**32:
-        raise UserError(f"--seed is {seed}: expected 0 to 2**32 - 1.")
+        raise UserError(f"--seed {seed} is invalid: expected an integer from 0 to 4294967295.")
 
 
 def _seed_sampling(seed: int | None) -> None:
@@ -184,7 +183,7 @@ def _run_episode(
 
 
 def _reset(env: gym.Env, seed: int | None) -> np.ndarray:
-    """Start an episode; the first one also opens the window, where the environment has one."""
+    """Start an episode; the first one also opens the window, if any."""
     try:
         return env.reset(seed=seed)[0]
     except Exception as error:
@@ -199,16 +198,16 @@ def _frame(env: gym.Env) -> np.ndarray:
     except Exception as error:  # each graphics library raises its own
         raise _cannot_draw(env, error) from error
     if not isinstance(frame, np.ndarray):
-        raise UserError(f"the environment gave {type(frame).__name__} for a picture: it cannot be filmed.")
+        raise UserError(f"the environment cannot be filmed: render() returned {type(frame).__name__}, not an array.")
     return frame
 
 
 def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # a half-made viewer fails again when dropped
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # a half-built viewer fails again when deleted
     traceback.clear_frames(error.__traceback__)
     sys.unraisablehook = hook
     name = env.spec.id if env.spec else env
     return UserError(
-        f"{name} cannot be drawn here ({first_line(error)}); set the variable MUJOCO_GL to "
-        "egl or osmesa if it is a MuJoCo environment, or use --norender and no --video."
+        f"{name} cannot be drawn here ({first_line(error)}): set the variable MUJOCO_GL to egl or osmesa if it is a "
+        "MuJoCo environment, or use --norender and no --video."
     )

@@ -1,4 +1,4 @@
-"""Pictures in, mp4 or gif out, one frame at a time and without a display."""
+"""Write mp4 and gif files frame by frame, without a display."""
 
 import warnings
 from collections.abc import Generator
@@ -10,7 +10,7 @@ import numpy as np
 
 from spinup.errors import UserError, first_line
 
-GIF_FPS = 50  # browsers slow down gifs that ask for more
+GIF_FPS = 50  # browsers slow down faster gifs
 PALETTE_FRAMES = 100  # a gif's 256 colours are chosen from its first frames, so that the rest need not be kept
 
 _GIF = (
@@ -21,14 +21,14 @@ _GIF = (
 class VideoWriter:
     """A context that writes ``path`` (``.mp4`` or ``.gif``) frame by frame.
 
-    The file appears under its name when the context ends; if that is by an error, no file is left behind.
+    The file appears under its name when the context ends; an error leaves no file behind.
 
     Args:
-        path: File to write; missing folders are made, an existing file is replaced.
+        path: File to write; missing folders are created, an existing file is replaced.
         fps: Frames per second.
 
     Raises:
-        UserError: Another suffix, or a file that cannot be written.
+        UserError: For another suffix, or if the file cannot be written.
     """
 
     def __init__(self, path: str | Path, fps: float):
@@ -37,11 +37,11 @@ class VideoWriter:
         self._ffmpeg: Generator[None, Any, None] | None = None
 
     def append(self, frame: np.ndarray) -> None:
-        """Add one frame: ``[height, width, 3]`` uint8, the same size each time."""
+        """Add one frame ``[height, width, 3]``, uint8, of the same size as the others."""
         try:
             if self._ffmpeg is None:
                 self._ffmpeg = self._open((frame.shape[1], frame.shape[0]))
-                with warnings.catch_warnings():  # JAX fears for a forked child; this one becomes ffmpeg at once
+                with warnings.catch_warnings():  # JAX warns of fork(); this child runs ffmpeg at once
                     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
                     self._ffmpeg.send(None)
             self._ffmpeg.send(np.ascontiguousarray(frame, dtype=np.uint8))
@@ -66,7 +66,7 @@ class VideoWriter:
     def __enter__(self) -> "VideoWriter":
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._part.touch()  # now, rather than after the first frame by several lines of ffmpeg's
+            self._part.touch()  # to fail now with one sentence, not after the first frame with the output of ffmpeg
         except OSError as error:
             raise self._cannot_write(error) from error
         return self
@@ -84,7 +84,7 @@ class VideoWriter:
 
 
 def check_video_path(path: str | Path) -> Path:
-    """``path``, if it can become a video; UserError if not."""
+    """``path``, if it can be written as a video; raises UserError if not."""
     path = Path(path)
     if path.suffix.lower() not in (".mp4", ".gif"):
         raise UserError(f"cannot film to {str(path)!r}: expected a file name that ends in .mp4 or .gif.")

@@ -274,7 +274,7 @@ def test_unknown_columns_get_a_suggestion(data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data", "--save", "a.png", "--smooth", "0"], "--smooth is 0"),
+        (["data", "--save", "a.png", "--smooth", "0"], "--smooth 0 is invalid"),
         (["data", "--smooth", "wide"], "invalid int value: 'wide'"),
         (["data", "--save", "a.png", "-est", "medain"], "'medain' is not one of mean.*'median'"),
         (["data", "--save", "curve.jpg"], r"'curve.jpg': expected a file name that ends in .png, .svg or .pdf"),
