@@ -15,7 +15,6 @@ from spinup.errors import UserError
 
 _ALGOS = Path(__file__).parent / "algos"
 _COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms follow
-_SHARED = ("core", "training", "backend", "__init__")  # files of a backend that are not algorithms
 
 # The module for each first part of a dotted name.
 FRAMEWORKS = {
@@ -35,14 +34,17 @@ class MissingFramework(UserError, ModuleNotFoundError):
 
 @functools.cache
 def algorithms() -> dict[str, tuple[str, ...]]:
-    """The algorithms of each backend, read from the files in ``algos/``; in the order of the course, PyTorch first."""
+    """The algorithms of each backend: the files in ``algos/`` that define a function of their own name.
+
+    They come in the order of the course, PyTorch first.
+    """
     folders = sorted(file.parent for file in _ALGOS.glob("*/core.py"))
     folders.sort(key=lambda folder: folder.name != "pytorch")
     return {folder.name: _algorithms_in(folder) for folder in folders}
 
 
 def _algorithms_in(folder: Path) -> tuple[str, ...]:
-    found = {file.stem for file in folder.glob("*.py")} - {*_SHARED}
+    found = {file.stem for file in folder.glob("*.py") if f"\ndef {file.stem}(" in file.read_text(encoding="utf-8")}
     return (*(name for name in _COURSE if name in found), *sorted(found - {*_COURSE}))
 
 

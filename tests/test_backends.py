@@ -10,6 +10,7 @@ import pytest
 from gymnasium import spaces
 
 import spinup
+from spinup import backends
 from spinup.backends import (
     MissingFramework,
     about,
@@ -128,3 +129,11 @@ def test_looking_for_the_backend_of_an_agent_imports_none():
     code = "from spinup.backends import backend_of_agent\ntry: backend_of_agent(3)\nexcept TypeError: pass\n"
     code += "assert not {'torch', 'jax'} & {*sys.modules}, [*sys.modules]"
     assert without("tensorflow", code) == (0, "")
+
+
+def test_an_algorithm_is_a_file_that_defines_a_function_of_its_name(tmp_path):
+    files = {"core": "def start(): ...", "sac": "\ndef sac(env_fn): ...", "helpers": "x = 1", "_new": "def new(): ..."}
+    for stem, text in files.items():
+        (tmp_path / f"{stem}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "zap.py").write_text('"""Mine."""\n\n\ndef zap(env_fn): ...\n', encoding="utf-8")
+    assert backends._algorithms_in(tmp_path) == ("sac", "zap")

@@ -1,4 +1,4 @@
-"""What the commands share: flags whose mistakes become one clear sentence, and the exit after a user's mistake."""
+"""Shared by all commands: an argument parser with one-sentence errors, and the exit after a user's mistake."""
 
 import argparse
 import sys
@@ -7,20 +7,19 @@ from functools import partial
 from typing import NoReturn
 
 from spinup.errors import UserError, did_you_mean
-from spinup.mpi.tools import end_job, let_first_speak
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An argument parser that raises :class:`UserError` where the standard one prints its usage and exits.
+    """An argument parser that raises :class:`UserError` instead of printing its usage and exiting.
 
-    Flags may not be abbreviated; an unknown one is answered with the nearest known ones.
+    Flags may not be abbreviated; the error for an unknown flag suggests similar ones.
     """
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
 
     def add_names(self, flag: str, known: Collection[str], **kwargs) -> None:
-        """Add a flag that takes one of the names that are ``known``, or with ``nargs`` some of them."""
+        """Add a flag that takes one of the names in ``known``, or several of them with ``nargs``."""
         self.add_argument(flag, type=partial(_known_name, flag, known), **kwargs)
 
     def parse_args(self, args=None, namespace=None):
@@ -45,11 +44,16 @@ def _known_name(flag: str, known: Collection[str], name: str) -> str:
 def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
     """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2.
 
-    Where several processes run it together, the end of one by any error is that of all.
+    If several processes run it together, an error in one ends them all.
     """
     try:
         main(argv)
     except (UserError, SystemExit, KeyboardInterrupt) as end:
+        from spinup.mpi.tools import (
+            end_job,
+            let_first_speak,
+        )  # here, because it imports NumPy, which --help can do without
+
         if not isinstance(end, UserError):
             end_job(end)
             raise

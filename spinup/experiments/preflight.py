@@ -82,7 +82,7 @@ def _has_our_agent(experiment: Experiment) -> bool:
 
 def _agent_of(experiment: Experiment) -> Any:
     """The class of the experiment's agent; in JAX, ``actor_critic`` is a method of that class."""
-    actor_critic = with_defaults(experiment.thunk, experiment.kwargs)["actor_critic"]
+    actor_critic = with_defaults(experiment.thunk, experiment.kwargs).get("actor_critic")
     return getattr(actor_critic, "__self__", actor_critic)
 
 

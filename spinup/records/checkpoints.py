@@ -43,6 +43,9 @@ class Checkpoint:
         envs: the training environments, whose episodes in progress are continued.
         buffer: the replay buffer, if any.
         rng: the algorithm's own random generator, if it uses one beside NumPy's global one.
+
+    Raises:
+        UserError: if the logger resumes and no checkpoint can be read, or another version wrote it.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Checkpoint:
         self._segments: list[tuple[int, int]] = []  # parts of the replay buffer: first number and end
         self._kept: list[list[Path]] = []  # the files of each checkpoint to keep
         self._start_time = time.time()
+        self._found = self._find()  # now, so that a run that cannot be resumed is refused before anything is written
 
     def begin(self, learner: Any, backend: ModuleType) -> tuple[int, Any, float]:
         """Start the episodes of a new run, or restore the last checkpoint if the logger resumes.
@@ -67,22 +71,14 @@ class Checkpoint:
 
         Returns:
             The first epoch to train, the learner, and the start time of an equally long run without interruptions.
-
-        Raises:
-            UserError: if no checkpoint can be read.
         """
-        found = self._find()
+        found, self._found = self._found, None
         epoch, file = broadcast(found[:2] if found else (None, None))
         if epoch is None:
             self._envs.reset()
             return 0, learner, self._start_time
         states, transitions = found[2:] if found else (None, [])
         state = scatter(states)
-        if state.get("format") != _FORMAT:
-            raise UserError(
-                f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot resume: "
-                "start again with --overwrite, or resume it with that version."
-            )
         learner = backend.with_arrays(learner, state["learner"])
         self._restore(state, transitions)
         self._kept = [self._files(file)]
@@ -97,9 +93,16 @@ class Checkpoint:
         found = checkpoint_files(self._logger.output_dir) if self._logger.resumes else {}
         for epoch, file in found.items():
             try:
-                return epoch, file, *self._read(file)
+                states, transitions = self._read(file)
             except _DAMAGE as error:
                 self._logger.log(f"The checkpoint {str(file)!r} is damaged ({first_line(error)}).", color="yellow")
+                continue
+            if states[0].get("format") != _FORMAT:
+                raise UserError(
+                    f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot "
+                    "resume: start again with --overwrite, or resume it with that version."
+                )
+            return epoch, file, states, transitions
         if found or self._logger.holds_rows():
             what = "No checkpoint can be read" if found else "There are results, but there is no checkpoint"
             raise UserError(f"{what} in {str(self._logger.output_dir)!r}: start again with --overwrite.")

@@ -45,10 +45,10 @@ class Run:
         rng: np.random.Generator | None = None,
     ):
         self.logger = EpochLogger(resume=config["resume"], **(config["logger_kwargs"] or {}))
+        self._checkpoint = Checkpoint(self.logger, envs, buffer, rng)
         self.logger.save_config(config)
         self.logger.save_env(config["env_fn"])
         self.store = self.logger.store
-        self._checkpoint = Checkpoint(self.logger, envs, buffer, rng)
         self._config, self._columns, self._envs = config, columns.split(), (envs, *others)
         self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
 

@@ -274,6 +274,9 @@ def test_nothing_but_damaged_checkpoints_is_an_error_that_loses_nothing():
     assert Path("run/progress.txt").read_bytes() == before
 
 
+SAVED = ("run/progress.txt", "run/config.json", "run/pyt_save/model.pt")
+
+
 @pytest.mark.parametrize("found", [None, 1, 3])
 @pytest.mark.parametrize("algo", ["ppo", "dqn"])
 def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_lost(algo, found):
@@ -286,7 +289,7 @@ def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_
         if found is None:  # as in the first checkpoints of all
             del each["format"]
     file.write_bytes(pack(states))
-    before = contents() | {file: file.read_bytes() for file in map(Path, ("run/progress.txt", "run/pyt_save/model.pt"))}
+    before = contents() | {file: file.read_bytes() for file in map(Path, SAVED)}
     with pytest.raises(UserError) as raised:
         train(algo, "pytorch", "run", epochs=3, resume=True)
     assert str(raised.value) == (
