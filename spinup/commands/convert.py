@@ -9,10 +9,10 @@ def main(argv: list[str] | None = None) -> None:
     """The command line ``convert``: see ``convert --help``."""
     parser = ArgumentParser(
         prog="python -m spinup.run convert",
-        description="Write a trained agent in the format of another backend, beside the one it was trained in.",
+        description="Write a trained agent in the format of another backend, beside the original.",
     )
     parser.add_argument("path", help="output directory of a run")
-    parser.add_argument("--to", metavar="BACKEND", required=True, help=f"the format: {' or '.join(algorithms())}")
-    parser.add_argument("--overwrite", action="store_true", help="replace the agent that is there in that format")
+    parser.add_argument("--to", metavar="BACKEND", required=True, help=f"target format: {' or '.join(algorithms())}")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing agent in that format")
     args = parser.parse_args(argv)
     print(f"Wrote {convert(args.path, args.to, args.overwrite)}")

@@ -14,39 +14,27 @@ SYNONYMS = {
     "cpu": "num_cpu",
     "dt": "datestamp",
 }
-
-
 LAUNCH_FLAGS = ("jobs", "retries", "launcher", "ray_address", "cpus_per_run", "gpus_per_run")
-
-
 SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", "track", *LAUNCH_FLAGS)  # not of the algorithm
-
-
 SWITCHES = ("datestamp", "overwrite")
-
-
 LISTS = ("track",)
-
-
-UNPARSED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address", "track")  # never evaluated
-
-
+UNPARSED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address", "track")  # values stay as typed
 NOT_FLAGS = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
 
 
 def read_setting(key: str, flag: "Flag") -> Any:
-    """The one value of a flag that sets up the experiment, or all of them where it is a list."""
+    """The value of a flag in :data:`SETTINGS`: a list for those in :data:`LISTS`, else a single value."""
     if key in LISTS:
         return flag.values
     if len(flag.values) != 1:
         raise UserError(f"{flag.typed} takes one value, but was given {len(flag.values)}: {flag.values}.")
     if key in SWITCHES and not isinstance(flag.values[0], bool):
-        raise UserError(f"{flag.typed} is either there or not: leave out the value {flag.values[0]!r}.")
+        raise UserError(f"{flag.typed} takes no value: leave out {flag.values[0]!r}.")
     return flag.values[0]
 
 
 class Flag(NamedTuple):
-    """A flag as typed (``--hid[h]`` without the shorthand), its shorthand, and its values."""
+    """A flag as typed (``--hid`` for ``--hid[h]``), its shorthand, and its values."""
 
     typed: str
     shorthand: str | None
@@ -54,12 +42,12 @@ class Flag(NamedTuple):
 
 
 def parse_flags(argv: list[str]) -> dict[str, Flag]:
-    """Read ``--key v1 v2``, ``--key[short] v``, ``--key:sub v`` and ``--key=v``: full names of keys -> flags.
+    """Parse ``--key v1 v2``, ``--key[short] v``, ``--key:sub v`` and ``--key=v`` into flags by their full keys.
 
     A flag without a value is True. Negative numbers are values.
 
     Raises:
-        UserError: a value before the first flag, a misspelt flag, or a flag given twice.
+        UserError: for a value before the first flag, a malformed flag, a missing value, or a repeated flag.
     """
     flags: dict[str, Flag] = {}
     for typed, shorthand, texts in _group(argv):
@@ -100,7 +88,7 @@ def is_flag(token: str) -> bool:
 
 
 def check_flags(command: str, function: Callable, flags: dict[str, Flag]) -> None:
-    """Refuse a flag that is neither a hyperparameter of ``function`` nor one of our own."""
+    """Raise UserError for a flag that is neither a hyperparameter of ``function`` nor one of :data:`SETTINGS`."""
     known = {*inspect.signature(function).parameters, *SETTINGS, *SYNONYMS, "env_name", "env_kwargs"} - {*NOT_FLAGS}
     for key, flag in flags.items():
         if key.split(":")[0] not in known:

@@ -11,7 +11,7 @@ def _require_screen() -> None:
 
     try:
         backend = plt.get_backend().lower()
-    except ImportError:  # a window toolkit was asked for by name, and there is no display for it
+    except ImportError:  # a window toolkit was requested by name, but there is no display
         backend = "agg"
     if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
         raise UserError(
@@ -29,12 +29,12 @@ def _parser() -> ArgumentParser:
     add("logdir", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt")
     add("-l", "--legend", nargs="*", help="one name for each directory found (default: exp_name of config.json)")
     add("-x", "--xaxis", metavar="COLUMN", help="column on the x axis (default: TotalEnvInteracts)")
-    performance = "Performance, which is AverageTestEpRet where there is one, else AverageEpRet"
-    add("-y", "--value", nargs="*", metavar="COLUMN", help=f"columns to plot, a graph each (default: {performance})")
-    add("--count", action="store_true", help="show every run apart")
+    performance = "Performance: AverageTestEpRet if logged, else AverageEpRet"
+    add("-y", "--value", nargs="*", metavar="COLUMN", help=f"columns to plot, one graph each (default: {performance})")
+    add("--count", action="store_true", help="show every run as its own curve")
     add("-s", "--smooth", type=int, default=1, help="width of the moving average, in epochs (default: 1, none)")
-    add("--select", nargs="*", metavar="TEXT", help="only runs whose path holds all of these")
-    add("--exclude", nargs="*", metavar="TEXT", help="only runs whose path holds none of these")
+    add("--select", nargs="*", metavar="TEXT", help="only runs whose path contains all of these")
+    add("--exclude", nargs="*", metavar="TEXT", help="only runs whose path contains none of these")
     bands = (
         "mean (band: one std; default), median (quartiles), iqm (interquartile mean, 95%% bootstrap interval), max, min"
     )

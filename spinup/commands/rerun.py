@@ -1,4 +1,4 @@
-"""``spinup rerun PATH/config.json``: run an experiment again, with the flags that are given changed."""
+"""``spinup rerun PATH/config.json``: run an experiment again, with the settings of any flags changed."""
 
 import re
 from pathlib import Path
@@ -9,17 +9,17 @@ from spinup.errors import UserError
 
 HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
 
-Run an experiment again, with the settings of its config.json where no flag gives another. Several values of a flag run
-one experiment for each combination. What is changed goes into its name, unless it is the seed or the number of epochs.
+Run an experiment again, with the settings of its config.json; flags override them. Several values of a flag run one
+experiment for each combination. Changed settings are added to its name, except the seed and the number of epochs.
 
-    --key value ...   as for the algorithm of the run, and what `python -m spinup.run --help` lists for every algorithm
+    --key value ...   the flags of the run's algorithm, and those that `python -m spinup.run --help` lists
     --trust           allow code from outside the package (environments, networks)"""
 
 
 def main(argv: list[str]) -> None:
-    """Launch the experiment of a ``config.json`` again, with the flags in ``argv`` instead of what it says.
+    """Launch the experiment of a ``config.json`` again; the flags in ``argv`` override its settings.
 
-    What makes it another experiment goes into its name.
+    Changed settings that affect its results are added to its name.
     """
     if {"--help", "-h"} & {*argv}:
         print(HELP)
@@ -46,8 +46,8 @@ def main(argv: list[str]) -> None:
 
 
 def _name_beside(run: Path, exp_name: str) -> dict[str, str]:
-    """The name of another run of an experiment, and the folder that puts it beside ``run``: never into a run."""
-    with_others = re.sub(r"^\d\d-\d\d-\d\d_", "", run.parent.name) == exp_name  # without its datestamp
-    folder = run.parent.parent if with_others else run.parent
+    """The ``exp_name`` and ``data_dir`` of a new run, which put it beside ``run`` and never into an existing run."""
+    in_experiment = re.sub(r"^\d\d-\d\d-\d\d_", "", run.parent.name) == exp_name  # without its datestamp
+    folder = run.parent.parent if in_experiment else run.parent
     again = "-rerun" if (folder / exp_name / "config.json").is_file() else ""
     return {"exp_name": exp_name + again, "data_dir": str(folder)}

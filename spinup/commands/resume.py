@@ -1,4 +1,4 @@
-"""``python -m spinup.run resume PATH...``: continue runs that were interrupted, from their last checkpoints."""
+"""``python -m spinup.run resume PATH...``: continue interrupted runs from their last checkpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from spinup.records.directory import CHECKPOINTS
 
 
 def main(argv: list[str]) -> None:
-    """Resume every unfinished run in the paths that ``argv`` gives."""
+    """Resume every unfinished run in the paths in ``argv``."""
     parser = ArgumentParser(prog="python -m spinup.run resume", description=__doc__)
     add = parser.add_argument
-    add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of such")
-    add("--epochs", type=int, help="train for this many epochs in all, instead of those of the run's config.json")
+    add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of runs")
+    add("--epochs", type=int, help="epochs to train in total (default: those of the run's config.json)")
     add("--jobs", type=parse_value, help="runs to train in parallel, or auto: one on each core")
-    add("--retries", type=parse_value, default=0, help="how often to retry what crashed (default: %(default)s)")
+    add("--retries", type=parse_value, default=0, help="number of retries after a crash (default: %(default)s)")
     add("--trust", action="store_true", help="allow code from outside the package (environments, networks), and links")
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
@@ -46,23 +46,23 @@ def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:
     logged = config.get("logger_kwargs") or {}
     logger_kwargs = {key: logged[key] for key in ("exp_name", "output_fname", "track") if key in logged}
     if not trust:
-        _check_what_is_written(run, logger_kwargs.get("output_fname", "progress.txt"))
+        _refuse_outside_files(run, logger_kwargs.get("output_fname", "progress.txt"))
     exp_name = logger_kwargs.get("exp_name", run.name)
     return experiment_of(
         exp_name, algorithm, kwargs, logger_kwargs | {"output_dir": str(run)}, config.get("num_cpu", 1)
     )
 
 
-def _check_what_is_written(run: Path, log: Any) -> None:
-    """A stranger's run must not lead us to write or to delete files elsewhere."""
+def _refuse_outside_files(run: Path, log: Any) -> None:
+    """Refuse to resume a stranger's run if that could write or delete files outside its directory."""
     if not isinstance(log, str) or (run / log).resolve().parent != run.resolve():
         raise UserError(
-            f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is no file in its directory: "
+            f"{str(run / 'config.json')!r} names {log!r} for the run's log, which is not a file in its directory: "
             "add --trust if the run is yours."
         )
     for file in [*run.iterdir(), *(run / CHECKPOINTS).glob("*")]:
         if file.is_symlink():
             raise UserError(
-                f"{str(file)!r} is a link, so that a resumed run might write or delete files elsewhere: "
+                f"{str(file)!r} is a link, so that a resumed run could write or delete files elsewhere: "
                 "add --trust if the run is yours."
             )

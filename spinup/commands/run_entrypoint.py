@@ -1,4 +1,4 @@
-"""The process of one experiment: ``python -m spinup.commands.run_entrypoint FILE`` runs the call pickled in FILE."""
+"""The process of one experiment: ``python -m spinup.commands.run_entrypoint FILE`` makes the call pickled in FILE."""
 
 import _thread
 import argparse
@@ -15,11 +15,11 @@ def run(argv: list[str]) -> None:
     """Unpickle ``(thunk, kwargs)`` and call it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
-    parser.add_argument("--output_dir", help="where the run saves, in place of what the call says")
+    parser.add_argument("--output_dir", help="output directory, which replaces that of the call")
     parser.add_argument("--leash", action="store_true", help="interrupt the process when its standard input ends")
     args = parser.parse_args(argv)
     if args.leash:
-        _put_on_leash()
+        _interrupt_when_input_ends()
 
     import cloudpickle
 
@@ -29,19 +29,19 @@ def run(argv: list[str]) -> None:
     thunk(**kwargs)
 
 
-def _put_on_leash() -> None:
-    """A launcher of many stops them by closing their input: on every system, and even by dying itself."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with & would ignore it
+def _interrupt_when_input_ends() -> None:
+    """Let a launcher stop this process by closing its input: this works on every system, even if the launcher dies."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process started with & in a shell ignores it
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Ray's workers have it blocked
-    watch = threading.Thread(target=_interrupt_at_end_of_input, args=[threading.get_ident()], daemon=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Ray's workers block it
+    watch = threading.Thread(target=_wait_for_end_of_input, args=[threading.get_ident()], daemon=True)
     watch.start()
 
 
-def _interrupt_at_end_of_input(main_thread: int) -> None:
+def _wait_for_end_of_input(main_thread: int) -> None:
     os.read(sys.stdin.fileno(), 1)
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(main_thread, signal.SIGINT)  # also wakes a main thread that sleeps
+        signal.pthread_kill(main_thread, signal.SIGINT)  # also wakes a sleeping main thread
     else:
         _thread.interrupt_main()
 

@@ -13,7 +13,7 @@ from spinup.records.config import read_config
 
 
 def has_display() -> bool:
-    """Whether a window can be opened here (a DISPLAY that is named may not answer)."""
+    """Whether a window can be opened here; the variable DISPLAY alone does not guarantee it."""
     if sys.platform not in ("win32", "darwin") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -34,13 +34,11 @@ def _parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("fpath", help="output directory of a run")
-    add(
-        "-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: the max_ep_len of the training)"
-    )
+    add("-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: max_ep_len of the training)")
     add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
     add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
-    add("-i", "--itr", type=int, default=-1, help="which snapshot of the agent to load (default: -1, the last)")
-    likely, default = "take the most likely actions", "the agent's own choice, which is to sample for VPG, TRPO and PPO"
+    add("-i", "--itr", type=int, default=-1, help="snapshot of the agent to load (default: -1, the latest)")
+    likely, default = "take the most likely actions", "up to the agent; VPG, TRPO and PPO sample"
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("-d", "--deterministic", action="store_const", const=True, help=f"{likely} (default: {default})")
     mode.add_argument(
@@ -50,8 +48,8 @@ def _parser() -> ArgumentParser:
         f"film the first {FILMED_EPISODES} episodes (or -n, if fewer) to FILE (.mp4, .gif) instead of showing them"
     )
     add("--video", metavar="FILE", help=filming)
-    add("--seed", type=int, default=0, help="of the environment and the sampled actions (default: %(default)s)")
-    add("--trust", action="store_true", help="allow the run's own code to be loaded; only for runs you trust")
+    add("--seed", type=int, default=0, help="seed of the environment and the sampled actions (default: %(default)s)")
+    add("--trust", action="store_true", help="allow code from the run to execute; only for runs you trust")
     return parser
 
 
@@ -61,7 +59,7 @@ def _choose_render_mode(video: str | None, norender: bool) -> str | None:
     if norender:
         return None
     if not has_display():
-        print("There is no display here, so the episodes are not shown; --video FILE films them.")
+        print("There is no display here, so the episodes are not shown: use --video FILE to film them.")
         return None
     return "human"
 
@@ -82,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     mode = _choose_render_mode(args.video, args.norender)
     env = rebuild_env(args.fpath, args.trust, mode)
     if args.video and not has_display():
-        os.environ.setdefault("MUJOCO_GL", "egl")  # only now: with it set, importing MuJoCo fails where EGL is missing
+        os.environ.setdefault("MUJOCO_GL", "egl")  # not earlier: with it set, importing MuJoCo fails if EGL is missing
     get_action = policy_of(agent, env, args.deterministic)
     length = _length_in_training(Path(args.fpath)) if args.len is None else args.len
     run_policy(env, get_action, length, args.episodes, render=mode == "human", seed=args.seed, video=args.video)

@@ -12,7 +12,7 @@ from spinup.errors import UserError, did_you_mean
 
 
 def main(argv: list[str]) -> None:
-    """Train the algorithm that ``argv`` names first, over the grid that its flags describe; or print its help."""
+    """Train the algorithm ``argv[0]`` over the grid of the flags that follow, or print its help."""
     command, *rest = argv
     function = find_algorithm(command)
     if {"--help", "-h"} & {*rest}:
@@ -28,9 +28,9 @@ def main(argv: list[str]) -> None:
 def launch_grid(
     function: Callable, flags: dict[str, "Flag"], defaults: dict[str, Any], named: Collection[str] = ()
 ) -> None:
-    """Run ``function`` over the grid of ``flags``; ``defaults`` are those of our own settings.
+    """Run ``function`` over the grid of ``flags``; ``defaults`` are for those in ``SETTINGS``.
 
-    The flags in ``named`` are told by the names of experiments even if they have one value only.
+    The flags in ``named`` are part of experiment names even if they have only one value.
     """
     settings = defaults | {key: read_setting(key, flags.pop(key)) for key in SETTINGS if key in flags}
 
@@ -68,11 +68,11 @@ def find_algorithm(command: str) -> Callable:
 
 
 def describe(command: str, function: Callable) -> str:
-    """The flags of an algorithm, its equations and its docstring, as text."""
+    """The help of an algorithm: its flags, equations and docstring."""
     parameters = inspect.signature(function).parameters.values()
     arguments = "".join(f"    {_as_flag(p)}\n" for p in parameters if p.name not in NOT_FLAGS)
     return (
-        f"python -m spinup.run {command} --env ENV, and with their defaults:\n{arguments}"
+        f"python -m spinup.run {command} --env ENV, and optionally (defaults shown):\n{arguments}"
         f"    (and the flags that `python -m spinup.run --help` lists)\n\n"
         f"{inspect.getdoc(sys.modules[function.__module__])}\n\n{inspect.getdoc(function)}"
     )

@@ -1,4 +1,4 @@
-"""Values as they are typed on the command line: literals and dotted names, never arbitrary code."""
+"""Values typed on the command line: literals and dotted names, never arbitrary code."""
 
 import ast
 import importlib
@@ -11,17 +11,17 @@ from spinup.errors import UserError, did_you_mean
 
 
 class _NotAValue(Exception):
-    """The text is no expression of our grammar, so it stands for itself."""
+    """The text is not an expression of the grammar, so it is a plain string."""
 
 
 def parse_value(text: str) -> Any:
-    """Turn what a user typed into a Python value.
+    """Turn the text of a command-line value into a Python value.
 
     Literals, lists, tuples, dicts and ``dict(a=1)``, arithmetic on numbers, ``[64]*2``, and dotted names that start
-    with one of :data:`FRAMEWORKS` (``torch.nn.ELU``) are understood; any other text is returned as it is.
+    with one of :data:`FRAMEWORKS` (``torch.nn.ELU``) are understood; any other text is returned unchanged.
 
     Raises:
-        UserError: a dotted name leads nowhere, its package is not installed, or it is called.
+        UserError: if a dotted name does not exist, its package is not installed, or it is called.
     """
     try:
         return _evaluate(ast.parse(text.strip(), mode="eval").body)
@@ -47,8 +47,8 @@ def _evaluate(node: ast.expr | None) -> Any:
             return {_keyword(pair): _evaluate(pair.value) for pair in pairs}
         case ast.Call(func=function) if _is_framework_name(function):
             raise UserError(
-                f"{ast.unparse(node)!r} is a call, and the command line calls nothing: "
-                f"give a plain name such as torch.nn.ELU, or use a script for the rest."
+                f"{ast.unparse(node)!r} is a call, which the command line does not allow: "
+                "give a plain name such as torch.nn.ELU, or write a script."
             )
         case ast.Attribute() if _is_framework_name(node):
             return _resolve(ast.unparse(node))
@@ -61,7 +61,7 @@ def _keyword(pair: ast.keyword) -> str:
     return pair.arg
 
 
-# ---- arithmetic: numbers only, and small enough that no typing error can hang the machine ----
+# ---- arithmetic: on numbers only, with limits so that a typing error cannot hang the machine ----
 
 
 def _only_number(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""See it learn: ``python -m spinup.examples.demo`` trains PPO on CartPole-v1, films the agent and plots its curve.
+"""A demo: ``python -m spinup.examples.demo`` trains PPO on CartPole-v1, films the agent and plots its learning curve.
 
-Every step prints the command line that does the same; its results replace those of an earlier demo, and nothing else.
+Every step prints the equivalent command line. The results replace those of an earlier demo, and nothing else.
 """
 
 import subprocess
@@ -21,11 +21,11 @@ def main(argv: list[str] | None = None) -> None:
     """Run the demo.
 
     Raises:
-        SystemExit: status 1 if the trained agent's mean return is below 475, 2 for a mistake in the flags.
+        SystemExit: status 1 if the trained agent's mean return is below 475; 2 for a mistake in the flags.
     """
     parser = ArgumentParser(prog="python -m spinup.examples.demo", description="Train, watch and plot.")
     parser.add_argument("--epochs", type=int, default=30, help="epochs of 4000 steps to train (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where to put everything (default: demo)")
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder for all results (default: demo)")
     args = parser.parse_args(argv)
 
     results = args.folder / "cartpole" / "cartpole_s0"
@@ -45,7 +45,7 @@ def train(folder: Path, epochs: int) -> None:
 
 
 def evaluate(results: Path) -> float:
-    """The mean return of the trained agent, which balances the pole by its most likely actions."""
+    """The mean return of the trained agent, which takes its most likely actions."""
     say(f"Evaluating the agent over {EPISODES} episodes")
     show("test_policy", results, "--episodes", EPISODES, "--deterministic", "--norender")
     env, get_action = load_policy_and_env(results, deterministic=True)
@@ -65,15 +65,15 @@ def plot(results: Path, picture: Path) -> None:
 
 
 def conclude(folder: Path, results: Path, mean: float) -> None:
-    """Say what there is to see, and what to try next."""
+    """Print where the results are, and what to try next."""
     say(f"Solved: the mean return is {mean:.0f} of 500")
-    left = {
+    outputs = {
         folder / "cartpole.gif": "the trained agent",
         folder / "learning_curve.png": "how it learned",
-        results: "everything the run left",
+        results: "all files of the run",
     }
-    width = max(len(str(path)) for path in left)
-    for path, what in left.items():
+    width = max(len(str(path)) for path in outputs)
+    for path, what in outputs.items():
         print(f"  {path!s:{width}}  {what}")
     say("Try next (after `source .venv/bin/activate`, on Windows `.venv\\Scripts\\activate`)")
     show("test_policy", results)
@@ -88,7 +88,7 @@ def spinup(*arguments: object) -> None:
 
 
 def show(*arguments: object) -> None:
-    """Print a command line as one would type it."""
+    """Print a command line as typed in a shell."""
     print("  spinup", subprocess.list2cmdline(map(str, arguments)), flush=True)
 
 

@@ -125,7 +125,7 @@ def test_no_text_breaks_the_parser(text):
     [
         ("torch.nn.Elu", "torch.nn.ELU"),
         ("torch.nm.ELU", "torch.nn"),
-        ("torch.nn.LeakyReLU(0.1)", "calls nothing"),
+        ("torch.nn.LeakyReLU(0.1)", "is a call, which the command line does not allow"),
         ("[torch.nope]", "does not exist"),
     ],
 )

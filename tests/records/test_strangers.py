@@ -174,7 +174,7 @@ def test_every_algorithm_of_ours_comes_back_with_every_agent_of_its_backend(name
 @pytest.mark.parametrize("name", ["../stolen.txt", "checkpoint/../../x", str(Path("x").absolute()), "", "..", 3, None])
 def test_a_resumed_run_logs_into_its_own_directory(name):
     forge(logger_kwargs={"output_fname": name})
-    with pytest.raises(UserError, match="for the run's log, which is no file in its directory: add --trust"):
+    with pytest.raises(UserError, match="for the run's log, which is not a file in its directory: add --trust"):
         continuation_of(Path("run"), 2, trust=False)
 
 

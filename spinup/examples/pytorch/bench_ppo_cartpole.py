@@ -1,7 +1,7 @@
 """How do network size and activation affect PPO on CartPole? A grid of 4 experiments, each with several seeds.
 
-``python -m spinup.examples.pytorch.bench_ppo_cartpole`` runs it, ``python -m spinup.run plot data/ppo-pyt-bench`` shows
-the answer.
+Run it with ``python -m spinup.examples.pytorch.bench_ppo_cartpole``, and plot the results with
+``python -m spinup.run plot data/ppo-pyt-bench``.
 """
 
 import sys
@@ -16,15 +16,15 @@ from spinup.errors import UserError
 def main(argv: list[str] | None = None) -> None:
     """Run the grid."""
     parser = ArgumentParser(prog="python -m spinup.examples.pytorch.bench_ppo_cartpole", description=__doc__)
-    parser.add_argument("--cpu", type=int, default=1, help="processes an experiment (default: %(default)s)")
-    parser.add_argument("--num_runs", type=int, default=3, help="seeds of each experiment (default: %(default)s)")
+    parser.add_argument("--cpu", type=int, default=1, help="processes per experiment (default: %(default)s)")
+    parser.add_argument("--num_runs", type=int, default=3, help="seeds per experiment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="epochs of 4000 steps (default: %(default)s)")
-    parser.add_argument("--data_dir", help="where to save (default: data)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the runs that are there")
-    parser.add_argument("--resume", action="store_true", help="continue the runs that are there")
+    parser.add_argument("--data_dir", help="parent directory of the results (default: data)")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing runs")
+    parser.add_argument("--resume", action="store_true", help="continue existing runs")
     args = parser.parse_args(argv)
     if args.num_runs < 1:
-        raise UserError(f"--num_runs {args.num_runs} is invalid: expected 1 or more.")
+        raise UserError(f"--num_runs {args.num_runs} is invalid: expected an integer >= 1.")
 
     grid = ExperimentGrid(name="ppo-pyt-bench")
     grid.add("env_name", "CartPole-v1", "", True)

@@ -2,11 +2,11 @@
 
     python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 [--jobs auto]
 
-trains DDPG six times: three seeds with the package's own networks and three with the bugged ones below, on
-HalfCheetah-v5. Then ``spinup plot data/ex2-2`` draws what they learn. Started again, it continues where it stopped.
+trains DDPG on HalfCheetah-v5 six times: three seeds with spinup's own networks, and three with the bugged networks
+below. ``spinup plot data/ex2-2`` then draws the learning curves. An interrupted exercise resumes when run again.
 
-Nothing crashes and nothing warns. Without looking into core.py: what is wrong with the bugged networks, and how does
-it spoil the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
+The bug causes no error and no warning. Without looking into core.py: what is wrong with the bugged networks, and how
+does it affect the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
 """
 
 import sys
@@ -27,7 +27,7 @@ class BuggedMLPQFunction(core.MLPQFunction):
 
 
 class BuggedDDPGActorCritic(core.DDPGActorCritic):
-    """DDPG's policy and action-value function, with that bug."""
+    """DDPG's policy and action-value function, with the bug."""
 
     def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=core.nn.ReLU):
         super().__init__(observation_space, action_space, hidden_sizes, activation)
@@ -39,9 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = ArgumentParser(prog="python -m spinup.exercises.pytorch.problem_set_2.exercise2_2", description=__doc__)
     parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=25, help="epochs of 4000 steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="default: 0 10 20")
-    parser.add_argument("--jobs", type=parse_value, help="runs in parallel, or auto")
-    parser.add_argument("--data_dir", help="where to save (default: data)")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="random seeds (default: 0 10 20)")
+    parser.add_argument("--jobs", type=parse_value, help="number of runs in parallel, or auto")
+    parser.add_argument("--data_dir", help="parent directory of the results (default: data)")
     args = parser.parse_args(argv)
 
     grid = ExperimentGrid("ex2-2")
