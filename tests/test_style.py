@@ -245,7 +245,7 @@ def test_update_has_one_shape(backend, algo):
         source = lines if backend == "jax" and algo == "td3" else body  # its compiled half is a function of its own
         assert sum(line.strip().startswith("# ") for line in source) >= 2, f"{function.name} has no signposts"
     learner = next(node for node in tree.body if getattr(node, "name", "") == "Learner")
-    assert learner.body[1].target.id == "ac", "the agent comes first"
+    assert learner.body[0].target.id == "ac", "the agent comes first"
 
 
 def test_the_buffers_have_the_shared_equations():

@@ -65,9 +65,7 @@ def epsilon_at(steps, epsilon_start, epsilon, epsilon_steps):  # (4)
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
 
 
-class Learner(NamedTuple):
-    """All that changes as DQN learns."""
-
+class Learner(NamedTuple):  # all that changes as DQN learns
     ac: core.DQNAgent
     targ: core.DQNAgent
     q_optimizer: training.Adam
@@ -194,7 +192,5 @@ def dqn(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.jax.dqn --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.jax.dqn --env ENV

@@ -62,9 +62,7 @@ def temperature(alpha, lr):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...], compiled ----
 
 
-class Learner(NamedTuple):
-    """All that changes as SAC learns."""
-
+class Learner(NamedTuple):  # all that changes as SAC learns
     ac: core.SACActorCritic
     q_targ: core.Twin
     log_alpha: jax.Array
@@ -211,7 +209,5 @@ def sac(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.jax.sac --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.jax.sac --env ENV

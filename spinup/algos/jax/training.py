@@ -14,6 +14,7 @@ import optax
 
 from spinup.algos.jax.core import CLASSES, pytree
 from spinup.backends import exempt_imports_from_gc
+from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
 from spinup.mpi.tools import ONE_PROCESS, num_procs, refuse_processes
 

@@ -85,9 +85,7 @@ def value_loss(v, ret):  # (7)  [B], [B]
 # ---- one update phase: one step of the policy in its trust region, then full-batch value steps, compiled ----
 
 
-class Learner(NamedTuple):
-    """All that changes as TRPO learns."""
-
+class Learner(NamedTuple):  # all that changes as TRPO learns
     ac: core.MLPActorCritic
     v_optimizer: training.Adam
 
@@ -230,7 +228,5 @@ def trpo(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.jax.trpo --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.jax.trpo --env ENV

@@ -37,9 +37,7 @@ def value_loss(v, ret):  # (2)  [B], [B]
 # ---- one update phase: one policy step, then full-batch value steps, on one epoch, compiled ----
 
 
-class Learner(NamedTuple):
-    """All that changes as VPG learns."""
-
+class Learner(NamedTuple):  # all that changes as VPG learns
     ac: core.MLPActorCritic
     pi_optimizer: training.Adam
     v_optimizer: training.Adam
@@ -159,7 +157,5 @@ def vpg(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.jax.vpg --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.jax.vpg --env ENV

@@ -57,9 +57,7 @@ def explore(a, act_noise, rng, action_space):  # (4)
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-class Learner(NamedTuple):
-    """All that changes as DDPG learns."""
-
+class Learner(NamedTuple):  # all that changes as DDPG learns
     ac: nn.Module
     targ: nn.Module
     pi_optimizer: training.Adam
@@ -186,7 +184,5 @@ def ddpg(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.pytorch.ddpg --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.pytorch.ddpg --env ENV

@@ -42,9 +42,7 @@ def value_loss(v, ret):  # (3)  [B], [B]
 # ---- one update phase: full-batch gradient steps on one epoch ----
 
 
-class Learner(NamedTuple):
-    """All that changes as PPO learns."""
-
+class Learner(NamedTuple):  # all that changes as PPO learns
     ac: nn.Module
     pi_optimizer: training.Adam
     v_optimizer: training.Adam
@@ -181,7 +179,5 @@ def ppo(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.pytorch.ppo --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.pytorch.ppo --env ENV

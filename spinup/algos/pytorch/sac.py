@@ -62,9 +62,7 @@ def temperature(alpha, lr, device):
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-class Learner(NamedTuple):
-    """All that changes as SAC learns."""
-
+class Learner(NamedTuple):  # all that changes as SAC learns
     ac: nn.Module
     q_targ: nn.Module
     log_alpha: torch.Tensor
@@ -200,7 +198,5 @@ def sac(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.pytorch.sac --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.pytorch.sac --env ENV

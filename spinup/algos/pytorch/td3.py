@@ -64,9 +64,7 @@ def explore(a, act_noise, rng, action_space):  # (5)
 # ---- one update phase: K gradient steps on minibatches with leaves [K, B, ...] ----
 
 
-class Learner(NamedTuple):
-    """All that changes as TD3 learns."""
-
+class Learner(NamedTuple):  # all that changes as TD3 learns
     ac: nn.Module
     targ: nn.Module
     pi_optimizer: training.Adam
@@ -209,7 +207,5 @@ def td3(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.pytorch.td3 --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.pytorch.td3 --env ENV

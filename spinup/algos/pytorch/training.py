@@ -17,6 +17,7 @@ from torch.optim.adam import adam
 
 from spinup.algos.pytorch.core import Twin, to_numpy
 from spinup.backends import exempt_imports_from_gc
+from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params

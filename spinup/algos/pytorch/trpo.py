@@ -95,9 +95,7 @@ def _assign(params, theta):
 # ---- one update phase: one step of the policy in its trust region, then full-batch value steps, on one epoch ----
 
 
-class Learner(NamedTuple):
-    """All that changes as TRPO learns."""
-
+class Learner(NamedTuple):  # all that changes as TRPO learns
     ac: nn.Module
     v_optimizer: training.Adam
 
@@ -242,7 +240,5 @@ def trpo(
     return learner.ac
 
 
-if __name__ == "__main__":  # python -m spinup.algos.pytorch.trpo --env ENV
-    from spinup.backends import run_as_command
-
-    run_as_command(__file__)
+if __name__ == "__main__":
+    training.run_as_command(__file__)  # python -m spinup.algos.pytorch.trpo --env ENV
