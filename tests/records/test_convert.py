@@ -17,7 +17,7 @@ from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch import core as torch_core
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
-from spinup.records.agents import save_jax, save_pytorch
+from spinup.records.agents import save_agent
 from spinup.records.recipe import ACTIVATIONS, convert
 
 OBS, DISCRETE = spaces.Box(-1, 1, (3,)), spaces.Discrete(4)
@@ -57,10 +57,7 @@ def save(agent):
     shutil.rmtree("run", ignore_errors=True)
     Path("run").mkdir()
     Path("run/progress.txt").touch()
-    if isinstance(agent, nn.Module):
-        save_pytorch(Path("run"), agent)
-    else:
-        save_jax(Path("run"), lambda: agent)
+    save_agent(Path("run"), "pytorch" if isinstance(agent, nn.Module) else "jax", agent)
 
 
 def converted(agent):
@@ -161,7 +158,7 @@ def test_layers_that_jax_has_no_function_for_are_refused(layer, told):
     save(make("pytorch", "SACActorCritic", BOX, layer))
     sentence = refusal()
     assert f"{str(MODEL['pytorch'])!r} cannot be converted: its activation {told} is not the same" in sentence
-    assert sentence.endswith(f"as these are: {', '.join(ACTIVATIONS)}.")
+    assert sentence.endswith(f"expected one of {', '.join(ACTIVATIONS)}.")
 
 
 def test_functions_that_pytorch_has_no_layer_for_are_refused():
@@ -206,7 +203,7 @@ def without_a_critic(backend):
 @pytest.mark.parametrize("custom", [uneven, mixed, without_a_critic])
 def test_agents_put_together_otherwise_are_refused(custom, backend):
     save(custom(backend))
-    sentence = f"{str(MODEL[backend])!r} cannot be converted: its agent is a custom one, and only those that"
+    sentence = f"{str(MODEL[backend])!r} cannot be converted: its agent is a custom one, and only spinup's own agents"
     assert refusal(OTHER[backend]).startswith(sentence)
 
 
@@ -223,12 +220,12 @@ def test_classes_of_ones_own_are_refused_without_talk_of_trust():
 def test_what_is_there_already_is_replaced_only_if_asked(backend):
     to, agents = OTHER[backend], [make(backend, "DQNAgent", DISCRETE) for _ in range(2)]
     save(agents[0])
-    assert refusal(backend) == f"{str(MODEL[backend])!r} is there already: there is nothing to convert."
+    assert refusal(backend) == f"{str(MODEL[backend])!r} already exists: there is nothing to convert."
     assert refusal(backend, overwrite=True).endswith("there is nothing to convert.")
     first = converted(agents[0])
-    assert refusal(to) == f"{str(MODEL[to])!r} is there already: add --overwrite to replace it."
+    assert refusal(to) == f"{str(MODEL[to])!r} already exists: add --overwrite to replace it."
     shutil.rmtree(MODEL[backend].parent)
-    save_jax(Path("run"), lambda: agents[1]) if backend == "jax" else save_pytorch(Path("run"), agents[1])
+    save_agent(Path("run"), backend, agents[1])
     convert("run", to, overwrite=True)
     obs = np.float32(np.random.uniform(-1, 1, (5, 3)))
     before, after, right = (values(agent, obs, None) for agent in (first, load(MODEL[to]), agents[1]))
