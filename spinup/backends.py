@@ -74,7 +74,7 @@ def backend_of_agent(agent: Any) -> str:
         imported = about(backend).PACKAGES[0] in sys.modules
         if imported and import_backend(backend, "backend").is_agent(agent):
             return backend
-    raise TypeError(f"{agent!r} is an agent of none of the backends {', '.join(algorithms())}")
+    raise TypeError(f"{agent!r} is not an agent of any backend ({', '.join(algorithms())})")
 
 
 def run_as_command(file: str) -> None:

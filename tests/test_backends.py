@@ -121,7 +121,7 @@ def test_an_agent_tells_its_backend():
     assert backend_of_agent(import_backend("pytorch", "core").MLPActorCritic(*where)) == "pytorch"
     assert backend_of_agent(import_backend("jax", "core").MLPActorCritic.create(*where)) == "jax"
     for other in (None, "agent", object(), np.zeros(3), import_backend("jax", "core").MLPActorCritic):
-        with pytest.raises(TypeError, match=r"is an agent of none of the backends pytorch, jax$"):
+        with pytest.raises(TypeError, match=r"is not an agent of any backend \(pytorch, jax\)$"):
             backend_of_agent(other)
 
 

@@ -202,7 +202,7 @@ class Dying(Counter):
             if self.how == "exit" and proc_id() == 1:
                 sys.exit("boom")
             if self.how == "mistake":
-                raise UserError("boom will not do.")
+                raise UserError("boom is invalid.")
         return super().step(action)
 
 

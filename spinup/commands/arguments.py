@@ -49,10 +49,7 @@ def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
     try:
         main(argv)
     except (UserError, SystemExit, KeyboardInterrupt) as end:
-        from spinup.mpi.tools import (
-            end_job,
-            let_first_speak,
-        )  # here, because it imports NumPy, which --help can do without
+        from spinup.mpi.tools import end_job, let_first_speak  # imports NumPy, which --help does not need
 
         if not isinstance(end, UserError):
             end_job(end)

@@ -42,7 +42,7 @@ class Checkpoint:
         logger: the run's logger, whose directory holds the checkpoints; built with ``resume=True`` to resume.
         envs: the training environments, whose episodes in progress are continued.
         buffer: the replay buffer, if any.
-        rng: the algorithm's own random generator, if it uses one beside NumPy's global one.
+        rng: the algorithm's own random generator, if it uses one besides NumPy's global one.
 
     Raises:
         UserError: if the logger resumes and no checkpoint can be read, or another version wrote it.
@@ -60,7 +60,7 @@ class Checkpoint:
         self._segments: list[tuple[int, int]] = []  # parts of the replay buffer: first number and end
         self._kept: list[list[Path]] = []  # the files of each checkpoint to keep
         self._start_time = time.time()
-        self._found = self._find()  # now, so that a run that cannot be resumed is refused before anything is written
+        self._found = self._find()  # early, so that a run that cannot be resumed is refused before anything is written
 
     def begin(self, learner: Any, backend: ModuleType) -> tuple[int, Any, float]:
         """Start the episodes of a new run, or restore the last checkpoint if the logger resumes.
@@ -70,7 +70,7 @@ class Checkpoint:
             backend: ``spinup.algos.<backend>.backend``, which converts the learner from and to arrays.
 
         Returns:
-            The first epoch to train, the learner, and the start time of an equally long run without interruptions.
+            The first epoch to train, the learner, and the start time as if the run had never been interrupted.
         """
         found, self._found = self._found, None
         epoch, file = broadcast(found[:2] if found else (None, None))
@@ -99,8 +99,8 @@ class Checkpoint:
                 continue
             if states[0].get("format") != _FORMAT:
                 raise UserError(
-                    f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot "
-                    "resume: start again with --overwrite, or resume it with that version."
+                    f"The checkpoint {str(file)!r} was written by another version of spinup and cannot be resumed by "
+                    "this one: start again with --overwrite, or resume it with that version."
                 )
             return epoch, file, states, transitions
         if found or self._logger.holds_rows():

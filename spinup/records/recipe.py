@@ -43,7 +43,7 @@ Pair = tuple[tuple[float, ...], tuple[float, ...]]  # two numbers for each dimen
 class Recipe(NamedTuple):
     """The description of an agent: the name of its class, its activation's name in ``jax.nn``, and its networks.
 
-    The rest describes its policy, if that has it: the lowest and highest action (``bounds``), the middle and half the
+    The rest describes its policy, where applicable: the lowest and highest action (``bounds``), the middle and half the
     width of the action range (``units``), and the parameter ``log_std``.
     """
 

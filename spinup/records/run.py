@@ -29,7 +29,7 @@ class Run:
         envs: the training environments.
         *others: more environments to close at the end.
         buffer: the replay buffer, if any.
-        rng: the algorithm's own random generator, if it uses one beside NumPy's global one.
+        rng: the algorithm's own random generator, if it uses one besides NumPy's global one.
 
     Raises:
         UserError: if the output directory already holds a run and ``resume`` is false, or another run if it is true.

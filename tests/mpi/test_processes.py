@@ -311,7 +311,7 @@ def test_an_exit_of_one_process_ends_all():
 def test_a_mistake_is_one_line_and_ends_all():
     done = start(["-c", AS_A_PROGRAM + "run(lambda _: toy_mpi.die('mistake'))"])
     assert done.returncode == 2
-    assert done.stderr.count("error: boom will not do.") == 1, done.stderr
+    assert done.stderr.count("error: boom is invalid.") == 1, done.stderr
 
 
 @pytest.mark.slow

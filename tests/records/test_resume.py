@@ -293,7 +293,7 @@ def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_
     with pytest.raises(UserError) as raised:
         train(algo, "pytorch", "run", epochs=3, resume=True)
     assert str(raised.value) == (
-        f"The checkpoint {str(file)!r} was written by another version of spinup, which this one cannot resume: "
+        f"The checkpoint {str(file)!r} was written by another version of spinup and cannot be resumed by this one: "
         "start again with --overwrite, or resume it with that version."
     )
     assert {file: file.read_bytes() for file in before} == before
