@@ -36,16 +36,30 @@ class _Tanh(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled() or x.device.type != "cpu":  # this form can be differentiated again
-            return grad * (4 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x))  # (3)
-        with np.errstate(over="ignore"):  # beyond 88, where the slope is 0
-            cosh = torch.as_tensor(np.cosh(x.numpy()))
-        return grad / cosh / cosh
+        return _TanhBackward.apply(grad, *ctx.saved_tensors)
 
     @staticmethod
     def vmap(info, in_dims, x):
         return _Tanh.apply(x), in_dims[0]
+
+
+class _TanhBackward(torch.autograd.Function):  # (3), a function of its own because TRPO differentiates it
+    @staticmethod
+    def forward(grad, x):
+        if x.device.type != "cpu":
+            return grad / torch.cosh(x).square()
+        with np.errstate(over="ignore"):  # where cosh(x)^2 is infinite, the slope is 0
+            return grad / torch.as_tensor(np.square(np.cosh(x.detach().numpy())))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad):
+        inner, x = ctx.saved_tensors
+        slope = _TanhBackward.apply(grad, x)
+        return slope, -2 * inner * tanh(x) * slope
 
 
 def tanh(x):
