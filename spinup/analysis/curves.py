@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spinup.errors import UserError
+from spinup.records.directory import PROGRESS, log_file, runs_below
 
 PERFORMANCE = "Performance"
 PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first of these in a run is its performance
@@ -37,7 +38,7 @@ def complete(argument: str) -> list[Path]:
     ``run_s10``.
     """
     path = Path(argument)
-    if path.is_dir() and (argument.endswith(("/", os.sep)) or (path / "progress.txt").is_file() or not path.name):
+    if path.is_dir() and (argument.endswith(("/", os.sep)) or log_file(path) or not path.name):
         return [path]
     if not path.parent.is_dir():
         return []
@@ -46,7 +47,7 @@ def complete(argument: str) -> list[Path]:
 
 def find_runs(logdir: Path, select: Iterable[str], exclude: Iterable[str]) -> list[Path]:
     """Run directories at any depth below ``logdir`` whose paths contain all of ``select`` and none of ``exclude``."""
-    paths = sorted(file.parent for file in logdir.rglob("progress.txt"))
+    paths = runs_below(logdir)
     return [p for p in paths if all(s in p.as_posix() for s in select) and not any(s in p.as_posix() for s in exclude)]
 
 
@@ -83,7 +84,7 @@ def _read_json(file: Path) -> dict:
 
 def read_run(path: Path) -> LoggedRun | None:
     """Read a run directory; None, with a printed warning, if its log is still empty."""
-    columns = read_progress(path / "progress.txt")
+    columns = read_progress(log_file(path) or path / PROGRESS)
     if not columns:
         return None
     config = _read_json(path / "config.json")

@@ -22,12 +22,37 @@ from spinup.errors import UserError
 PROGRESS = "progress.txt"
 CHECKPOINTS = "checkpoint"
 _CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", CHECKPOINTS)
+# What training has saved; the other files may be of a run that failed before its first epoch ended.
+_SAVED = ("vars[0-9]*.pkl", "pyt_save/*", "jax_save/*", "tf1_save/*", f"{CHECKPOINTS}/*")
 _TRACKED = ("tensorboard", "wandb")
 
 
 def holds_run(path: str | Path) -> bool:
-    """Whether ``path`` is the output directory of a run."""
-    return (Path(path) / PROGRESS).is_file()
+    """Whether ``path`` is the output directory of a run: whether it holds a log, an agent or a checkpoint."""
+    path = Path(path)
+    return log_file(path) is not None or any(next(path.glob(pattern), None) for pattern in _SAVED)
+
+
+def log_file(run: Path) -> Path | None:
+    """The log of ``run``: ``progress.txt``, or the file that its ``config.json`` names; None if neither is there."""
+    for name in (PROGRESS, _configured_log(run)):
+        if (run / name).is_file():
+            return run / name
+    return None
+
+
+def _configured_log(run: Path) -> str:
+    try:
+        name = json.loads((run / "config.json").read_text(encoding="utf-8"))["logger_kwargs"]["output_fname"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return PROGRESS
+    return name if isinstance(name, str) and name == Path(name).name else PROGRESS
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The directories at any depth below ``folder``, itself included, that hold a log; in order of their names."""
+    found = {file.parent for name in (PROGRESS, "config.json") for file in folder.rglob(name)}
+    return sorted(run for run in found if log_file(run))
 
 
 def refuse_existing_run(
@@ -44,7 +69,7 @@ def refuse_existing_run(
         )
     if overwrite or resume:
         return
-    if (Path(path) / progress).is_file():
+    if (Path(path) / progress).is_file() or holds_run(path):
         raise UserError(
             f"{str(path)!r} already holds a run: add --resume to continue it, --overwrite to replace it, --dt to put "
             "the date in the name, or choose another --exp_name or --data_dir."
@@ -78,7 +103,9 @@ def make_run_dir(
     except filelock.Timeout:
         raise UserError(f"{str(path)!r} is being trained by another process: wait for it, or end it first.") from None
     if overwrite:
-        for old in (found for pattern in (progress, *_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
+        for log in (path / progress, path / _configured_log(path)):
+            log.unlink(missing_ok=True)
+        for old in (found for pattern in (*_CONTENTS, *_TRACKED) for found in path.glob(pattern)):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     return lock
 
@@ -92,7 +119,7 @@ def find_run(path: str | Path) -> Path:
     path = Path(path)
     if holds_run(path):
         return path
-    below = sorted(str(found.parent) for found in path.rglob(PROGRESS))
+    below = [str(run) for run in runs_below(path)]
     if not below:
         what = f"holds no {PROGRESS}" if path.exists() else "does not exist"
         raise UserError(f"{str(path)!r} is not a run: it {what}. Give the output directory of one.")

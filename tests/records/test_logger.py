@@ -325,13 +325,42 @@ def test_overwriting_removes_what_a_run_leaves_and_nothing_else():
     assert left == {*OTHERS, ".lock"}
 
 
-def test_without_overwrite_nothing_is_removed():
-    mine = ["config.json", "checkpoint/weights", "pyt_save/model.pt"]
+@pytest.mark.parametrize("trace", ["checkpoint/x", "pyt_save/model.pt", "jax_save/model3.safetensors", "vars3.pkl"])
+def test_whatever_a_run_has_saved_is_neither_removed_nor_replaced(trace):
+    mine = ["config.json", trace]
     for name in mine:
         Path("mine", name).parent.mkdir(parents=True, exist_ok=True)
         Path("mine", name).write_text("mine")
-    Logger("mine")
+    with pytest.raises(UserError, match="'mine' already holds a run: add --resume to continue it, --overwrite"):
+        Logger("mine")
     assert all(Path("mine", name).read_text() == "mine" for name in mine)
+
+
+def test_a_run_that_ended_before_it_saved_anything_is_in_nobodys_way():
+    for name in ("config.json", "env.json", "vars.pkl", "output.log"):
+        Path("mine").mkdir(exist_ok=True)
+        Path("mine", name).write_text("{}")
+    Logger("mine")
+
+
+def test_a_log_of_another_name_makes_a_run_too():
+    logger = Logger("mine", output_fname="seed0.txt")
+    logger.save_config({"logger_kwargs": {"output_fname": "seed0.txt"}})
+    logger.log_tabular("Epoch", 0)
+    logger.dump_tabular()
+    for name in ("seed1.txt", "seed0.txt", "progress.txt"):
+        with pytest.raises(UserError, match="'mine' already holds a run"):
+            Logger("mine", output_fname=name)
+    Logger("mine", output_fname="seed1.txt", overwrite=True)
+    assert not Path("mine/seed0.txt").exists()
+
+
+def test_overwriting_takes_the_name_of_a_log_as_a_name_and_not_as_a_pattern():
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    Path("mine/config.json").write_text(json.dumps({"logger_kwargs": {"output_fname": "*"}}))
+    Logger("mine", overwrite=True)
+    assert Path("mine/notes.txt").read_text() == "mine"
 
 
 def test_a_directory_that_cannot_be_made():

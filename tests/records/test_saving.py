@@ -22,11 +22,12 @@ from toy_envs import Counter
 import spinup
 from spinup.algos.jax import core as jax_core
 from spinup.algos.pytorch.core import MLPActorCritic
+from spinup.analysis.curves import find_runs, read_run
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, make_env
 from spinup.records.agents import save_agent
 from spinup.records.directory import find_run, holds_run, last_epoch
-from spinup.records.environment import load_env
+from spinup.records.environment import load_env, save_env
 from spinup.records.files import write_atomically
 from spinup.records.logger import EpochLogger
 
@@ -683,7 +684,7 @@ def test_environments_that_json_describes_are_rebuilt(env_fn):
 @pytest.mark.parametrize("env_fn", PICKLED.values(), ids=PICKLED)
 def test_other_environments_are_pickled_and_need_trust(env_fn):
     logger_of(env_fn=EnvFn("CartPole-v1"))
-    EpochLogger("run", output_fname="again.txt").save_env(env_fn)
+    save_env(Path("run"), env_fn)
     assert files("run") == ["progress.txt", "vars.pkl"], "the first description is not believed any more"
     with pytest.raises(UserError, match=r"is a pickle \(vars\.pkl\), which runs code when loaded: add --trust"):
         load_env("run")
@@ -901,3 +902,23 @@ def test_an_environment_kept_as_a_pickle_is_kept_beside_other_state():
     env = load_env("run", trust=True)
     env.reset(seed=0)
     assert env.step(0)[1] == 2
+
+
+@pytest.mark.parametrize("make", [spinup.ppo_pytorch, spinup.ppo_jax])
+def test_a_run_whose_log_has_another_name_is_found_and_kept(make):
+    def run(seed, name):
+        where = dict(output_dir="out", output_fname=name)
+        make(lambda: gym.make("CartPole-v1"), seed=seed, steps_per_epoch=80, epochs=1, logger_kwargs=where)
+
+    run(0, "seed0.txt")
+    saved = {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file() and file.name != ".lock"}
+    with pytest.raises(UserError, match="'out' already holds a run"):
+        run(1, "seed1.txt")
+    assert all(file.read_bytes() == data for file, data in saved.items())
+    assert spinup.load("out").act(np.zeros(4)) in (0, 1)
+    load_env("out").close()
+    assert [str(found) for found in find_runs(Path("."), (), ())] == ["out"]
+    assert read_run(Path("out")).columns["Epoch"].tolist() == [0]
+    Path("out/seed0.txt").unlink()
+    with pytest.raises(UserError, match="'out' already holds a run"):
+        run(0, "seed0.txt")

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spinup.analysis.curves import PERFORMANCE_COLUMNS
+from spinup.records.directory import PROGRESS, log_file
 
 # Colours, in order of priority: a terminal too low for all experiments shows the first states.
 STYLES = {
@@ -44,7 +45,7 @@ class Progress(NamedTuple):
 
 def progress_of(run_dir: Path) -> Progress:
     """The progress in ``progress.txt``; speeds are those of the last epoch."""
-    file = run_dir / "progress.txt"
+    file = log_file(run_dir) or run_dir / PROGRESS
     try:
         stat = file.stat()
     except FileNotFoundError:
