@@ -92,12 +92,12 @@ def test_every_backend_answers_the_house_by_the_same_names():
     def named(backend):
         module = import_backend(backend, "backend")
         own = {name for name, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__}
-        return {name for name in own | {"seed", "check_activation"} if name[0] != "_" and hasattr(module, name)}
+        return {name for name in own | {"check_activation"} if name[0] != "_" and hasattr(module, name)}
 
     assert named("pytorch") == named("jax")
     for name in named("pytorch"):
         one, other = (inspect.signature(getattr(import_backend(b, "backend"), name)) for b in ("pytorch", "jax"))
-        assert len(one.parameters) == len(other.parameters) or name == "seed"
+        assert len(one.parameters) == len(other.parameters)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,6 @@ from spinup.records.agents import ForeignAgent, refuse_diverged
 from spinup.records.recipe import Recipe, pair_of
 
 
-def seed(number):
-    """Nothing: agents of this backend draw all random numbers from NumPy."""
-
-
 def is_agent(x):
     """Whether ``x`` is an agent of this backend."""
     return CLASSES.get(type(x).__name__) is type(x)

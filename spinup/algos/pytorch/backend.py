@@ -16,7 +16,6 @@ from spinup.errors import UserError, first_line
 from spinup.records.agents import ForeignAgent, refuse_diverged
 from spinup.records.recipe import ACTIVATIONS, Recipe, pair_of
 
-seed = torch.manual_seed
 check_activation = core.activation_layer
 
 
