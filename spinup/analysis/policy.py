@@ -52,17 +52,17 @@ def load_policy_and_env(
     """
     agent = load(fpath, itr, trust)
     try:
-        env = rebuild_env(fpath, trust, render_mode)
+        env = rebuild_env(fpath, trust, render_mode, itr)
     except UserError as error:
         print(colorize(f"warning: {error}", "yellow"))
         env = None
     return env, policy_of(agent, env, deterministic)
 
 
-def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None) -> gym.Env:
+def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None, itr: int | str = "last") -> gym.Env:
     """The environment of the run at ``fpath``; raises UserError, which mentions ``MUJOCO_GL`` if that is the cause."""
     try:
-        return load_env(fpath, trust, render_mode)
+        return load_env(fpath, trust, render_mode, itr)
     except UserError:
         raise
     except Exception as error:  # importing MuJoCo raises nearly anything if MUJOCO_GL names a missing library

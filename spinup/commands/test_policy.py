@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         check_video_path(args.video)
     agent = load(args.fpath, args.itr, args.trust)
     mode = _choose_render_mode(args.video, args.norender)
-    env = rebuild_env(args.fpath, args.trust, mode)
+    env = rebuild_env(args.fpath, args.trust, mode, args.itr)
     if args.video and not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # not earlier: with it set, importing MuJoCo fails if EGL is missing
     get_action = policy_of(agent, env, args.deterministic)

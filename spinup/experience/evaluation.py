@@ -24,8 +24,8 @@ def run_episodes(
     o, running = envs.reset(seed), np.ones(envs.num_envs, dtype=bool)
     while running.any():
         step = envs.step(act(o))
-        ep_ret += running * step.r
-        ep_len += running
+        first = running & step.ended
+        ep_ret[first], ep_len[first] = step.ep_ret[first[step.ended]], step.ep_len[first[step.ended]]
         running &= ~step.ended
         o = step.o
     return ep_ret, ep_len

@@ -12,53 +12,14 @@ from weakref import WeakValueDictionary
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.utils import RunningMeanStd
 
 from spinup.errors import UserError
 from spinup.experience.envs import clip_action, make_env
+from spinup.experience.memory import Memory, layers_of
+from spinup.experience.normalization import freeze, normalize, obs_scale, statistics_of, unsaved_normaliser
+from spinup.experience.tape import Tape
 from spinup.mpi.tools import process_seed
-
-
-class _Tape(gym.Wrapper):
-    """Records the episode in progress, so that replaying it brings another copy to the same state.
-
-    Infos are dropped: they are unused, and collecting them over environments costs more than some simulators.
-    """
-
-    def __init__(self, env):
-        super().__init__(env)
-        self._start: Any = None  # the start of the episode: a seed, or the random state before the reset
-        self._actions: list[np.ndarray] = []
-        self._replay: dict | None = None
-
-    def reset(self, *, seed=None, options=None):
-        if self._replay is not None:
-            return self._play(self._replay), {}
-        self._start = seed if seed is not None else self.unwrapped.np_random.bit_generator.state
-        self._actions = []
-        return self.env.reset(seed=seed)[0], {}
-
-    def step(self, action):
-        self._actions.append(np.array(action))
-        o2, r, terminated, truncated, _ = self.env.step(action)
-        return np.array(o2), r, terminated, truncated, {}  # a copy: reset() may reuse the memory
-
-    def record(self) -> dict[str, Any]:
-        """The episode so far."""
-        return {"start": self._start, "actions": np.array(self._actions)}
-
-    def replay_at_next_reset(self, record: dict[str, Any]) -> None:
-        """Make the next reset return to the state at which ``record`` was made."""
-        self._replay = record
-
-    def _play(self, record):
-        """Replay the recorded episode; returns its last observation."""
-        self._replay, start = None, record["start"]
-        if isinstance(start, dict):
-            self.unwrapped.np_random.bit_generator.state = start
-        o, _ = self.reset(seed=None if isinstance(start, dict) else start)
-        for action in record["actions"]:
-            o, *_ = self.step(action)
-        return o
 
 
 def _identity(env: gym.Env) -> gym.Env:
@@ -88,14 +49,28 @@ class VectorEnv:
         num_envs: number of copies; each has its own random stream, derived from ``seed``.
         seed: int >= 0; if several processes train together, each derives its own seed from it.
         max_ep_len: see :func:`make_env`.
+        norm_obs, norm_reward: normalise observations, and the rewards of steps, by the statistics of all steps so far
+            (see :mod:`spinup.experience.normalization`); returns of episodes stay those of the environment.
+        gamma: discount factor of the returns by whose standard deviation rewards are divided.
 
     Raises:
         UserError: from :func:`make_env`, or if ``env_fn`` returns the same environment twice; from :meth:`step`, if a
             reward or an observation is not finite.
     """
 
-    def __init__(self, env_fn: Callable[..., gym.Env], num_envs: int, seed: int, max_ep_len: int | None = None):
-        self._tapes = [_Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
+    def __init__(
+        self,
+        env_fn: Callable[..., gym.Env],
+        num_envs: int,
+        seed: int,
+        max_ep_len: int | None = None,
+        norm_obs: bool = False,
+        norm_reward: bool = False,
+        gamma: float = 0.99,
+    ):
+        settings: dict[str, Any] = dict(max_ep_len=max_ep_len, norm_obs=norm_obs, norm_reward=norm_reward, gamma=gamma)
+        self._another: Callable[..., VectorEnv] = partial(VectorEnv, env_fn, seed=seed, **settings)
+        self._tapes = [Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
         for tape in self._tapes:
             if id(tape.unwrapped) in _USERS:
                 raise UserError(
@@ -103,8 +78,13 @@ class VectorEnv:
                     "episodes: build a new environment in every call, as lambda: gymnasium.make('CartPole-v1') does."
                 )
             _USERS[id(tape.unwrapped)] = self
+        self._norm_obs = norm_obs
+        self._copies = normalize(self._tapes, norm_obs, norm_reward, gamma)
+        self._memories = [Memory(layers_of(env)[: norm_obs + norm_reward]) for env in self._copies]
+        self._tests: list[VectorEnv] = []  # made by for_tests()
+        self._trains: VectorEnv | None = None  # the environments that these test
         self._envs = SyncVectorEnv(
-            [partial(_identity, tape) for tape in self._tapes],
+            [partial(_identity, env) for env in self._copies],
             copy=False,  # step() makes the float32 copy
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
@@ -112,9 +92,30 @@ class VectorEnv:
         self.num_envs = num_envs
         self.observation_space, self.action_space = self._envs.single_observation_space, self._envs.single_action_space
         self._seed = process_seed(seed)
-        self._ret, self._len = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
         self._steps = 0
         self.o = np.empty(0, np.float32)  # [N, obs_dim]: observations to act on, once reset
+
+    def for_tests(self, num_envs: int) -> "VectorEnv":
+        """More copies, to test an agent in: they share the normalisation of these environments, and leave it as it is.
+
+        They are closed, and their state is saved, with these.
+        """
+        tests = self._another(num_envs=num_envs)
+        tests._trains = self
+        self._tests.append(tests)
+        return tests
+
+    def statistics(self) -> list[RunningMeanStd]:
+        """Those of the normalising wrappers that ``env_fn`` itself puts on, the outermost first, over all copies."""
+        return statistics_of(self._tapes)
+
+    def obs_scale(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The mean and standard deviation, ``[obs_dim]`` each, that ``norm_obs`` normalises by at present."""
+        return obs_scale(self._copies[0]) if self._norm_obs else None
+
+    def unsaved_normaliser(self) -> str | None:
+        """See :func:`~spinup.experience.normalization.unsaved_normaliser`."""
+        return unsaved_normaliser(self._tapes[0].env)
 
     def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
         """Start a new episode in every environment; returns the observations ``[N, obs_dim]`` float32.
@@ -122,10 +123,13 @@ class VectorEnv:
         Args:
             seed: int >= 0, or several; None repeats the episodes of the constructor's seed.
         """
+        if self._trains:
+            for env in self._copies:
+                freeze(env, statistics_of(self._trains._copies))
         *env_seeds, action_seed = _spread(self._seed if seed is None else seed, self.num_envs + 1)
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
-        self._ret[:], self._len[:], self._steps = 0, 0, 0
+        self._steps = 0
         self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
         return self.o
 
@@ -136,32 +140,30 @@ class VectorEnv:
         ended = d | truncated
         o2 = o = self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
         self._finite(r, "a reward")
-        self._ret += r
-        self._len += 1
-        ep_ret, ep_len = self._ret[ended], self._len[ended]
-        if ep_len.size:
+        episodes = [tape.finished for tape, over in zip(self._tapes, ended) if over]
+        if episodes:
             o2 = o.copy()
             o2[ended] = np.stack(infos["final_obs"][ended])
             self._finite(o2, "an observation")
-            self._ret[ended], self._len[ended] = 0, 0
-        return Step(o2, r, d, ended, o, ep_ret, ep_len)
+        ep_ret, ep_len = np.array(episodes, dtype=float).reshape(-1, 2).T
+        return Step(o2, r, d, ended, o, ep_ret, ep_len.astype(int))
 
     def state(self) -> dict[str, Any]:
-        """The state that :meth:`restore` needs, as numbers and arrays."""
+        """The state that :meth:`restore` needs, as numbers, texts and arrays."""
         return {
             "o": self.o,
-            "ret": self._ret.copy(),
-            "len": self._len.copy(),
             "steps": self._steps,
             "episodes": [tape.record() for tape in self._tapes],
+            "normalisation": [memory.read() for memory in self._memories],
             "action_space": self.action_space.np_random.bit_generator.state,
+            "tests": [[tape.memory.read() for tape in tests._tapes] for tests in self._tests],
         }
 
     def restore(self, state: dict[str, Any]) -> int:
         """Return to an earlier :meth:`state` by replaying the episodes in progress.
 
         A simulator that is not reproducible (contacts in Box2D may depend on earlier episodes) arrives at another
-        observation: its episode is cut, and a new one started.
+        observation, or has paid other rewards on the way: its episode is cut, and a new one started.
 
         Returns:
             The number of episodes that were cut.
@@ -169,14 +171,19 @@ class VectorEnv:
         self.reset()
         for tape, record in zip(self._tapes, state["episodes"], strict=True):
             tape.replay_at_next_reset(record)
-        o, _ = self._envs.reset()
-        lost = (np.asarray(o, np.float32) != state["o"]).any(-1)
+        self._envs.reset()
+        for memory, saved in zip(self._memories, state["normalisation"], strict=True):
+            memory.write(saved)
+        lost = np.array([not tape.is_at(record) for tape, record in zip(self._tapes, state["episodes"])])
+        self.o = np.array(state["o"])
         if lost.any():
             o, _ = self._envs.reset(options={"reset_mask": lost})
-        self.o = np.array(o, dtype=np.float32)
-        self._ret[:], self._len[:] = np.where(lost, 0, state["ret"]), np.where(lost, 0, state["len"])
+            self.o[lost] = o[lost]
         self._steps = state["steps"]
         self.action_space.np_random.bit_generator.state = state["action_space"]
+        for tests, saved in zip(self._tests, state["tests"], strict=True):
+            for tape, values in zip(tests._tapes, saved, strict=True):
+                tape.memory.write(values)
         return int(lost.sum())
 
     def sample_actions(self) -> np.ndarray:
@@ -193,6 +200,8 @@ class VectorEnv:
 
     def close(self) -> None:
         """Close every environment."""
+        for tests in self._tests:
+            tests.close()
         self._envs.close()
         for tape in self._tapes:
             _USERS.pop(id(tape.unwrapped), None)

@@ -7,6 +7,7 @@ The last two checkpoints are kept, with the transitions they need, in case one i
 and text: reading them executes no code. The state of a simulator is restored by replaying the episode in progress.
 """
 
+import random
 import signal
 import threading
 import time
@@ -21,6 +22,7 @@ import numpy as np
 
 from spinup.errors import UserError, first_line
 from spinup.experience.buffers import Batch, ReplayBuffer
+from spinup.experience.memory import set_python_state
 from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import broadcast, gather, mpi_sum, only_first, scatter
 from spinup.records.directory import CHECKPOINTS, checkpoint_files
@@ -28,7 +30,7 @@ from spinup.records.files import pack, unpack, write_atomically
 from spinup.records.logger import Logger
 
 _KEPT = 2
-_FORMAT = 2  # version of the contents: 2 since a learner is one named tuple
+_FORMAT = 3  # version of the contents: 3 since environments keep what they remember beyond an episode
 # Raised on reading a damaged file.
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile)
 
@@ -79,8 +81,8 @@ class Checkpoint:
             return 0, learner, self._start_time
         states, transitions = found[2:] if found else (None, [])
         state = scatter(states)
-        learner = backend.with_arrays(learner, state["learner"])
         self._restore(state, transitions)
+        learner = backend.with_arrays(learner, state["learner"])  # last, with the state of the framework's generator
         self._kept = [self._files(file)]
         self._logger.log(f"Resuming after epoch {epoch}, from {file}")
         return epoch + 1, learner, self._start_time
@@ -131,6 +133,7 @@ class Checkpoint:
             "format": _FORMAT,
             "learner": backend.arrays_of(learner),
             "numpy": np.random.get_state(legacy=False),
+            "python": random.getstate(),
             "rng": self._rng and self._rng.bit_generator.state,
             "envs": self._envs.state(),
             "log": self._logger.state(),
@@ -139,18 +142,21 @@ class Checkpoint:
         }
 
     def _restore(self, state: dict[str, Any], transitions: list[tuple[int, Batch]]) -> None:
-        np.random.set_state(state["numpy"])
-        if self._rng:
-            self._rng.bit_generator.state = state["rng"]
         for start, batch in transitions:
             assert self._buffer is not None
             self._buffer.extend(start, batch)
         cut = self._envs.restore(state["envs"])
+        np.random.set_state(state["numpy"])  # after the replay, which may draw from it
+        set_python_state(random, state["python"])
+        if self._rng:
+            self._rng.bit_generator.state = state["rng"]
         self._logger.restore(state["log"])
         cut = mpi_sum(cut)
         if cut:
+            episodes = "1 episode" if cut == 1 else f"{cut} episodes"
             self._logger.log(
-                f"{cut} episodes in progress could not be replayed to the same observations and are cut here.",
+                f"The replay of {episodes} in progress differs from what was saved, so a new one starts here, and the "
+                "rows will not be those of an uninterrupted run.",
                 color="yellow",
             )
         self._segments = [(start, stop) for start, stop in state["segments"]]

@@ -2,6 +2,7 @@
 
     config.json  progress.txt      written by the logger
     env.json                       how to rebuild the environment; vars.pkl instead holds a pickle if JSON cannot
+    normalization.json             means and variances of the environment's normalising wrappers, if it has any
     pyt_save/model.pt              the trained agent; model<itr>.pt are snapshots
     jax_save/model.safetensors     the same for JAX
     checkpoint/                    the state to resume from: see checkpoints.py
@@ -21,9 +22,10 @@ from spinup.errors import UserError
 
 PROGRESS = "progress.txt"
 CHECKPOINTS = "checkpoint"
-_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "pyt_save", "jax_save", "tf1_save", CHECKPOINTS)
+_AGENTS = ("pyt_save", "jax_save", "tf1_save")
+_CONTENTS = ("config.json", "env.json", "vars.pkl", "vars[0-9]*.pkl", "normalization*.json", *_AGENTS, CHECKPOINTS)
 # What training has saved; the other files may be of a run that failed before its first epoch ended.
-_SAVED = ("vars[0-9]*.pkl", "pyt_save/*", "jax_save/*", "tf1_save/*", f"{CHECKPOINTS}/*")
+_SAVED = ("vars[0-9]*.pkl", *(f"{folder}/*" for folder in (*_AGENTS, CHECKPOINTS)))
 _TRACKED = ("tensorboard", "wandb")
 
 

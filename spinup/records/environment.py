@@ -11,9 +11,11 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
+from gymnasium.wrappers.utils import RunningMeanStd
 
 from spinup.errors import UserError, first_line
 from spinup.experience.envs import EnvFn, import_module_of, make_env
+from spinup.experience.normalization import as_numbers, freeze, from_numbers
 from spinup.records.directory import find_run
 from spinup.records.files import versions, write_atomically
 
@@ -65,27 +67,51 @@ def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
         return None
 
 
-def load_env(path: str | Path, trust: bool = False, render_mode: str | None = None) -> gym.Env:
+def load_env(path: str | Path, trust: bool = False, render_mode: str | None = None, itr: int | str = "last") -> gym.Env:
     """Rebuild the environment of the run at ``path``, as its agent sees it.
+
+    Wrappers of Gymnasium that normalise do so by the statistics saved with the agent, and change them no more.
 
     Args:
         path: output directory of a run.
         trust: allow code to run: the module of ``module:EnvId``, wrappers from outside Gymnasium, and the pickle
             ``vars.pkl``.
         render_mode: 'human', 'rgb_array', or None.
+        itr: which snapshot's statistics; -1 or 'last' is the most recent save.
 
     Raises:
         UserError: if it cannot be rebuilt or drawn, or needs ``trust``.
     """
-    env_fn = load_env_fn(find_run(path), trust)
-    if render_mode is None:
-        return make_env(env_fn)
+    run = find_run(path)
+    env_fn = load_env_fn(run, trust)
     try:
-        return make_env(env_fn, render_mode=render_mode)
+        env = make_env(env_fn, render_mode=render_mode) if render_mode else make_env(env_fn)
     except TypeError as error:
         if "render_mode" not in str(error):
             raise
         raise UserError(f"The environment of {str(path)!r} cannot be drawn, as it takes no render_mode.") from error
+    if statistics := _read_normalization(run, itr):
+        freeze(env, statistics)
+    return env
+
+
+def save_normalization(run: Path, statistics: list[RunningMeanStd], itr: int | None = None) -> None:
+    """Write the ``statistics`` of normalising wrappers as ``normalization.json``, and ``normalization<itr>.json``."""
+    text = json.dumps([as_numbers(found) for found in statistics])
+    for which in versions(itr) if statistics else ():
+        write_atomically(run / f"normalization{which}.json", lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def _read_normalization(run: Path, itr: int | str) -> list[RunningMeanStd]:
+    file = run / f"normalization{'' if itr in (-1, 'last') else itr}.json"
+    if not file.is_file():
+        return []
+    try:
+        return [from_numbers(numbers) for numbers in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"{str(file)!r} does not hold the statistics of a normalisation ({first_line(error)})."
+        ) from error
 
 
 def env_settings(run: Path, trust: bool = False) -> dict[str, Any]:

@@ -97,32 +97,58 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
 
 def read_recipe(file: Path, backend: ModuleType) -> Recipe:
     """The recipe of the agent in ``file``; raises UserError if no recipe describes it."""
-    custom = UserError(
-        f"{str(file)!r} cannot be converted: its agent is a custom one, and only spinup's own agents exist in "
-        "every backend."
-    )
     try:
-        agent = load(file)
-        recipe = backend.recipe_of(agent)
-        _check_activation(recipe.activation, file)
-        described = backend.form_of(backend.untrained_from(recipe)) == backend.form_of(agent)
+        return describe(load(file), backend)
+    except NoRecipe as error:
+        raise UserError(f"{str(file)!r} cannot be converted: {error}") from error
     except ForeignAgent:
-        raise custom from None
-    except UserError:
-        raise
+        raise UserError(f"{str(file)!r} cannot be converted: {_CUSTOM}") from None
+
+
+class NoRecipe(UserError):
+    """No recipe describes an agent."""
+
+
+_CUSTOM = "its agent is a custom one, and only spinup's own agents exist in every backend."
+
+
+def describe(agent: Any, backend: ModuleType) -> Recipe:
+    """The recipe of ``agent``, from which every backend can build the same one.
+
+    Raises:
+        NoRecipe: if there is none.
+    """
+    try:
+        recipe = backend.recipe_of(agent)
+        described = recipe.activation not in ACTIVATIONS or (
+            backend.form_of(backend.untrained_from(recipe)) == backend.form_of(agent)
+        )
     except Exception as error:  # a custom agent may lack anything
-        raise custom from error
+        raise NoRecipe(_CUSTOM) from error
+    if recipe.activation not in ACTIVATIONS:
+        raise NoRecipe(
+            f"its activation {recipe.activation} is not the same function in every backend; "
+            f"expected one of {', '.join(ACTIVATIONS)}."
+        )
     if not described:
-        raise custom
+        raise NoRecipe(_CUSTOM)
     return recipe
 
 
-def _check_activation(name: str, file: Path) -> None:
-    if name not in ACTIVATIONS:
-        raise UserError(
-            f"{str(file)!r} cannot be converted: its activation {name} is not the same function in every backend; "
-            f"expected one of {', '.join(ACTIVATIONS)}."
-        )
+def with_normalized_inputs(recipe: Recipe, mean: np.ndarray, std: np.ndarray) -> Recipe:
+    """The recipe of an agent that computes for ``o`` what that of ``recipe`` does for ``(o - mean) / std``.
+
+    Both are linear in the observation, so the first layer of each network can do it:
+    ``W (o - mean) / std + b = (W / std) o + (b - (W / std) mean)``.
+    """
+    return recipe._replace(nets=[_with_normalized_inputs(net, mean, std) for net in recipe.nets])
+
+
+def _with_normalized_inputs(net: Net, mean: np.ndarray, std: np.ndarray) -> Net:
+    (w, b), *others = net
+    w = w.astype(np.float64)
+    w[: len(std)] /= std[:, None]  # the other inputs are actions
+    return [(w.astype(np.float32), (b - mean @ w[: len(std)]).astype(np.float32)), *others]
 
 
 def pair_of(actor: Any, *names: str) -> Pair | None:

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from spinup.backends import backend_of_agent, import_backend
+from spinup.errors import UserError
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import only_first
 from spinup.records.agents import save_agent
 from spinup.records.checkpoints import Checkpoint
+from spinup.records.environment import save_normalization
 from spinup.records.logger import EpochLogger
+from spinup.records.recipe import NoRecipe, describe, with_normalized_inputs
 
 
 class Run:
@@ -26,8 +29,7 @@ class Run:
         config: the arguments of the training function, from ``check_hyperparameters``; written to ``config.json``.
         columns: names of the columns of ``progress.txt`` between ``Epoch`` and ``Time``, in order, separated by spaces.
             A star after a name stands for four columns: average, standard deviation, maximum, minimum.
-        envs: the training environments.
-        *others: more environments to close at the end.
+        envs: the training environments; they, and their copies to test in, are closed at the end.
         buffer: the replay buffer, if any.
         rng: the algorithm's own random generator, if it uses one besides NumPy's global one.
 
@@ -40,7 +42,6 @@ class Run:
         config: dict[str, Any],
         columns: str,
         envs: VectorEnv,
-        *others: VectorEnv,
         buffer: ReplayBuffer | None = None,
         rng: np.random.Generator | None = None,
     ):
@@ -49,7 +50,7 @@ class Run:
         self.logger.save_config(config)
         self.logger.save_env(config["env_fn"])
         self.store = self.logger.store
-        self._config, self._columns, self._envs = config, columns.split(), (envs, *others)
+        self._config, self._columns, self._envs = config, columns.split(), envs
         self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
 
     def restore(self, learner: Any) -> Any:
@@ -57,10 +58,37 @@ class Run:
 
         Args:
             learner: everything that changes as the algorithm learns, as a named tuple with the agent first.
+
+        Raises:
+            UserError: if observations are normalised by ``norm_obs`` and the agent is a custom one.
         """
         self._backend = backend_of_agent(learner[0])
+        self.finished(learner[0])  # raises an error now if it would after an epoch
         self._first, learner, self._start_time = self._checkpoint.begin(learner, self._module)
+        if found := self._envs.unsaved_normaliser():
+            self.logger.log(
+                f"{found} seems to normalise by statistics of its own. They are resumed, but not saved with the agent: "
+                "use gymnasium.wrappers.NormalizeObservation or NormalizeReward, or norm_obs or norm_reward, instead.",
+                color="yellow",
+            )
         return learner
+
+    def finished(self, agent: Any) -> Any:
+        """``agent`` as others can use it: on observations as they are, also where ``norm_obs`` normalises them.
+
+        Its first layers then take over the normalisation; see ``with_normalized_inputs``.
+        """
+        scale = self._envs.obs_scale()
+        if scale is None:
+            return agent
+        try:
+            recipe = describe(agent, self._module)
+        except NoRecipe as error:
+            raise UserError(
+                f"norm_obs=True cannot become part of the saved agent: {error} "
+                "Put gymnasium.wrappers.NormalizeObservation around the environment instead."
+            ) from error
+        return self._module.agent_from(with_normalized_inputs(recipe, *scale))
 
     @property
     def _module(self) -> ModuleType:
@@ -71,8 +99,7 @@ class Run:
         for epoch in range(self._first, self._config["epochs"]):
             self._epoch = epoch
             yield epoch
-        for envs in self._envs:
-            envs.close()
+        self._envs.close()
 
     def steps(self) -> Iterator[int]:
         """The number of environment steps taken before each step of this epoch, over all environments."""
@@ -97,4 +124,5 @@ class Run:
 
     @only_first
     def _save(self, agent: Any, itr: int | None) -> None:
-        save_agent(self.logger.output_dir, self._backend, agent, itr)
+        save_normalization(self.logger.output_dir, self._envs.statistics(), itr)
+        save_agent(self.logger.output_dir, self._backend, self.finished(agent), itr)

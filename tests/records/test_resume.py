@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -49,7 +50,7 @@ def train(algo, backend, folder, epochs=6, **kwargs):
     env_fn = EnvFn("Pendulum-v1" if algo in ("ddpg", "td3", "sac", "ppo") else "CartPole-v1")
     function = getattr(importlib.import_module(f"spinup.algos.{backend}.{algo}"), algo)
     settings |= dict(epochs=epochs, logger_kwargs=dict(output_dir=folder))
-    return function(env_fn, **settings | kwargs)
+    return function(**dict(env_fn=env_fn) | settings | kwargs)
 
 
 def rows(folder):
@@ -62,6 +63,11 @@ def state(folder):
     """The arrays of the last checkpoint: networks, optimisers, the framework's random numbers."""
     file = Path(folder) / f"checkpoint/epoch{last_epoch(folder):06d}.npz"
     return unpack(file.read_bytes())[0]  # of the first process
+
+
+def steps_in_progress(folder):
+    (episode,) = state(folder)["envs"]["episodes"]
+    return len(episode["actions"])
 
 
 def assert_same_run(first, other, backend):
@@ -198,24 +204,104 @@ def test_environments_go_on_where_they_were(name, before):
 
 
 class Forgetful(Counter):
-    """Counts on from episode to episode, so that replaying one does not lead to the same observations."""
+    """Remembers earlier episodes in a list, so that replaying the last does not lead to the same observations."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._episodes = []
 
     def reset(self, *, seed=None, options=None):
-        self._before = getattr(self, "_before", 0) + getattr(self, "_t", 0)
+        self._episodes.append(None)
         return super().reset(seed=seed)
 
     def _observation(self):
-        return np.array([self._t + self._before], np.float32)
+        return np.array([self._t + 10 * len(self._episodes)], np.float32)
 
 
 def test_what_cannot_be_replayed_is_cut_and_said(capsys):
     settings = dict(steps_per_epoch=10, num_envs=1, ac_kwargs=dict(hidden_sizes=[4]), save_freq=1)
-    spinup.ppo_pytorch(lambda: Forgetful(length=7), epochs=1, logger_kwargs=dict(output_dir="run"), **settings)
-    assert state("run")["envs"]["len"] == 3
+    spinup.ppo_pytorch(lambda: Forgetful(length=4), epochs=1, logger_kwargs=dict(output_dir="run"), **settings)
+    assert steps_in_progress("run") == 2
     settings |= dict(epochs=2, resume=True)
-    spinup.ppo_pytorch(lambda: Forgetful(length=7), logger_kwargs=dict(output_dir="run"), **settings)
-    assert "1 episodes in progress could not be replayed" in capsys.readouterr().out
-    assert state("run")["envs"]["len"] == 3, "a new episode of 7 steps has begun with the epoch of 10"
+    spinup.ppo_pytorch(lambda: Forgetful(length=4), logger_kwargs=dict(output_dir="run"), **settings)
+    assert "The replay of 1 episode in progress differs" in capsys.readouterr().out
+    assert steps_in_progress("run") == 2, "a new episode of 4 steps has begun with the epoch of 10"
+
+
+class Counting(gym.Wrapper):
+    """Pays more from episode to episode."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.episodes = 0
+
+    def reset(self, **kwargs):
+        self.episodes += 1
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        o, r, *rest = self.env.step(action)
+        return o, float(r) + self.bonus(), *rest
+
+    def bonus(self):
+        return self.episodes / 10
+
+
+class Drawing(Counting):
+    """Pays by random generators of its own."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.rng, self.dice = np.random.default_rng(3), random.Random(3)
+
+    def bonus(self):
+        return self.rng.random() + self.dice.random()
+
+
+class Global(Counting):
+    """Pays by the generators that everybody uses, the policy too."""
+
+    def bonus(self):
+        return np.random.random() + random.random()
+
+
+MEMORIES = {
+    "NormalizeObservation": (gym.wrappers.NormalizeObservation, {}),
+    "NormalizeReward": (gym.wrappers.NormalizeReward, {}),
+    "both": (lambda env: gym.wrappers.NormalizeReward(gym.wrappers.NormalizeObservation(env)), {}),
+    "flags": (lambda env: env, dict(norm_obs=True, norm_reward=True)),
+    "counter": (Counting, {}),
+    "own generators": (Drawing, {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("algo", "memory"),
+    [
+        *(("ppo_pytorch", memory) for memory in MEMORIES),
+        ("sac_pytorch", "both"),
+        ("sac_jax", "flags"),
+        ("dqn_jax", "counter"),
+    ],
+)
+def test_what_an_environment_remembers_beyond_an_episode_is_resumed(algo, memory):
+    wrap, settings = MEMORIES[memory]
+    algo, backend = algo.split("_")
+    pendulum = algo in ("ppo", "sac")
+    settings = dict(
+        env_fn=lambda: wrap(gym.make("Pendulum-v1" if pendulum else "CartPole-v1")), save_freq=1, **settings
+    )
+    train(algo, backend, "whole", epochs=3, **settings)
+    train(algo, backend, "parts", epochs=1, **settings)
+    train(algo, backend, "parts", epochs=3, resume=True, **settings)
+    assert rows("whole") == rows("parts")
+
+
+def test_where_rewards_cannot_be_replayed_it_is_said(capsys):
+    settings = dict(env_fn=lambda: Global(gym.make("CartPole-v1")), save_freq=1)
+    train("ppo", "pytorch", "run", epochs=1, **settings)
+    train("ppo", "pytorch", "run", epochs=2, resume=True, **settings)
+    assert "The replay of 2 episodes in progress differs from what was saved" in capsys.readouterr().out
 
 
 # ---- damage ----
@@ -277,11 +363,11 @@ def test_nothing_but_damaged_checkpoints_is_an_error_that_loses_nothing():
 SAVED = ("run/progress.txt", "run/config.json", "run/pyt_save/model.pt")
 
 
-@pytest.mark.parametrize("found", [None, 1, 3])
+@pytest.mark.parametrize("found", [None, 2, 4])
 @pytest.mark.parametrize("algo", ["ppo", "dqn"])
 def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_lost(algo, found):
     train(algo, "pytorch", "run", epochs=2)
-    assert state("run")["format"] == 2
+    assert state("run")["format"] == 3
     file = Path("run/checkpoint/epoch000001.npz")
     states = unpack(file.read_bytes())
     for each in states:

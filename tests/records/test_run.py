@@ -74,11 +74,12 @@ def train(backend="pytorch", columns=COLUMNS, learner=None, env_fn=lambda: Count
     """A training function that learns nothing from random actions, but moves its parameters at random."""
     config = dict(env_fn=env_fn, epochs=4, steps_per_epoch=10, num_envs=1, save_freq=1, snapshots=False, resume=False)
     config |= dict(logger_kwargs=dict(output_dir="run")) | changes
-    envs, test_envs = VectorEnv(env_fn, config["num_envs"], 3), VectorEnv(env_fn, 1, 4)
+    envs = VectorEnv(env_fn, config["num_envs"], 3)
+    envs.for_tests(1)
     rng, buffer = np.random.default_rng(5), ReplayBuffer(OBSERVATIONS, ACTIONS, 15)
     learner = learner or new_learner(backend)
 
-    run = Run(config, columns, envs, test_envs, buffer=buffer, rng=rng)
+    run = Run(config, columns, envs, buffer=buffer, rng=rng)
     learner = run.restore(learner)
     epochs, steps = [], []
     for epoch in run.epochs():

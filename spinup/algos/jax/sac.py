@@ -128,6 +128,8 @@ def sac(
     save_freq=1,
     *,
     num_envs=1,
+    norm_obs=False,
+    norm_reward=False,
     device="cpu",
     target_entropy=None,
     snapshots=False,
@@ -160,6 +162,10 @@ def sac(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.
+        norm_obs: normalise observations by their running mean and standard deviation: o and o2 of the equations are
+            (o - mean) / sqrt(var + 1e-8). The saved agent and the returned one take observations as they are.
+        norm_reward: divide rewards by the running standard deviation of the discounted return: r of the equations is
+            r / sqrt(var + 1e-8). Returns in the log stay those of the environment.
         device: 'cpu', 'cuda' (or another platform that JAX knows, such as 'tpu'), or 'auto'.
         target_entropy: in nats, of actions in units of half their range; None is minus the number of dimensions.
         snapshots: keep every save, as ``jax_save/model<epoch>.safetensors``, beside the last.
@@ -175,7 +181,8 @@ def sac(
     config = check_hyperparameters(locals(), sac)
     device = training.start(seed, device)
     rng = np.random.default_rng(seed)
-    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
+    test_envs = envs.for_tests(num_test_episodes)
     ac = training.build(actor_critic, envs, ac_kwargs, device)
     log_alpha, alpha_optimizer = temperature(alpha, lr)
     optimizers = training.Adam.create(lr, ac.pi), training.Adam.create(lr, ac.q), alpha_optimizer
@@ -184,7 +191,7 @@ def sac(
     target_entropy = -envs.action_space.shape[0] if target_entropy is None else target_entropy
     constants = dict(gamma=gamma, polyak=polyak, target_entropy=target_entropy)
 
-    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    run = Run(config, COLUMNS, envs, buffer=buffer, rng=rng)
     learner = run.restore(learner)
     for epoch in run.epochs():
         for steps in run.steps():
@@ -206,7 +213,7 @@ def sac(
         # test the policy without exploration
         run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
         run.end_epoch(learner)
-    return learner.ac
+    return run.finished(learner.ac)
 
 
 if __name__ == "__main__":

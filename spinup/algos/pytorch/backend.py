@@ -41,11 +41,15 @@ def to_bytes(agent):
     """
     if is_agent(agent):
         refuse_diverged(agent.parameters())
-        if any(p.device.type != "cpu" for p in agent.parameters()):
-            agent = copy.deepcopy(agent).cpu()
+        agent = _on_cpu(agent)
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
     torch.save(agent, data, pickle_module=cloudpickle)
     return data.getbuffer()
+
+
+def _on_cpu(agent):
+    on_cpu = all(p.device.type == "cpu" for p in agent.parameters())
+    return agent if on_cpu else copy.deepcopy(agent).cpu()
 
 
 def from_file(file, trust=False):
@@ -110,6 +114,7 @@ def _gpu_states():
 
 def recipe_of(agent):
     """The recipe of ``agent``."""
+    agent = _on_cpu(agent)
     pi = getattr(agent, "pi", None)
     bounds, units = pair_of(pi, "act_low", "act_high"), pair_of(pi, "act_mid", "act_half")
     log_std = pi.log_std.detach().numpy() if hasattr(pi, "log_std") else None

@@ -107,6 +107,8 @@ def ddpg(
     save_freq=1,
     *,
     num_envs=1,
+    norm_obs=False,
+    norm_reward=False,
     device="cpu",
     snapshots=False,
     resume=False,
@@ -138,6 +140,10 @@ def ddpg(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.
+        norm_obs: normalise observations by their running mean and standard deviation: o and o2 of the equations are
+            (o - mean) / sqrt(var + 1e-8). The saved agent and the returned one take observations as they are.
+        norm_reward: divide rewards by the running standard deviation of the discounted return: r of the equations is
+            r / sqrt(var + 1e-8). Returns in the log stay those of the environment.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
         resume: continue from the last checkpoint of the run in the output directory, if there is one.
@@ -152,12 +158,13 @@ def ddpg(
     config = check_hyperparameters(locals(), ddpg)
     device = training.start(seed, device, threads=2)
     rng = np.random.default_rng(seed)
-    envs, test_envs = (VectorEnv(env_fn, n, seed, max_ep_len) for n in (num_envs, num_test_episodes))
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
+    test_envs = envs.for_tests(num_test_episodes)
     ac = training.build(actor_critic, envs, ac_kwargs, device)
     learner = Learner(ac, training.target_of(ac), training.Adam(pi_lr, ac.pi), training.Adam(q_lr, ac.q))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
 
-    run = Run(config, COLUMNS, envs, test_envs, buffer=buffer, rng=rng)
+    run = Run(config, COLUMNS, envs, buffer=buffer, rng=rng)
     learner = run.restore(learner)
     for epoch in run.epochs():
         for steps in run.steps():
@@ -181,7 +188,7 @@ def ddpg(
         # test the policy without exploration
         run.store(**test_agent(learner.ac, test_envs, seed=[seed, epoch + 1]))
         run.end_epoch(learner)
-    return learner.ac
+    return run.finished(learner.ac)
 
 
 if __name__ == "__main__":

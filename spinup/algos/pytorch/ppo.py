@@ -112,6 +112,8 @@ def ppo(
     save_freq=10,
     *,
     num_envs=4,
+    norm_obs=False,
+    norm_reward=False,
     device="cpu",
     snapshots=False,
     resume=False,
@@ -140,6 +142,10 @@ def ppo(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch``.
+        norm_obs: normalise observations by their running mean and standard deviation: o and o2 of the equations are
+            (o - mean) / sqrt(var + 1e-8). The saved agent and the returned one take observations as they are.
+        norm_reward: divide rewards by the running standard deviation of the discounted return: r of the equations is
+            r / sqrt(var + 1e-8). Returns in the log stay those of the environment.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
         resume: continue from the last checkpoint of the run in the output directory, if there is one.
@@ -153,7 +159,7 @@ def ppo(
     """
     config = check_hyperparameters(locals(), ppo)
     device = training.start(seed, device)
-    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     ac = training.build(actor_critic, envs, ac_kwargs, device)
     learner = Learner(ac, training.Adam(pi_lr, ac.pi), training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
@@ -176,7 +182,7 @@ def ppo(
         learner, log = update(learner, training.to_tensors(rollout, device), **constants, **iterations)
         run.store(VVals=rollout.v, **log)
         run.end_epoch(learner)
-    return learner.ac
+    return run.finished(learner.ac)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,8 @@ def vpg(
     save_freq=10,
     *,
     num_envs=4,
+    norm_obs=False,
+    norm_reward=False,
     device="cpu",
     snapshots=False,
     resume=False,
@@ -114,6 +116,10 @@ def vpg(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch``.
+        norm_obs: normalise observations by their running mean and standard deviation: o and o2 of the equations are
+            (o - mean) / sqrt(var + 1e-8). The saved agent and the returned one take observations as they are.
+        norm_reward: divide rewards by the running standard deviation of the discounted return: r of the equations is
+            r / sqrt(var + 1e-8). Returns in the log stay those of the environment.
         device: 'cpu', 'cuda', or 'auto'.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
         resume: continue from the last checkpoint of the run in the output directory, if there is one.
@@ -127,7 +133,7 @@ def vpg(
     """
     config = check_hyperparameters(locals(), vpg)
     device = training.start(seed, device)
-    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len)
+    envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     ac = training.build(actor_critic, envs, ac_kwargs, device)
     learner = Learner(ac, training.Adam(pi_lr, ac.pi), training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
@@ -148,7 +154,7 @@ def vpg(
         learner, log = update(learner, training.to_tensors(rollout, device), train_v_iters=train_v_iters)
         run.store(VVals=rollout.v, **log)
         run.end_epoch(learner)
-    return learner.ac
+    return run.finished(learner.ac)
 
 
 if __name__ == "__main__":
