@@ -95,6 +95,7 @@ RULES = {
     "num_envs": _COUNT,
     "norm_obs": _BOOL,
     "norm_reward": _BOOL,
+    "threads": _optional(_COUNT),
     "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
 }
 LOGGER_RULES = {  # valid keys of logger_kwargs; resume is an argument of the algorithm itself

@@ -24,6 +24,7 @@ TABLE = {
         [1, 10**9, np.int64(3)],
         [0, -1, *NO_INTEGER],
     ),
+    "an integer >= 1, or None": ("threads", [None, 1, np.int64(3)], [0, -1, "1", True, 1.0, NAN]),
     "an integer >= 0": (
         "train_pi_iters train_v_iters start_steps update_after epsilon_steps",
         [0, 1, np.int32(3)],
@@ -49,7 +50,7 @@ TABLE = {
     ),
     "a finite number >= 0, or 'auto'": ("alpha", ["auto", 0, 0.2], [-0.1, INF, "Auto", "0.2", None, True, NAN]),
     "a finite number, or None": ("target_entropy", [None, -6, 0, 2.5], [INF, -INF, NAN, "auto", True]),
-    "True or False": ("double_q resume snapshots", [True, False], [0, 1, "True", None]),
+    "True or False": ("double_q norm_obs norm_reward resume snapshots", [True, False], [0, 1, "True", None]),
     "'huber' or 'squared'": ("loss", ["huber", "squared"], ["mse", None, 1, ["huber"]]),
     "'trpo' or 'npg'": ("algo", ["trpo", "npg"], ["ppo", None, 1, "TRPO"]),
     "a dict, or None": ("ac_kwargs logger_kwargs", [None, {}], [3, "x", [("a", 1)], False]),

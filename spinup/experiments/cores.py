@@ -1,11 +1,9 @@
 """The number of cores, and of the processes and jobs to divide them among."""
 
-import os
-
 import psutil
 
 from spinup.errors import UserError
-from spinup.mpi.tools import num_procs
+from spinup.mpi.tools import num_procs, usable_cores
 
 
 def count_jobs(jobs: int | str) -> int:
@@ -18,12 +16,7 @@ def count_jobs(jobs: int | str) -> int:
 
 def physical_cores() -> int:
     """The number of physical cores that this process may use."""
-    return min(psutil.cpu_count(logical=False) or 1, logical_cores())
-
-
-def logical_cores() -> int:
-    """The number of logical cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(psutil.cpu_count(logical=False) or 1, usable_cores())
 
 
 def check_num_cpu(num_cpu: int | str) -> int:

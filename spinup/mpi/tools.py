@@ -52,6 +52,13 @@ def num_procs() -> int:
     return _rank_and_size()[1]
 
 
+def usable_cores() -> int:
+    """The number of logical cores that this process may use, or ``NPROC`` where that is set."""
+    if os.environ.get("NPROC", "").isdecimal():
+        return int(os.environ["NPROC"])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def num_procs_here() -> int:
     """The number of those processes that run on this machine."""
     if num_procs() == 1:
@@ -277,13 +284,13 @@ def find_launcher() -> str:
 
 
 def launch_environment(n: int) -> dict[str, str]:
-    """The environment variables for ``n`` processes on this machine, with an equal share of the threads for each.
+    """The environment variables for ``n`` processes on this machine, with one thread for each.
 
     They let Open MPI start more processes than cores, move processes between cores, yield the core while waiting, and
     run as root, as in a container. Its command-line options differ between versions, and other launchers lack them.
     """
     defaults = {
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n)),
+        "OMP_NUM_THREADS": "1",
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",

@@ -459,7 +459,7 @@ def test_a_checkpoint_goes_on_where_there_are_other_gpus(monkeypatch, before, af
 
 @pytest.fixture
 def two_cores(monkeypatch):
-    monkeypatch.setattr(training, "MAX_THREADS", 2)
+    monkeypatch.setattr(training, "CORES", 2)
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -478,7 +478,7 @@ def test_in_parallel_runs_its_tasks_at_the_same_time():
 
 
 def test_in_parallel_starts_no_threads_where_there_is_one_core(monkeypatch):
-    monkeypatch.setattr(training, "MAX_THREADS", 1)
+    monkeypatch.setattr(training, "CORES", 1)
     assert training.in_parallel(threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
 
 

@@ -148,7 +148,7 @@ def test_policy_and_value_with_common_parameters_are_fitted_one_after_the_other(
     def no_threads(_):
         raise RuntimeError("threads")
 
-    monkeypatch.setattr(training, "MAX_THREADS", 2)
+    monkeypatch.setattr(training, "CORES", 2)
     monkeypatch.setattr(training, "ThreadPoolExecutor", no_threads)
     ac = TwoActions()
     if shared:

@@ -5,6 +5,7 @@
 theta: the parameters of a network, theta_targ: those of the copy that follows it.
 """
 
+import os
 from typing import Any
 
 import jax
@@ -18,9 +19,13 @@ from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
 from spinup.mpi.tools import ONE_PROCESS, num_procs, refuse_processes
 
+THREADS = int(os.environ["NPROC"]) if os.environ.get("NPROC", "").isdecimal() else None
 
-def start(seed, device):
+
+def start(seed, device, threads=None):
     """Seed NumPy, which all random numbers come from, and choose and return the device that arrays are made on.
+
+    XLA reads the number of ``threads`` (None: one for each core) from ``NPROC`` when it is first used.
 
     Raises:
         UserError: for a device that JAX does not know or that this machine lacks, and where MPI has started several
@@ -29,6 +34,8 @@ def start(seed, device):
     refuse_processes(ONE_PROCESS, num_procs())
     exempt_imports_from_gc()
     np.random.seed(seed)
+    if threads:
+        os.environ["NPROC"] = str(threads)
     try:
         found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]
     except RuntimeError:

@@ -115,6 +115,7 @@ def dqn(
     norm_obs=False,
     norm_reward=False,
     device="cpu",
+    threads=training.THREADS,
     snapshots=False,
     resume=False,
 ):
@@ -147,11 +148,10 @@ def dqn(
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.
-        norm_obs: normalise observations by their running mean and standard deviation: o and o2 of the equations are
-            (o - mean) / sqrt(var + 1e-8). The saved agent and the returned one take observations as they are.
-        norm_reward: divide rewards by the running standard deviation of the discounted return: r of the equations is
-            r / sqrt(var + 1e-8). Returns in the log stay those of the environment.
+        norm_obs: o, o2 <- (o - mean) / sqrt(var + 1e-8), running statistics; the returned agent takes o as it is.
+        norm_reward: r <- r / sqrt(var + 1e-8), with the running variance of the discounted return; not in the log.
         device: 'cpu', 'cuda', or 'auto'.
+        threads: CPU threads of an operation (default: ``OMP_NUM_THREADS``, or 1); several lose much on a busy machine.
         snapshots: keep every save, as ``pyt_save/model<epoch>.pt``, beside the last.
         resume: continue from the last checkpoint of the run in the output directory, if there is one.
 
@@ -163,7 +163,7 @@ def dqn(
             already holds a run, unless it is resumed.
     """
     config = check_hyperparameters(locals(), dqn)
-    device = training.start(seed, device, threads=2)
+    device = training.start(seed, device, threads)
     rng = np.random.default_rng(seed)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     test_envs = envs.for_tests(num_test_episodes)

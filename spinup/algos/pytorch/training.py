@@ -8,6 +8,7 @@ theta: the parameters of a network, theta_targ: those of the copy that follows i
 """
 
 import copy
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -21,23 +22,24 @@ from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params
-from spinup.mpi.tools import connect, num_procs, process_seed
+from spinup.mpi.tools import connect, num_procs, process_seed, usable_cores
 
-MAX_THREADS = torch.get_num_threads()  # the cores there are, or OMP_NUM_THREADS where that is set
+CORES = usable_cores()
+THREADS = int(os.environ["OMP_NUM_THREADS"]) if os.environ.get("OMP_NUM_THREADS", "").isdecimal() else 1
 
 
 def start(seed, device, threads=1):
     """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
 
-    One thread is the fastest for networks as small as 64x64; two are for 256x256. Where several processes train
-    together, each draws its own random numbers.
+    One thread is the default on any machine, as several wait for each other in a busy loop: where one of them has no
+    core, all lose nearly everything. Where several processes train together, each draws its own random numbers.
 
     Raises:
         UserError: for a device that PyTorch does not know or that this machine lacks.
     """
     connect()
     exempt_imports_from_gc()
-    torch.set_num_threads(min(threads, MAX_THREADS))
+    torch.set_num_threads(threads or 1)
     torch.manual_seed(process_seed(seed))
     np.random.seed(process_seed(seed))
     if device == "auto":
@@ -109,7 +111,7 @@ def in_parallel(*tasks, optimizers=()):
     together, so that no exchange of one meets that of another, and where two of their ``optimizers`` move the same
     parameter, as those of a policy and a value function with common layers do.
     """
-    if num_procs() > 1 or MAX_THREADS == 1 or _overlap(optimizers):
+    if num_procs() > 1 or CORES == 1 or _overlap(optimizers):
         return [task() for task in tasks]
 
     def one_threaded(task):

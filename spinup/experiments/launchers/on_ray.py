@@ -102,9 +102,9 @@ class Look(NamedTuple):
 class Worker:
     """A Ray actor that runs one experiment, in a separate process and a temporary folder."""
 
-    def __init__(self, threads: int, import_path: list[str]):
+    def __init__(self, cores: int, import_path: list[str]):
         sys.path += [path for path in import_path if path not in sys.path]  # for the user's modules, on shared disks
-        self._threads = threads
+        self._cores = cores
         self._folder = tempfile.TemporaryDirectory(prefix="spinup-ray-")
         self._run_dir = Path(self._folder.name)
 
@@ -116,7 +116,7 @@ class Worker:
         """Write ``files`` to the folder, and start the run."""
         write_all(files, self._run_dir)
         self._mirror = Mirror(self._run_dir, leave_out=LOG)
-        self._attempt = ProcessAttempt(call, self._run_dir, self._threads)
+        self._attempt = ProcessAttempt(call, self._run_dir, self._cores)
         self._log = (self._run_dir / LOG).open("rb")
         return self.look()
 

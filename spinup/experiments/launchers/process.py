@@ -75,8 +75,8 @@ class _Pickler(cloudpickle.Pickler):
         return super().reducer_override(obj)
 
 
-# Environment variables for the number of threads of OpenMP, MKL and XLA (JAX).
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of PyTorch: several lose much where a core is taken
+CORES = "NPROC"  # the environment variable from which XLA (JAX) takes the number of cores, and so do we
 
 
 class ProcessAttempt:
@@ -85,21 +85,22 @@ class ProcessAttempt:
     Args:
         call: an experiment pickled by ``pickle_call``.
         run_dir: output directory, which replaces that of the call; printed output goes to its ``output.log``.
-        threads: number of threads to compute with, unless the environment already sets it.
+        cores: number of cores to compute on, unless the environment already sets it.
         append: keep the contents of ``output.log``.
     """
 
-    def __init__(self, call: bytes, run_dir: Path, threads: int, append: bool = False):
+    def __init__(self, call: bytes, run_dir: Path, cores: int, append: bool = False):
         self._folder = tempfile.TemporaryDirectory(prefix="spinup-")
         command = [*write_call(call, Path(self._folder.name)), "--leash", "--output_dir", str(run_dir)]
         run_dir.mkdir(parents=True, exist_ok=True)
         with (run_dir / LOG).open("ab" if append else "wb") as log:
+            defaults = {**ONE_THREAD, CORES: str(cores)}
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict.fromkeys(THREADS, str(threads)) | os.environ | import_path() | {"PYTHONIOENCODING": "utf-8"},
+                env=defaults | os.environ | import_path() | {"PYTHONIOENCODING": "utf-8"},
                 start_new_session=True,  # so that Ctrl-C at a terminal reaches the launcher alone, which passes it on
             )
 
