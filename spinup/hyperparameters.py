@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from spinup.errors import UserError, did_you_mean
+from spinup.experience.envs import as_env_fn
 from spinup.mpi.tools import num_procs, refuse_processes
 
 
@@ -47,7 +48,10 @@ _BOOL = Rule(lambda x: isinstance(x, bool), "True or False")
 _CALLABLE = Rule(callable, "something callable")
 
 RULES = {
-    "env_fn": Rule(callable, "a function that returns a new environment"),
+    "env_fn": Rule(
+        lambda x: callable(x) or isinstance(x, str),
+        "a function that returns a new environment, or a name such as 'CartPole-v1'",
+    ),
     "actor_critic": _CALLABLE,
     "ac_kwargs": _optional(_DICT),
     "seed": Rule(lambda x: _NATURAL.holds(x) and x < 2**32, "an integer from 0 to 4294967295"),
@@ -145,7 +149,8 @@ def check_hyperparameters(
         processes: number of processes that train together; None: as many as are running now.
 
     Returns:
-        A copy of ``config``; with ``algorithm`` and the number of processes (``num_cpu``) if ``algorithm`` is given.
+        A copy of ``config``, in which ``env_fn`` is a function; with ``algorithm`` and the number of processes
+        (``num_cpu``) if ``algorithm`` is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -169,7 +174,10 @@ def check_hyperparameters(
     for key in ("steps_per_epoch", "update_every"):
         if key in config and "num_envs" in config:
             _check_shares(key, config[key], config["num_envs"], processes)
-    return {**config, "algorithm": algorithm, "num_cpu": processes} if algorithm else dict(config)
+    config = dict(config)
+    if "env_fn" in config:
+        config["env_fn"] = as_env_fn(config["env_fn"])
+    return config | {"algorithm": algorithm, "num_cpu": processes} if algorithm else config
 
 
 def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:

@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -55,7 +56,11 @@ TABLE = {
     "'trpo' or 'npg'": ("algo", ["trpo", "npg"], ["ppo", None, 1, "TRPO"]),
     "a dict, or None": ("ac_kwargs logger_kwargs", [None, {}], [3, "x", [("a", 1)], False]),
     "something callable": ("actor_critic", [lambda obs, act: None, torch.nn.Linear], [3, "MLPActorCritic"]),
-    "a function that returns a new environment": ("env_fn", [lambda: None], ["CartPole-v1", None]),
+    "a function that returns a new environment, or a name such as 'CartPole-v1'": (
+        "env_fn",
+        [lambda: None, "CartPole-v1"],
+        [None, 3, gym.make("CartPole-v1")],
+    ),
     "a device such as 'cpu', 'cuda' or 'auto'": ("device", ["cpu", "cuda:1"], [0, None, torch.device("cpu")]),
 }
 AC_TABLE = {
@@ -108,6 +113,10 @@ def test_every_parameter_of_every_algorithm_has_a_rule_that_its_default_meets(na
     config = with_defaults(getattr(spinup, name), {"env_fn": lambda: None})
     assert set(config) <= set(RULES)
     assert check_hyperparameters(config) == config
+
+
+def test_the_name_of_an_environment_becomes_the_function_that_builds_it():
+    assert repr(check_hyperparameters({"env_fn": "CartPole-v1"})["env_fn"]) == "EnvFn('CartPole-v1', {})"
 
 
 def test_the_configuration_is_copied_and_what_has_no_rule_is_passed_over():

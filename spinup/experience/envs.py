@@ -99,17 +99,22 @@ def _suggest_env(env_name: str) -> str:
     return hint or " Write custom environments as module:EnvId."
 
 
-def make_env(env_fn: Callable[..., gym.Env], max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
+def as_env_fn(env_fn: Callable[..., gym.Env] | str) -> Callable[..., gym.Env]:
+    """``env_fn``, or the function that builds the environment of this name."""
+    return EnvFn(env_fn) if isinstance(env_fn, str) else env_fn
+
+
+def make_env(env_fn: Callable[..., gym.Env] | str, max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
     """Build an environment with one flat observation vector, actions counted from 0 and a time limit.
 
     Args:
-        env_fn: builds the environment; ``kwargs`` (``render_mode``) are passed on.
+        env_fn: builds the environment, or is its name; ``kwargs`` (``render_mode``) are passed on.
         max_ep_len: truncate episodes after this many steps, unless the environment's own limit is shorter.
 
     Raises:
         UserError: for observations that no flat network can use (images, text, graphs, sequences).
     """
-    env = env_fn(**kwargs)
+    env = as_env_fn(env_fn)(**kwargs)
     limit = env.spec.max_episode_steps if env.spec else None
     if max_ep_len is not None and (limit is None or max_ep_len < limit):
         env = gym.wrappers.TimeLimit(env, max_ep_len)

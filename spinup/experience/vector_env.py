@@ -45,7 +45,7 @@ class VectorEnv:
     """``num_envs`` copies of an environment, stepped together, each reset as soon as its episode ends.
 
     Args:
-        env_fn: builds one environment.
+        env_fn: builds one environment, or is its name.
         num_envs: number of copies; each has its own random stream, derived from ``seed``.
         seed: int >= 0; if several processes train together, each derives its own seed from it.
         max_ep_len: see :func:`make_env`.
@@ -60,7 +60,7 @@ class VectorEnv:
 
     def __init__(
         self,
-        env_fn: Callable[..., gym.Env],
+        env_fn: Callable[..., gym.Env] | str,
         num_envs: int,
         seed: int,
         max_ep_len: int | None = None,

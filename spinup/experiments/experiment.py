@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spinup.experience.envs import EnvFn
+from spinup.experience.envs import EnvFn, as_env_fn
 from spinup.experiments.cores import check_num_cpu
 from spinup.hyperparameters import with_defaults
 from spinup.records.directory import holds_run, is_finished, last_epoch
@@ -95,4 +95,6 @@ def experiment_of(
     kwargs = {**config, "logger_kwargs": logger_kwargs}
     if "env_name" in kwargs:
         kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
+    elif "env_fn" in kwargs:
+        kwargs["env_fn"] = as_env_fn(kwargs["env_fn"])
     return Experiment(exp_name, thunk, kwargs, config, check_num_cpu(num_cpu))

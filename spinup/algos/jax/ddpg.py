@@ -118,7 +118,7 @@ def ddpg(
     """Train by Deep Deterministic Policy Gradient.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions, or its name.
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,

@@ -123,7 +123,7 @@ def dqn(
     """Train by Deep Q-Learning, with double Q-learning unless told otherwise.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with discrete actions.
+        env_fn: function that builds one copy of a Gymnasium environment with discrete actions, or its name.
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``q(obs)`` -> values ``[B, number of actions]``, and

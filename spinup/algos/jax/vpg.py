@@ -104,7 +104,7 @@ def vpg(
     """Train by Vanilla Policy Gradient, with advantages by GAE-lambda.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment.
+        env_fn: function that builds one copy of a Gymnasium environment, or its name.
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),

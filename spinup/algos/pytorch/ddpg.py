@@ -117,7 +117,7 @@ def ddpg(
     """Train by Deep Deterministic Policy Gradient.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,
             ``q(obs, act)`` -> values ``[B]``, and

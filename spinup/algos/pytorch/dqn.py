@@ -122,7 +122,7 @@ def dqn(
     """Train by Deep Q-Learning, with double Q-learning unless told otherwise.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with discrete actions.
+        env_fn: function that builds one copy of a Gymnasium environment with discrete actions, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``q(obs)`` -> values ``[B, number of actions]``, and
             ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions, the greedy ones.

@@ -129,7 +129,7 @@ def sac(
     """Train by Soft Actor-Critic, with a fixed or a learned temperature.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
             ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and

@@ -132,7 +132,7 @@ def td3(
     """Train by Twin Delayed Deep Deterministic Policy Gradient.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions.
+        env_fn: function that builds one copy of a Gymnasium environment with bounded continuous actions, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,
             ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and

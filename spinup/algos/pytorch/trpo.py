@@ -181,7 +181,7 @@ def trpo(
     """Train by Trust Region Policy Optimization, or Natural Policy Gradient.
 
     Args:
-        env_fn: function that builds one copy of a Gymnasium environment.
+        env_fn: function that builds one copy of a Gymnasium environment, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
             ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
