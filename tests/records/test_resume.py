@@ -1,12 +1,14 @@
 """A run that was interrupted and resumed ends as one that never was, for every algorithm and backend."""
 
 import importlib
+import json
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import gymnasium as gym
@@ -216,6 +218,18 @@ class Forgetful(Counter):
 
     def _observation(self):
         return np.array([self._t + 10 * len(self._episodes)], np.float32)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo_pytorch", "ppo_jax"])
+def test_an_environment_can_be_given_by_name_and_resumed_by_any_function_that_builds_it(algorithm):
+    train = partial(getattr(spinup, algorithm), logger_kwargs=dict(output_dir="run"), ac_kwargs=dict(hidden_sizes=[4]))
+    train("CartPole-v1", steps_per_epoch=8, epochs=1)
+    assert json.loads(Path("run/config.json").read_text())["env_fn"] == "EnvFn('CartPole-v1', {})"
+    with pytest.raises(UserError, match="cannot be resumed in Acrobot-v1"):
+        train("Acrobot-v1", steps_per_epoch=8, epochs=2, resume=True)
+    train(lambda: gym.make("CartPole-v1"), steps_per_epoch=8, epochs=2, resume=True)
+    with pytest.raises(UserError, match=r"The environment 'CartPol-v1' does not exist. Did you mean 'CartPole-v1'"):
+        train("CartPol-v1", steps_per_epoch=8)
 
 
 def test_what_cannot_be_replayed_is_cut_and_said(capsys):
