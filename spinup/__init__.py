@@ -14,10 +14,11 @@ __version__ = "1.0.0.dev0"
 ALGORITHMS = algorithms()  # by backend, in the order of the course
 
 _HOMES = {
-    "Logger": "spinup.records.logger",
-    "EpochLogger": "spinup.records.logger",
-    "ExperimentGrid": "spinup.experiments.grid",
-    "load": "spinup.records.agents",
+    "Logger": "spinup.records.logger.Logger",
+    "EpochLogger": "spinup.records.logger.EpochLogger",
+    "ExperimentGrid": "spinup.experiments.grid.ExperimentGrid",
+    "load": "spinup.records.agents.load",
+    "plot": "spinup.analysis.plot.make_plots",
 }
 _ALGOS = {f"{algo}_{backend}": (backend, algo) for backend, algos in ALGORITHMS.items() for algo in algos}
 
@@ -29,7 +30,8 @@ def __getattr__(name: str):
         backend, algo = _ALGOS[name]
         return getattr(import_backend(backend, algo), algo)
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        module, _, original = _HOMES[name].rpartition(".")
+        return getattr(importlib.import_module(module), original)
     raise AttributeError(f"module 'spinup' has no attribute {name!r}")
 
 

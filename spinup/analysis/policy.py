@@ -16,8 +16,8 @@ from spinup.errors import UserError, first_line
 from spinup.experience.envs import clip_action
 from spinup.experience.evaluation import deterministic_act
 from spinup.records.agents import load
+from spinup.records.console import colorize, progress_bar, say, table
 from spinup.records.environment import load_env
-from spinup.records.logger import EpochLogger, colorize
 
 FILMED_EPISODES = 3
 DEFAULT_FPS = 30
@@ -125,25 +125,30 @@ def run_policy(
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         if env.render_mode != "rgb_array":
             raise UserError(f"filming needs an environment made with render_mode='rgb_array', not {env.render_mode!r}.")
+        filmed = min(num_episodes, FILMED_EPISODES)
+        say(f"Filming {filmed} episode{'s' * (filmed > 1)} to {video}.")
     elif render and env.render_mode != "human":
         print("The environment was made without render_mode='human': nothing is shown.")
     _seed_sampling(seed)
-    logger = EpochLogger()
+    episodes = []
     try:
         with VideoWriter(video, env.metadata.get("render_fps", DEFAULT_FPS)) if video else nullcontext() as film:
             for n in range(num_episodes):
-                filming = film if n < FILMED_EPISODES else None
-                ep_ret, ep_len = _run_episode(env, get_action, max_ep_len, seed if n == 0 else None, filming)
-                logger.store(EpRet=ep_ret, EpLen=ep_len)
-                print(f"Episode {n} \t EpRet {ep_ret:.3f} \t EpLen {ep_len}", flush=True)
+                ep_ret, ep_len = _run_episode(n, env, get_action, max_ep_len, seed, film)
+                episodes.append((ep_ret, ep_len))
+                say(f"Episode {n} \t EpRet {ep_ret:.3f} \t EpLen {ep_len}")
     finally:
         env.close()
-    statistics = dict(zip(("AverageEpRet", "StdEpRet", "MinEpRet", "MaxEpRet"), logger.get_stats("EpRet")))
-    statistics["EpLen"] = logger.get_stats("EpLen")[0]
-    logger.log_tabular("EpRet", with_min_and_max=True)
-    logger.log_tabular("EpLen", average_only=True)
-    logger.dump_tabular()
-    return {key: float(value) for key, value in statistics.items()}
+    returns, lengths = np.transpose(episodes)
+    statistics = {
+        "AverageEpRet": float(returns.mean()),
+        "StdEpRet": float(returns.std()),
+        "MaxEpRet": float(returns.max()),
+        "MinEpRet": float(returns.min()),
+        "EpLen": float(lengths.mean()),
+    }
+    print(table([*statistics], [*statistics.values()]))
+    return statistics
 
 
 def check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
@@ -165,18 +170,21 @@ def _seed_sampling(seed: int | None) -> None:
 
 
 def _run_episode(
-    env: gym.Env, get_action: Policy, max_ep_len: int | None, seed: int | None, film: VideoWriter | None
+    n: int, env: gym.Env, get_action: Policy, max_ep_len: int | None, seed: int | None, film: VideoWriter | None
 ) -> tuple[float, int]:
-    """One episode's return and length in steps."""
-    o = _reset(env, seed)
+    """The return and length in steps of episode ``n``; ``seed`` is for the first one, ``film`` for the first three."""
+    film = film if n < FILMED_EPISODES else None
+    o = _reset(env, seed if n == 0 else None)
     ep_ret, ep_len, over = 0.0, 0, False
-    while not over:
-        if film:
-            film.append(_frame(env))
-        o, r, terminated, truncated, _ = env.step(clip_action(get_action(o), env.action_space))
-        ep_ret += float(r)
-        ep_len += 1
-        over = terminated or truncated or ep_len == max_ep_len
+    with progress_bar(f"Episode {n}: {{n}} steps, {{rate_noinv_fmt}}", delay=1) as bar:
+        while not over:
+            if film:
+                film.append(_frame(env))
+            o, r, terminated, truncated, _ = env.step(clip_action(get_action(o), env.action_space))
+            ep_ret += float(r)
+            ep_len += 1
+            over = terminated or truncated or ep_len == max_ep_len
+            bar.update()
     if film:
         film.append(_frame(env))
     return ep_ret, ep_len

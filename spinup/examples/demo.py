@@ -10,7 +10,7 @@ from pathlib import Path
 from spinup import run
 from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
-from spinup.records.logger import colorize
+from spinup.records.console import colorize
 
 ENV = "CartPole-v1"
 SOLVED = 475  # mean return per episode, of 500 at most

@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinup import user_config
@@ -13,6 +14,7 @@ from spinup.experiments.experiment import readable
 from spinup.experiments.launch import choose_launcher, experiment_in, launch
 from spinup.experiments.names import path_safe, shorten
 from spinup.mpi.tools import only_first
+from spinup.records.console import say
 
 
 class _Parameter(NamedTuple):
@@ -109,7 +111,7 @@ class ExperimentGrid:
         for key, shorthand, values in rows:
             print(f"  {key:{widths[0]}}  {shorthand:{widths[1]}}  {values}")
         print(f"\n  Variants, counting seeds:      {math.prod(counts.values())}")
-        print(f"  Variants, not counting seeds:  {math.prod(counts.values()) // counts.get('seed', 1)}", flush=True)
+        say(f"  Variants, not counting seeds:  {math.prod(counts.values()) // counts.get('seed', 1)}")
 
     def run(
         self,
@@ -125,7 +127,7 @@ class ExperimentGrid:
         cpus_per_run: float | None = None,
         gpus_per_run: float | None = None,
         track: Sequence[str] = (),
-    ) -> None:
+    ) -> list[Path]:
         """Check all variants, then run each as :func:`call_experiment` does.
 
         With ``jobs`` (even 1) or on a Ray cluster, the output of an experiment goes to ``output.log`` in its directory,
@@ -143,6 +145,9 @@ class ExperimentGrid:
             ray_address: address of the cluster. None: the cluster of this machine, or else this machine alone.
             cpus_per_run, gpus_per_run: CPUs and GPUs of the cluster for each experiment; 1 and 0 by default.
 
+        Returns:
+            The output directories of the runs, in the order of :meth:`variants`.
+
         Raises:
             UserError: before the first experiment starts, for any mistake; also if two would save to one directory.
             SystemExit: when an experiment fails or is interrupted; without ``jobs``, those after it do not run.
@@ -156,6 +161,7 @@ class ExperimentGrid:
                 raise UserError(f"{thunk!r} is neither a function nor a parameter of this grid that holds functions.")
             experiments.append(experiment_in(name, function, variant, data_dir, datestamp, overwrite, num_cpu, track))
         launch(experiments, where, self._report, here=launcher == "local")
+        return [experiment.output_dir for experiment in experiments]
 
     def _report(self) -> None:
         self.print()

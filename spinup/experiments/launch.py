@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from spinup import user_config
@@ -17,7 +18,7 @@ from spinup.experiments.launchers.on_ray import Cluster, run_on_ray
 from spinup.experiments.names import setup_logger_kwargs
 from spinup.experiments.preflight import check_devices, check_experiments, check_launcher, check_retries
 from spinup.mpi.tools import only_first
-from spinup.records.logger import colorize
+from spinup.records.console import colorize, say
 
 Launcher = Callable[[Sequence[Experiment]], None]
 
@@ -33,7 +34,7 @@ def call_experiment(
     retries: int = 0,
     track: Sequence[str] = (),
     **kwargs: Any,
-) -> None:
+) -> Path:
     """Run ``thunk(seed=seed, logger_kwargs=..., **kwargs)`` in a separate process, or in several.
 
     ``env_name`` (and ``env_kwargs``) among ``kwargs`` become ``env_fn``, a function that builds the environment.
@@ -50,6 +51,9 @@ def call_experiment(
         track: services that also show its rows: ``['tensorboard', 'wandb']`` or one of them.
         **kwargs: hyperparameters for ``thunk``.
 
+    Returns:
+        The output directory of the run.
+
     Raises:
         UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
         SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
@@ -57,6 +61,7 @@ def call_experiment(
     variant = {"seed": seed, **kwargs}
     experiment = experiment_in(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
     launch([experiment], choose_launcher(retries=retries))
+    return experiment.output_dir
 
 
 def launch(
@@ -132,7 +137,7 @@ def _announce(experiment: Experiment) -> None:
         print(f"  {key}: {json.dumps(value, default=readable)}")
     if experiment.num_cpu > 1:
         print(f"in {experiment.num_cpu} processes")
-    print(f"saving to {experiment.output_dir}\n", flush=True)
+    say(f"saving to {experiment.output_dir}\n")
 
 
 @only_first
@@ -143,4 +148,4 @@ def _suggest_next_steps(experiment: Experiment) -> None:
     print(f"  python -m spinup.run plot {where}")
     trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it needs the user's own module
     print(colorize("and watch the trained agent with", "cyan", bold=True))
-    print(f"  python -m spinup.run test_policy {where}{trust}", flush=True)
+    say(f"  python -m spinup.run test_policy {where}{trust}")

@@ -20,14 +20,19 @@ MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kw
 _NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not passed on as they are written
 
 
-def convert_json(obj: Any) -> Any:
-    """``obj`` in JSON types: functions and classes by their dotted names, other objects by their ``repr``."""
+def convert_json(obj: Any, outer: tuple = ()) -> Any:
+    """``obj`` in JSON types: functions and classes by their dotted names, other objects by their ``repr``.
+
+    A container inside itself becomes ``'...'``; ``outer`` are those that hold ``obj``.
+    """
+    if any(obj is container for container in outer):
+        return "..."
     if isinstance(obj, Mapping):
-        return {str(key): convert_json(val) for key, val in obj.items()}
+        return {str(key): convert_json(val, (*outer, obj)) for key, val in obj.items()}
     if isinstance(obj, list | tuple | set | frozenset):
-        return [convert_json(val) for val in obj]
+        return [convert_json(val, (*outer, obj)) for val in obj]
     if isinstance(obj, np.generic | np.ndarray):
-        return convert_json(obj.tolist())
+        return convert_json(obj.tolist(), (*outer, obj))
     if isinstance(obj, float) and not np.isfinite(obj):
         return str(obj)
     if obj is None or isinstance(obj, str | int | float | bool):

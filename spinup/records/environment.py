@@ -26,10 +26,8 @@ def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
         return None
-    try:
-        save_vars(path, {"env_fn": env_fn})
-    except Exception as error:  # pickling runs the user's code, which may raise anything
-        return f"The environment could not be saved ({first_line(error)}); pass it to run_policy to run the agent."
+    if problem := save_vars(path, {"env_fn": env_fn}).get("env_fn"):
+        return f"The environment could not be saved ({problem}); pass it to run_policy to run the agent."
     (path / "env.json").unlink(missing_ok=True)  # of another environment, and it would take precedence
     return None
 
@@ -187,12 +185,31 @@ def _is_harmless(wrapper: WrapperSpec) -> bool:
     return known and name != "RecordVideo"  # it writes to a path from the file
 
 
-def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> None:
-    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``); an empty ``state`` is not written."""
-    if not state:
-        return
-    import cloudpickle
+def save_vars(path: Path, state: Mapping[str, Any], itr: int | None = None) -> dict[str, str]:
+    """Pickle ``state`` as ``vars.pkl`` (and ``vars<itr>.pkl``), except what cannot be pickled.
 
-    data = cloudpickle.dumps(dict(state))
+    An empty ``state`` is not written.
+
+    Returns:
+        The keys that are left out, with the reason of each.
+    """
+    if not state:
+        return {}
+    data, problem = _pickle(dict(state))
+    if problem:
+        problems = {key: why for key, value in state.items() if (why := _pickle(value)[1])}
+        problems = problems or dict.fromkeys(state, problem)
+        return problems | save_vars(path, {key: state[key] for key in state if key not in problems}, itr)
     for which in versions(itr):
         write_atomically(path / f"vars{which}.pkl", lambda file: file.write_bytes(data))
+    return {}
+
+
+def _pickle(value: Any) -> tuple[bytes, str]:
+    """``value`` as a pickle, and the reason if it cannot be one."""
+    import cloudpickle
+
+    try:
+        return cloudpickle.dumps(value), ""
+    except Exception as error:  # pickling runs the user's code, which may raise anything
+        return b"", first_line(error)

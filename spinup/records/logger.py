@@ -4,7 +4,6 @@ If several processes train together, each has a logger and calls the same method
 """
 
 import json
-import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,24 +15,13 @@ import numpy as np
 from spinup.mpi.tools import broadcast, mpi_statistics_scalar, mpi_sum, num_procs, only_first, proc_id
 from spinup.records.agents import save_agent
 from spinup.records.config import convert_json, refuse_changes
+from spinup.records.console import colorize, compact_table, in_a_notebook, progress_bar, say, table
 from spinup.records.directory import make_run_dir
 from spinup.records.environment import save_env, save_vars
 from spinup.records.files import reporting_write_errors, write_atomically
 from spinup.records.trackers import Tracking, check_trackers
 
-_COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
-
-
-def colorize(text: str, color: str, bold: bool = False) -> str:
-    """``text`` with the terminal codes of ``color``, a key of ``_COLORS``; unchanged if stdout is not a terminal."""
-    if not _on_a_terminal():
-        return text
-    return f"\x1b[{_COLORS[color]}{';1' if bold else ''}m{text}\x1b[0m"
-
-
-def _on_a_terminal() -> bool:
-    """Whether stdout is a terminal; never with several processes, whose launcher may only simulate one."""
-    return sys.stdout.isatty() and num_procs() == 1
+_BAR = "{desc}run {percentage:.0f}% |{bar:24}| {rate_noinv_fmt}, {remaining} left"
 
 
 class Logger:
@@ -73,10 +61,11 @@ class Logger:
         self._row: dict[str, Any] = {}
         self._save_agent: Callable[[int | None], None] | None = None
         self._state: dict[str, Any] = {}
+        self._unsaved: set[str] = set()  # keys of save_state() that could not be pickled
         self._bar: Any = None
         self._tracking = Tracking(track if proc_id() == 0 else (), self.output_dir, exp_name)
         weakref.finalize(self, self._tracking.finish).atexit = False  # at exit, the hook of Tracking runs instead
-        self._last_epoch = False
+        self._last_epoch, self._has_shown = False, False
         self.log(f"Logging to {self._file}")
 
     def log(self, msg: str, color: str = "green") -> None:
@@ -87,28 +76,35 @@ class Logger:
     def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
-        print(text, flush=True)
+        say(text)
 
     def log_tabular(self, key: str, val: Any = None) -> None:
         """Set the cell ``key`` of the current row to ``val``; None leaves it empty.
 
         Raises:
-            ValueError: if the row already has the key, or if the first row, which fixes the columns, had no such key.
+            ValueError: if the row already has the key, if the first row, which fixes the columns, had no such key, or
+                if the key holds a tab or a line break.
         """
+        if any(c in key for c in "\t\r\n"):
+            raise ValueError(f"{key!r} cannot name a column: leave out tabs and line breaks.")
         if key in self._row:
             raise ValueError(f"{key!r} is already in this row; call dump_tabular() before the next one.")
         if self._columns and key not in self._columns:
             raise ValueError(f"{key!r} was not in the first row, which fixes the columns: {', '.join(self._columns)}.")
-        self._row[key] = val
+        self._row[key] = _plain(val)
 
     def dump_tabular(self) -> None:
-        """Print the current row as a table, append it to the file, and start the next."""
+        """Print the current row (compactly in a notebook), append it to the file, and start the next."""
         if not self._columns:
             self._columns = list(self._row)
             self._append(self._columns)
         cells = [self._row.get(key) for key in self._columns]
-        self._append(["" if val is None else str(val) for val in cells])
-        self._print(_table(self._columns, cells))
+        self._append([_cell(val) for val in cells])
+        if in_a_notebook():
+            self._print(compact_table(self._columns, cells, with_header=not self._has_shown))
+        else:
+            self._print(table(self._columns, cells))
+        self._has_shown = True
         self._tracking.row(self._row)
         self._tracking.training &= not self._last_epoch
         self._row.clear()
@@ -138,12 +134,12 @@ class Logger:
         """Count the steps of one epoch, ``stride`` at a time, starting after those of the epochs before it.
 
         If several processes train together, steps are counted over all of them, and each takes its share. On a
-        terminal, this draws a progress bar of the whole run.
+        terminal and in a notebook, this draws a progress bar of the whole run.
         """
         stride *= num_procs()
         self._tracking.training, self._last_epoch = True, epoch + 1 == epochs
         if self._bar is None:
-            self._bar = _progress_bar(epoch * steps_per_epoch, epochs * steps_per_epoch)
+            self._bar = progress_bar(_BAR, epochs * steps_per_epoch, done=epoch * steps_per_epoch)
         try:
             for t in range(0, steps_per_epoch, stride):
                 yield epoch * steps_per_epoch + t
@@ -155,6 +151,8 @@ class Logger:
             raise
         if epoch + 1 == epochs:
             self._bar.close()
+        else:
+            self._bar.refresh()  # what follows, learning or testing, may take long
 
     @only_first
     def save_config(self, config: Mapping[str, Any]) -> None:
@@ -194,11 +192,13 @@ class Logger:
         """Save the model, and ``state_dict`` if it is not empty (pickled, as ``vars.pkl``).
 
         Args:
-            state_dict: any other state of the training.
+            state_dict: any other state of the training; what cannot be pickled is left out, with a warning.
             itr: also keep this save as ``model<itr>.pt`` / ``vars<itr>.pkl``; None only replaces the latest.
         """
-        if state_dict:
-            save_vars(self.output_dir, {**self._state, **state_dict}, itr)
+        problems = save_vars(self.output_dir, {**self._state, **state_dict}, itr) if state_dict else {}
+        for key in problems.keys() - self._unsaved:  # warns once, not at every save
+            self.log(f"{key!r} could not be saved ({problems[key]}).", color="yellow")
+        self._unsaved.update(problems)
         if self._save_agent is not None:
             self._save_agent(itr)
 
@@ -249,30 +249,21 @@ class EpochLogger(Logger):
 
         All are None if there are no values.
         """
-        values = [np.ravel(v) for v in self.epoch_dict.get(key, [])]
+        values = [np.ravel(_plain(v)) for v in self.epoch_dict.get(key, [])]
         x = np.concatenate(values) if values else np.empty(0)
         return mpi_statistics_scalar(x, with_min_and_max=True) if mpi_sum(x.size) else (None, None, None, None)
 
 
-def _table(keys: list[str], vals: list[Any]) -> str:
-    """Keys and values in two columns between rules."""
-    shown = ["" if v is None else f"{v:.3g}" if isinstance(v, float | np.floating) else str(v) for v in vals]
-    left, right = max(15, *map(len, keys)), max(15, *map(len, shown))
-    rule = "-" * (left + right + 7)
-    rows = (f"| {key:>{left}} | {colorize(f'{val:>{right}}', 'cyan')} |" for key, val in zip(keys, shown, strict=True))
-    return "\n".join([rule, *rows, rule])
+def _plain(val: Any) -> Any:
+    """``val``, or a tensor of any framework as an array; one element is a number."""
+    if hasattr(val, "detach"):  # a PyTorch tensor, which may belong to a graph or be on a GPU
+        val = val.detach().cpu()
+    if not hasattr(val, "__array__"):
+        return val
+    array = np.asarray(val)
+    return array.reshape(())[()] if array.size == 1 else array
 
 
-def _progress_bar(done: int, total: int) -> Any:
-    from tqdm import tqdm  # imported here, as many loggers draw no bar
-
-    return tqdm(
-        initial=done,
-        total=total,
-        unit=" steps",
-        smoothing=0,  # the mean rate, which includes the time of the updates
-        leave=False,
-        disable=not _on_a_terminal(),
-        file=sys.stdout,
-        bar_format="{desc}run {percentage:.0f}% |{bar:24}| {rate_fmt}, {remaining} left",
-    )
+def _cell(val: Any) -> str:
+    """``val`` as text without tabs, line breaks or quotation marks, which would tear the row apart."""
+    return "" if val is None else " ".join(str(val).replace('"', "'").split())

@@ -214,14 +214,18 @@ def test_report(capsys):
 
 
 def test_run_hands_over_every_variant(started):
-    grid_of(env_name="CartPole-v1", gamma=[0.9, 0.99], seed=[0, 1], ac_kwargs__hidden_sizes=(8,)).run(
-        train, data_dir="d"
-    )
+    grid = grid_of(env_name="CartPole-v1", gamma=[0.9, 0.99], seed=[0, 1], ac_kwargs__hidden_sizes=(8,))
+    assert grid.run(train, data_dir="d") == [e.output_dir for e in started]
     assert [str(e.output_dir) for e in started] == [
         os.path.join("d", f"g_gam{g}", f"g_gam{g}_s{s}") for g in ("0-9", "0-99") for s in (0, 1)
     ]
     assert repr(started[0].kwargs["env_fn"]) == "EnvFn('CartPole-v1', {})"
     assert started[0].kwargs["ac_kwargs"] == {"hidden_sizes": (8,)}
+    grid_of(env_fn=["CartPole-v1", "Acrobot-v1"]).run(train, data_dir="d")
+    assert [(e.name, repr(e.kwargs["env_fn"])) for e in started[-2:]] == [
+        ("g_envcartpole-v1", "EnvFn('CartPole-v1', {})"),
+        ("g_envacrobot-v1", "EnvFn('Acrobot-v1', {})"),
+    ]
 
 
 def test_run_takes_the_name_of_a_parameter_of_functions(started):
@@ -462,8 +466,8 @@ def test_experiments_know_the_number_of_their_processes(started):
 
 
 def test_an_experiment_runs_in_a_process_of_its_own(capfd, tmp_path):
-    call_experiment("my exp", train, seed=3, data_dir=tmp_path, env_name="CartPole-v1", gamma=0.5)
-    run = tmp_path / "my exp" / "my exp_s3"
+    run = call_experiment("my exp", train, seed=3, data_dir=tmp_path, env_name="CartPole-v1", gamma=0.5)
+    assert run == tmp_path / "my exp" / "my exp_s3"
     assert json.loads((run / "progress.txt").read_text()) == [3, 0.5, None, "EnvFn('CartPole-v1', {})"]
     shown = capfd.readouterr().out
     assert "gamma: 0.5" in shown and 'env_name: "CartPole-v1"' in shown

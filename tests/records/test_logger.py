@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from spinup.analysis.curves import read_progress
 from spinup.errors import UserError
 from spinup.records.config import convert_json
 from spinup.records.logger import EpochLogger, Logger, colorize
@@ -62,7 +63,7 @@ def test_the_documented_example(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "-------------------------------------",
         "|     AverageTest |             4.5 |",
-        "|         StdTest |            2.87 |",
+        "|         StdTest |           2.872 |",
         "|         MaxTest |               9 |",
         "|         MinTest |               0 |",
         "-------------------------------------",
@@ -179,6 +180,36 @@ def test_a_value_given_is_logged_though_others_are_stored():
     assert written(logger) == [["X"], ["0"]]
 
 
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (torch.tensor(0.5, requires_grad=True), "0.5"),
+        (torch.tensor([3]), "3"),
+        (np.array([[0.25]], np.float32), "0.25"),
+        (np.float32(0.1), "0.1"),
+        ('a\ttab, a\nline\x85break and a 6" pole', "a tab, a line break and a 6' pole"),
+    ],
+)
+def test_whatever_is_logged_is_one_cell(value, cell):
+    logger = EpochLogger("run")
+    write_row(logger, A=1, X=value, B=2)
+    assert written(logger) == [["A", "X", "B"], ["1", cell, "2"]]
+    assert read_progress(Path("run/progress.txt")).keys() == {"A", "X", "B"}
+
+
+def test_tensors_of_a_graph_can_be_stored():
+    logger = EpochLogger("run")
+    logger.store(Loss=torch.tensor(1.0, requires_grad=True))
+    logger.store(Loss=torch.tensor([2.0, 3.0], requires_grad=True))
+    assert logger.get_stats("Loss")[0] == 2
+
+
+def test_a_key_is_one_cell():
+    for key in ("a\tb", "a\nb"):
+        with pytest.raises(ValueError, match="cannot name a column: leave out tabs and line breaks"):
+            Logger("run", overwrite=True).log_tabular(key, 1)
+
+
 # ---- what is printed ----
 
 
@@ -188,7 +219,7 @@ def test_the_table_grows_with_its_cells(capsys):
     write_row(logger, TheNameOfADiagnostic=1234.5678, Note="sixteen letters.", Steps=4_000_000)
     assert capsys.readouterr().out.splitlines() == [
         "-" * 43,
-        "| TheNameOfADiagnostic |         1.23e+03 |",
+        "| TheNameOfADiagnostic |             1235 |",
         "|                 Note | sixteen letters. |",
         "|                Steps |          4000000 |",
         "-" * 43,
@@ -411,6 +442,13 @@ def test_a_configuration_as_the_algorithms_save_it():
         "lr": 0.5,
         "logger_kwargs": None,
     }
+
+
+def test_a_configuration_may_hold_itself():
+    config = {"a": [1]}
+    config["self"], same = config, {"x": 1}
+    config["a"].append({"deep": config["a"], "twice": [same, same]})
+    assert saved_config(config) == {"a": [1, {"deep": "...", "twice": [{"x": 1}, {"x": 1}]}], "self": "..."}
 
 
 def test_a_name_in_the_configuration_itself_counts_more():

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -193,6 +194,31 @@ def test_the_state_given_is_pickled():
     logger.save_state({"t": 3})
     assert files("run") == ["vars.pkl", "vars2.pkl"]
     assert [pickle.loads(Path("run", name).read_bytes()) for name in files("run")] == [{"t": 3}, {"t": 2}]
+
+
+def generator():
+    yield 1
+
+
+UNPICKLED = {
+    "a lock": threading.Lock,
+    "a socket": socket.socket,
+    "a generator": generator,
+    "a file": functools.partial(open, "f", "w"),
+}
+
+
+@pytest.mark.parametrize("build", UNPICKLED.values(), ids=UNPICKLED)
+def test_what_cannot_be_pickled_is_left_out_of_the_state_with_a_warning(build, capsys):
+    logger, left_out = EpochLogger("run"), build()
+    logger.setup_pytorch_saver(MLPActorCritic(OBS, BOX))
+    for t in range(2):
+        logger.save_state({"env": [left_out], "t": t}, None)
+    assert pickle.loads(Path("run/vars.pkl").read_bytes()) == {"t": 1}
+    assert spinup.load("run")
+    assert capsys.readouterr().out.lower().count("'env' could not be saved (cannot pickle") == 1
+    if hasattr(left_out, "close"):
+        left_out.close()
 
 
 # ---- agents ----

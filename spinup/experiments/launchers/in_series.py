@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.process import INTERRUPTED, MISTAKEN, is_crash, run_in_process
 from spinup.mpi import tools as mpi_tools
+from spinup.records.console import say
 
 
 def run_in_series(
@@ -26,7 +27,7 @@ def run_in_series(
     """
     for number, experiment in enumerate(experiments, start=1):
         if experiment.is_finished:
-            print(f"Experiment {experiment.output_dir.name} has finished already: skipped.", flush=True)
+            say(f"Experiment {experiment.output_dir.name} has finished already: skipped.")
             continue
         before(experiment)
         status = _run_with_retries(experiment, retries)

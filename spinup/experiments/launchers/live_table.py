@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spinup.analysis.curves import PERFORMANCE_COLUMNS
-from spinup.records.directory import PROGRESS, log_file
+from spinup.records.console import on_a_terminal, say
+from spinup.records.directory import log_file
 
 # Colours, in order of priority: a terminal too low for all experiments shows the first states.
 STYLES = {
@@ -45,17 +46,19 @@ class Progress(NamedTuple):
 
 def progress_of(run_dir: Path) -> Progress:
     """The progress in ``progress.txt``; speeds are those of the last epoch."""
-    file = log_file(run_dir) or run_dir / PROGRESS
+    file = log_file(run_dir)
+    if file is None:
+        return Progress()
     try:
         stat = file.stat()
-    except FileNotFoundError:
+    except FileNotFoundError:  # the run is being replaced
         return Progress()
     return _progress_in(file, stat.st_mtime_ns, stat.st_size)
 
 
 @functools.lru_cache(maxsize=10_000)  # an unchanged file is not read several times a second
 def _progress_in(file: Path, *_stamp: int) -> Progress:
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8", errors="replace")
     header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
     if not rows:
         return Progress()
@@ -104,7 +107,7 @@ def printable(text: str) -> str:
     """``text`` without control codes, and with ``?`` for characters that stdout cannot encode."""
     text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text).replace("\t", "    ")
     kept = "".join(c for c in text if c.isprintable() or c == "\n")
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return kept.encode(encoding, "replace").decode(encoding)
 
 
@@ -124,7 +127,7 @@ class Display(AbstractContextManager, Protocol):
 def make_display() -> Display:
     """A live table if stdout is a terminal that can draw it, else plain lines."""
     console = Console(highlight=False, markup=False)
-    return LiveTable(console) if sys.stdout.isatty() and console.is_interactive else PlainLines()
+    return LiveTable(console) if on_a_terminal() and console.is_interactive else PlainLines()
 
 
 class PlainLines(AbstractContextManager):
@@ -145,7 +148,7 @@ class PlainLines(AbstractContextManager):
 
     def say(self, text: str) -> None:
         """Print ``text``."""
-        print(text, flush=True)
+        say(text)
 
 
 def _in_one_line(line: Line) -> str:

@@ -22,6 +22,7 @@ from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.mirror import Changes, Mirror, read_all, write_all
 from spinup.experiments.launchers.process import INTERRUPTED, LOG, ProcessAttempt, pickle_call
 from spinup.experiments.launchers.supervisor import supervise
+from spinup.records.console import say
 from spinup.records.directory import make_run_dir
 
 LOST = 255  # exit status of a run whose worker was lost
@@ -55,7 +56,7 @@ def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int
     with _connected(cluster.address) as ray:
         if not any(_has_room(node, cluster) for node in ray.nodes()):
             wanted = f"{cluster.cpus} CPUs and {cluster.gpus} GPUs"
-            print(f"No machine of the cluster has {wanted}: the experiments wait until one joins.", flush=True)
+            say(f"No machine of the cluster has {wanted}: the experiments wait until one joins.")
         worker = ray.remote(Worker).options(num_cpus=cluster.cpus, num_gpus=cluster.gpus)
         threads, import_path = max(1, int(cluster.cpus)), [os.path.abspath(path) for path in sys.path]
 

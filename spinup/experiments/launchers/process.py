@@ -14,6 +14,7 @@ import cloudpickle
 
 from spinup.experiments.experiment import Experiment
 from spinup.mpi import tools as mpi_tools
+from spinup.records.console import flush
 
 MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: a user's mistake, and Ctrl-C
 
@@ -33,7 +34,7 @@ def run_in_process(experiment: Experiment) -> int:
         if experiment.num_cpu > 1:
             command = [*mpi_tools.launch_command(experiment.num_cpu), *command]
             variables = mpi_tools.launch_environment(experiment.num_cpu)
-        sys.stdout.flush()
+        flush()
         process = subprocess.Popen(command, env=variables | import_path())
         try:
             return process.wait()

@@ -12,6 +12,7 @@ from spinup.errors import UserError
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, progress_of
 from spinup.experiments.launchers.process import INTERRUPTED, LOG, is_crash
+from spinup.records.console import say
 
 TICK = 0.25  # seconds between two checks of the experiments
 GRACE = 30.0  # seconds for a stopped experiment to finish its current write
@@ -66,7 +67,7 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
     except KeyboardInterrupt:
         print(f"Interrupted: {_count(jobs)}.{_how_to_resume(experiments)}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
-    print(f"{len(jobs)} experiments: {_count(jobs)}.", flush=True)
+    say(f"{len(jobs)} experiments: {_count(jobs)}.")
     if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
         raise SystemExit(f"error: {len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
 
