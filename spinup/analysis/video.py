@@ -35,16 +35,33 @@ class VideoWriter:
         self.path, self.fps = check_video_path(path), fps
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._ffmpeg: Generator[None, Any, None] | None = None
+        self._shape: tuple[int, ...] = ()
 
     def append(self, frame: np.ndarray) -> None:
-        """Add one frame ``[height, width, 3]``, uint8, of the same size as the others."""
+        """Add one frame of the same size as the others.
+
+        Args:
+            frame: uint8, in colour ``[height, width, 3]``, with transparency (which is dropped) ``[height, width, 4]``,
+                or grey ``[height, width]`` or ``[height, width, 1]``.
+
+        Raises:
+            UserError: For any other frame, or if the file cannot be written.
+        """
+        frame = _in_colour(frame)
+        if self._shape not in ((), frame.shape):
+            sizes = [f"{width}x{height}" for height, width, _ in (self._shape, frame.shape)]
+            raise UserError(
+                f"cannot film frames of changing size (first {sizes[0]}, then {sizes[1]}): let render() return frames "
+                "of one size."
+            )
+        self._shape = frame.shape
         try:
             if self._ffmpeg is None:
                 self._ffmpeg = self._open((frame.shape[1], frame.shape[0]))
                 with warnings.catch_warnings():  # JAX warns of fork(); this child runs ffmpeg at once
                     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
                     self._ffmpeg.send(None)
-            self._ffmpeg.send(np.ascontiguousarray(frame, dtype=np.uint8))
+            self._ffmpeg.send(np.ascontiguousarray(frame))
         except (OSError, RuntimeError) as error:
             raise self._cannot_write(error) from error
 
@@ -81,6 +98,17 @@ class VideoWriter:
             raise self._cannot_write(failure) from failure
         finally:
             self._part.unlink(missing_ok=True)
+
+
+def _in_colour(frame: np.ndarray) -> np.ndarray:
+    """``frame`` as ``[height, width, 3]``; raises UserError if it is no picture."""
+    picture = frame[..., None] if frame.ndim == 2 else frame
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or not picture.size:
+        raise UserError(
+            f"cannot film a frame of shape {frame.shape} and dtype {frame.dtype}: let render() return uint8 of shape "
+            "[height, width, 3], or [height, width] if it is grey."
+        )
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture[..., :3]
 
 
 def check_video_path(path: str | Path) -> Path:

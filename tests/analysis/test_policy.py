@@ -1,8 +1,10 @@
 """Trained agents run, are measured and filmed, on a machine without a display."""
 
 import io
+import itertools
 import re
 import sys
+import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -109,13 +111,15 @@ def stay(obs):
 
 
 @pytest.mark.parametrize("truncate", [False, True])
-def test_an_episode_ends_where_the_environment_says(truncate, capsys):
+def test_an_episode_ends_where_the_environment_says(truncate, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     env = Counter(truncate=truncate)
     statistics = run_policy(env, stay, num_episodes=3, render=False)
     assert statistics == {"AverageEpRet": 10, "StdEpRet": 0, "MinEpRet": 10, "MaxEpRet": 10, "EpLen": 4}
     out = capsys.readouterr().out
     assert episodes(out) == [(10, 4)] * 3
-    assert "AverageEpRet" in out and "MaxEpRet" in out and "EpLen" in out
+    assert "|    AverageEpRet |              10 |\n" in out and "|           EpLen |               4 |\n" in out
+    assert "Logging" not in out and not [*tmp_path.iterdir()], "nothing is left behind"
 
 
 def test_the_environment_is_closed_even_by_an_error():
@@ -166,6 +170,15 @@ def test_mistakes_in_python(arguments, message):
         run_policy(**{"env": Counter(), "get_action": stay, **arguments})
 
 
+def test_a_long_episode_shows_that_it_moves(monkeypatch):
+    seconds = itertools.count()
+    monkeypatch.setattr("tqdm.std.time", lambda: next(seconds))
+    monkeypatch.setattr("spinup.records.console.on_a_terminal", lambda: True)
+    with redirect_stdout(io.StringIO()) as shown:
+        run_policy(Counter(length=9), stay, num_episodes=1, render=False)
+    assert re.search(r"Episode 0: 7 steps, +0\.\d+ steps/s", shown.getvalue())
+
+
 # ---- films ----
 
 
@@ -191,6 +204,51 @@ def test_gifs_are_not_faster_than_browsers_play(tmp_path):
             film.append(np.full((16, 16, 3), 10 * i, np.uint8))
     assert len(iio.imread(tmp_path / "film.gif", index=None)) == pytest.approx(10, abs=1)
     assert iio.immeta(tmp_path / "film.gif")["duration"] == 20
+
+
+GREY = np.tile(np.arange(0, 240, 8, dtype=np.uint8)[:, None], (1, 40))  # [30, 40], darker at the top
+COLOUR = np.stack([GREY, GREY // 2, 0 * GREY], -1)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize(
+    ("frame", "shown"),
+    [
+        (GREY, np.stack([GREY] * 3, -1)),
+        (GREY[..., None], np.stack([GREY] * 3, -1)),
+        (np.concatenate([COLOUR, 0 * GREY[..., None]], -1), COLOUR),
+        (COLOUR[::-1], COLOUR[::-1]),
+    ],
+    ids=["grey", "one channel", "RGBA", "not contiguous"],
+)
+def test_pictures_without_colour_or_with_transparency_are_converted(frame, shown, suffix):
+    with VideoWriter(f"film{suffix}", fps=10) as film:
+        for _ in range(2):
+            film.append(frame)
+    seen = iio.imread(f"film{suffix}", index=0).astype(float)
+    assert seen.shape == shown.shape and abs(seen - shown).mean() < 8
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (
+            [COLOUR.transpose(2, 0, 1)],
+            r"of shape \(3, 30, 40\) and dtype uint8: let render\(\) return uint8 of shape \[",
+        ),
+        ([COLOUR / 255], r"of shape \(30, 40, 3\) and dtype float64"),
+        ([COLOUR[None]], r"of shape \(1, 30, 40, 3\)"),
+        ([COLOUR[:0]], r"of shape \(0, 40, 3\)"),
+        ([np.uint8(3)], r"of shape \(\) and dtype uint8"),
+        ([COLOUR, COLOUR[:10]], r"changing size \(first 40x30, then 40x10\)"),
+    ],
+)
+def test_frames_that_are_no_pictures_are_refused(frames, message, suffix, tmp_path):
+    with pytest.raises(UserError, match=message), VideoWriter(f"film{suffix}", fps=10) as film:
+        for frame in frames:
+            film.append(frame)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_an_error_leaves_no_half_film_and_keeps_the_old_one(tmp_path):
