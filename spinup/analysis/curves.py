@@ -59,14 +59,19 @@ def _as_float(cell: str) -> float:
 
 
 def read_progress(file: Path) -> dict[str, np.ndarray]:
-    """Columns of a tab-separated log; rows of the wrong length (half-written ones) are left out, with a warning.
+    """Columns of a tab-separated log; half-written and damaged rows are left out, with a warning.
 
     Empty cells and text become NaN. A log without a complete row gives ``{}``.
     """
-    header, *rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines() if line] or [[]]
-    complete_rows = [row for row in rows if len(row) == len(header)]
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        print(f"warning: {file}: skipped, it cannot be read ({error.strerror}).")
+        return {}
+    header, *rows = [line.split("\t") for line in text.split("\n") if line] or [[]]
+    complete_rows = [row for row in rows if len(row) == len(header) and not any("\ufffd" in cell for cell in row)]
     if left_out := len(rows) - len(complete_rows):
-        print(f"warning: {file}: left out {left_out} incomplete row{'s' * (left_out > 1)}.")
+        print(f"warning: {file}: left out {left_out} incomplete or damaged row{'s' * (left_out > 1)}.")
     if not complete_rows:
         print(f"warning: {file}: skipped, it has no complete row yet.")
         return {}

@@ -3,6 +3,7 @@
 Runs that share an experiment name (and environment) form one curve, with a band for the spread over seeds.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from spinup.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# Where the home cannot be written, Matplotlib warns that it keeps its cache in a temporary directory instead.
+logging.getLogger("matplotlib").addFilter(lambda record: record.funcName != "_get_config_or_cache_dir")
 
 SUFFIXES = (".png", ".svg", ".pdf")
 UNVARYING = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # metadata to omit
@@ -177,8 +181,21 @@ def save_figure(figure: "Figure", path: Path) -> None:
     print(f"Saved {path}")
 
 
+def can_show() -> bool:
+    """Whether figures of pyplot can be shown, in windows or in a notebook."""
+    import matplotlib.pyplot as plt
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    try:
+        backend = plt.get_backend().lower()
+    except ImportError:  # a window toolkit was requested by name, but there is no display
+        plt.switch_backend("agg")
+        return False
+    return backend not in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+
+
 def make_plots(
-    all_logdirs: str | Sequence[str],
+    all_logdirs: str | os.PathLike | Sequence[str | os.PathLike],
     legend: str | Sequence[str] | None = None,
     xaxis: str | None = None,
     values: str | Sequence[str] | None = None,
@@ -189,8 +206,11 @@ def make_plots(
     exclude: str | Sequence[str] | None = None,
     estimator: str = "mean",
     save: str | os.PathLike | None = None,
+    show: bool = True,
 ) -> list["Figure"]:
-    """Draw learning curves and return one matplotlib figure for each of ``values``.
+    """Draw learning curves, show or save them, and return one matplotlib figure for each of ``values``.
+
+    Also called ``spinup.plot``. The figures appear in windows, or in the notebook; without a display, a line says so.
 
     Args:
         all_logdirs: Directories, or the beginnings of their names, searched recursively for runs.
@@ -204,8 +224,8 @@ def make_plots(
         select, exclude: Keep only runs whose paths contain all of, or none of, these strings.
         estimator: ``mean`` (band: one standard deviation, ddof 0), ``median`` (quartiles), ``max``, ``min``, or ``iqm``
             (interquartile mean with a 95 % bootstrap interval, stratified by environment and experiment).
-        save: File to write (``.png``, ``.svg`` or ``.pdf``); with several values, their names are added to it. If
-            None, the figures belong to ``pyplot``: show them with ``plt.show()``.
+        save: File to write (``.png``, ``.svg`` or ``.pdf``) instead; with several values, their names are added to it.
+        show: If False (and ``save`` is None), the figures wait for ``plt.show()``.
 
     Runs logged at different steps are interpolated linearly, within the range that all of them cover.
 
@@ -215,8 +235,9 @@ def make_plots(
     """
     import matplotlib
 
-    logdirs, legend, values, select, exclude = (
-        [v] if isinstance(v, str) else list(v or ()) for v in (all_logdirs, legend, values, select, exclude)
+    logdirs = [str(d) for d in ([all_logdirs] if isinstance(all_logdirs, str | os.PathLike) else all_logdirs)]
+    legend, values, select, exclude = (
+        [v] if isinstance(v, str) else list(v or ()) for v in (legend, values, select, exclude)
     )
     xaxis, values = xaxis or "TotalEnvInteracts", values or [PERFORMANCE]
     if smooth < 1:
@@ -228,6 +249,7 @@ def make_plots(
     groups = collect_curves(logdirs, legend, count, select, exclude)
     runs = [run for group in groups.values() for run in group]
     drawings = [_make_curves(groups, xaxis, value, smooth, estimator) for value in values]
+    shown = not save and can_show()
     figures = []
     with matplotlib.rc_context(style(font_scale)):
         for value, curves in zip(values, drawings):
@@ -236,4 +258,10 @@ def make_plots(
             figures.append(figure)
         for figure, path in zip(figures, paths):
             save_figure(figure, path)
+        if shown and show:
+            import matplotlib.pyplot as plt
+
+            plt.show()
+    if show and not save and not shown:
+        print("There is no display, so nothing is shown: write the plot to a file with save='curves.png'.")
     return figures

@@ -1,22 +1,8 @@
 """``spinup plot DIR...``: draw learning curves."""
 
-from spinup.analysis.plot import make_plots
+from spinup.analysis.plot import can_show, make_plots
 from spinup.commands.arguments import ArgumentParser
 from spinup.errors import UserError
-
-
-def _require_screen() -> None:
-    import matplotlib.pyplot as plt
-    from matplotlib.backends import BackendFilter, backend_registry
-
-    try:
-        backend = plt.get_backend().lower()
-    except ImportError:  # a window toolkit was requested by name, but there is no display
-        backend = "agg"
-    if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
-        raise UserError(
-            "there is no display to show the plot on; use --save FILE (.png, .svg or .pdf) to write it to a file."
-        )
 
 
 def _parser() -> ArgumentParser:
@@ -53,10 +39,13 @@ def main(argv: list[str] | None = None) -> None:
     logdirs, values = args.pop("logdir"), args.pop("value")
     if not logdirs:
         raise UserError("plot needs at least one directory, before the flags: plot data/cmd_ppo --save curve.png")
-    if not args["save"]:
-        _require_screen()
-    make_plots(logdirs, values=values, **args)
-    if not args["save"]:
-        import matplotlib.pyplot as plt
+    make_plots(logdirs, values=values, show=False, **args)
+    if args["save"]:
+        return
+    if not can_show():
+        raise UserError(
+            "there is no display to show the plot on; use --save FILE (.png, .svg or .pdf) to write it to a file."
+        )
+    import matplotlib.pyplot as plt
 
-        plt.show()
+    plt.show()

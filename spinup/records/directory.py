@@ -12,6 +12,7 @@ Every write is atomic. Loading executes no code from the directory unless ``trus
 """
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -52,9 +53,21 @@ def _configured_log(run: Path) -> str:
 
 
 def runs_below(folder: Path) -> list[Path]:
-    """The directories at any depth below ``folder``, itself included, that hold a log; in order of their names."""
-    found = {file.parent for name in (PROGRESS, "config.json") for file in folder.rglob(name)}
-    return sorted(run for run in found if log_file(run))
+    """The directories at any depth below ``folder``, itself included, that hold a log; in order of their names.
+
+    Links to directories are followed, though not in circles; a directory that is both inside and linked counts once.
+    """
+    found: dict[str, Path] = {}
+    for follow in (False, True):  # links last, so that a directory goes by its own path if it has one here
+        visited = set()
+        for path, folders, files in os.walk(folder, followlinks=follow):
+            real = os.path.realpath(path)
+            if real in visited:
+                folders.clear()
+            elif {PROGRESS, "config.json"} & {*files} and log_file(Path(path)):
+                found.setdefault(real, Path(path))
+            visited.add(real)
+    return sorted(found.values())
 
 
 def refuse_existing_run(

@@ -1,7 +1,11 @@
 """Curves and pictures: what is averaged with what, what is left out, and what a mistake is answered with."""
 
 import json
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +15,12 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgba
 from scipy.stats import trim_mean
 
+import spinup
 from spinup.analysis import curves, plot
 from spinup.commands.plot import main
 from spinup.errors import UserError
+from spinup.experiments.launchers.live_table import progress_of
+from spinup.records.directory import runs_below
 
 
 def write_run(path, returns, steps=None, exp_name="ppo", env="CartPole-v1", **columns):
@@ -240,7 +247,35 @@ def test_half_a_row_is_left_out_with_a_warning(tmp_path, capsys):
     with (run / "progress.txt").open("a") as file:
         file.write("3\t4")
     np.testing.assert_array_equal(lines(draw("a"))["ppo"][1], [1, 2, 3])
-    assert "left out 1 incomplete row" in capsys.readouterr().out
+    assert "left out 1 incomplete or damaged row." in capsys.readouterr().out
+
+
+def test_a_damaged_row_is_left_out_with_a_warning(tmp_path, capsys):
+    run = write_run(tmp_path / "a", [1, 2, 3])
+    text = (run / "progress.txt").read_bytes()
+    (run / "progress.txt").write_bytes(text.replace(b"\n1\t2", b"\n1\t2\xe9"))
+    np.testing.assert_array_equal(lines(draw("a"))["ppo"][1], [1, 3])
+    assert "left out 1 incomplete or damaged row." in capsys.readouterr().out
+    assert progress_of(run).epochs == 3
+
+
+def test_a_log_that_cannot_be_read_is_skipped(tmp_path, capsys):
+    (write_run(tmp_path / "a", [1, 2]) / "progress.txt").rename(tmp_path / "a/old")
+    (tmp_path / "a/progress.txt").mkdir()
+    with pytest.raises(UserError, match="'a' is not a run and holds none"):
+        draw("a")
+    assert curves.read_progress(tmp_path / "a/progress.txt") == {}
+    assert "skipped, it cannot be read (Is a directory)" in capsys.readouterr().out
+
+
+def test_linked_runs_are_found_once(tmp_path):
+    write_run(tmp_path / "elsewhere/b", [3, 4], exp_name="b")
+    write_run(tmp_path / "data/z", [1, 2], exp_name="z")
+    for link, to in {"b": "../elsewhere/b", "circle": "..", "again": "z"}.items():
+        (tmp_path / "data" / link).symlink_to(to)
+    assert runs_below(Path("data")) == [Path("data/b"), Path("data/z")]
+    assert list(lines(draw("data"))) == ["b", "z"]
+    assert list(lines(draw("data/again"))) == ["z"]
 
 
 @pytest.mark.parametrize("content", ["", "\n", "Epoch\tAverageEpRet\tTotalEnvInteracts\n", "Epoch\tAverageEpRet\n0"])
@@ -349,6 +384,27 @@ def test_without_a_file_the_figures_belong_to_pyplot(data):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (figure,) = plot.make_plots("data")
+        (figure,) = plot.make_plots("data", show=False)
     assert plt.figure(figure.number) is figure
     plt.close(figure)
+
+
+@pytest.mark.parametrize("screen", [True, False])
+def test_figures_are_shown_or_a_line_says_that_they_are_not(screen, data, monkeypatch, capsys):
+    import matplotlib.pyplot as plt
+
+    shown = []
+    plt.close("all")
+    monkeypatch.setattr(plot, "can_show", lambda: screen)
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.get_fignums()))
+    (figure,) = spinup.plot([data / "algo1"])
+    assert shown == [[figure.number]] * screen
+    assert ("nothing is shown: write the plot to a file with save=" in capsys.readouterr().out) is not screen
+    plt.close(figure)
+
+
+def test_a_home_that_cannot_be_written_is_no_news():
+    script = "from spinup.analysis.plot import can_show; can_show()"
+    environment = {**os.environ, "HOME": os.devnull, "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
