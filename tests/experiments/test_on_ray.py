@@ -76,6 +76,21 @@ def test_a_mirror_tells_what_is_new():
     assert mirror.changes() == Changes({}, [])
 
 
+def test_a_log_of_another_name_is_copied_during_a_save(monkeypatch):
+    run = Path("run")
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps({"logger_kwargs": {"output_fname": "seed0.tsv"}}))
+    mirror, read = Mirror(run, leave_out="output.log"), Path.read_bytes
+
+    def read_while_saving(path):
+        (run / "model.pt").write_text(path.name)  # a save begins
+        return read(path)
+
+    (run / "seed0.tsv").write_text("Epoch\n0\n")
+    monkeypatch.setattr(Path, "read_bytes", read_while_saving)
+    assert mirror.changes() == Changes({"seed0.tsv": b"Epoch\n0\n"}, [])
+
+
 def test_a_file_that_was_replaced_is_new_whatever_its_time():
     Path("run").mkdir()
     Path("run/epoch").write_text("1")

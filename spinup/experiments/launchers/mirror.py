@@ -4,9 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from spinup.records.directory import PROGRESS, log_file
 from spinup.records.files import write_atomically
-
-_GROWING = "progress.txt"  # appended to at any time; the other files change together, in a save
 
 
 class Changes(NamedTuple):
@@ -54,17 +53,18 @@ class Mirror:
         except FileNotFoundError:  # a file was removed after the scan
             return Changes({}, [])
         later = _scan(self._folder, self._leave_out)
-        if {**now, _GROWING: None} != {**later, _GROWING: None}:
-            return self._only_growing(files, now)
+        log = (log_file(self._folder) or Path(PROGRESS)).name  # grows at any time; other files change in a save
+        if {**now, log: None} != {**later, log: None}:
+            return self._only(log, files, now)
         removed = [name for name in self._seen if name not in now]
         self._seen = now
         return Changes(files, removed)
 
-    def _only_growing(self, files: dict[str, bytes], now: dict[str, tuple]) -> Changes:
-        if _GROWING not in files:
+    def _only(self, name: str, files: dict[str, bytes], now: dict[str, tuple]) -> Changes:
+        if name not in files:
             return Changes({}, [])
-        self._seen[_GROWING] = now[_GROWING]
-        return Changes({_GROWING: files[_GROWING]}, [])
+        self._seen[name] = now[name]
+        return Changes({name: files[name]}, [])
 
 
 def _scan(folder: Path, leave_out: str) -> dict[str, tuple[int, int, int]]:
