@@ -6,6 +6,7 @@ Their libraries are imported only when a run uses them.
 import atexit
 import importlib.util
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,20 @@ import numpy as np
 
 from spinup.errors import UserError, did_you_mean, first_line
 from spinup.records.files import write_atomically
+
+_GROUPS = {
+    "rollout": ("EpRet", "EpLen", "TestEpRet", "TestEpLen"),
+    "time": ("Epoch", "TotalEnvInteracts", "Time"),
+}
+
+
+def tag_of(column: str) -> str:
+    """The name of a column in a tracker, which shows the columns of a group together: ``rollout/AverageEpRet``."""
+    if "/" in column:
+        return column
+    name = re.sub("^(Average|Std|Max|Min)", "", column)
+    group = next((group for group, names in _GROUPS.items() if name in names), "train")
+    return f"{group}/{column}"
 
 
 class Tracker(Protocol):
@@ -190,7 +205,7 @@ class Tracking:
         row = {key: float(cell) for key, cell in cells.items() if np.ndim(cell) == 0 and hasattr(cell, "__float__")}
         self._step = int(row.get("TotalEnvInteracts", self._step + 1))
         for tracker in self._trackers:
-            tracker.row(self._step, row)
+            tracker.row(self._step, {tag_of(key): value for key, value in row.items()})
 
     def rewind(self, progress: str) -> None:
         """Return to the rows in ``progress``, the text of ``progress.txt`` that the run resumes from."""

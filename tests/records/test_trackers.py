@@ -18,7 +18,7 @@ from spinup.experience.envs import EnvFn
 from spinup.experiments.grid import ExperimentGrid
 from spinup.experiments.launch import call_experiment
 from spinup.records.logger import Logger
-from spinup.records.trackers import TRACKERS, Tracking, check_trackers
+from spinup.records.trackers import TRACKERS, Tracking, check_trackers, tag_of
 
 pytest.importorskip("tensorboard")
 wandb = pytest.importorskip("wandb")
@@ -49,9 +49,13 @@ def events(where="run"):
 
 
 def scalars(where="run"):
-    """``{name: [(step, number), ...]}`` as TensorBoard reads them."""
+    """``{column: [(step, number), ...]}`` as TensorBoard reads them."""
     found = events(where)
-    return {tag: [(e.step, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+    return {column_of(tag): [(e.step, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+
+
+def column_of(tag):
+    return tag.rpartition("/")[2]
 
 
 def hyperparameters(where="run"):
@@ -86,8 +90,9 @@ def items(updates):
 
 
 def history(records):
-    """The rows of a run of W&B."""
-    return [items(record.history.item) for record in records if record.WhichOneof("record_type") == "history"]
+    """The rows of a run of W&B, by column."""
+    rows = [items(record.history.item) for record in records if record.WhichOneof("record_type") == "history"]
+    return [{column_of(tag): value for tag, value in row.items()} for row in rows]
 
 
 def configuration(records):
@@ -118,6 +123,7 @@ def assert_both_have_the_rows_of_progress(where="run", steps="TotalEnvInteracts"
     columns = {key: [(row[steps], row[key]) for row in rows if key in row] for key in {k for row in rows for k in row}}
     in_tensorboard = scalars(where)
     assert in_tensorboard.keys() == columns.keys()
+    assert [*events(where).Tags()["scalars"]] == [tag_of(key) for key in in_tensorboard]
     for key, expected in columns.items():
         assert [step for step, _ in in_tensorboard[key]] == [step for step, _ in expected]
         assert all(same(a, b) for (_, a), (_, b) in zip(in_tensorboard[key], expected, strict=True)), key
@@ -148,6 +154,25 @@ def test_training_sends_its_rows_and_hyperparameters_to_both(capfd):
     [started] = [record.run for record in records if record.WhichOneof("record_type") == "run"]
     assert (started.project, started.run_group, started.display_name) == ("spinup", "mine", "mine_s5")
     assert exit_codes(records) == [0], "the run is over when the training is, not when the process is"
+
+
+@pytest.mark.parametrize(
+    ("column", "tag"),
+    [
+        ("AverageEpRet", "rollout/AverageEpRet"),
+        ("MinTestEpRet", "rollout/MinTestEpRet"),
+        ("EpLen", "rollout/EpLen"),
+        ("LossPi", "train/LossPi"),
+        ("StdVVals", "train/StdVVals"),
+        ("TotalEnvInteracts", "time/TotalEnvInteracts"),
+        ("Time", "time/Time"),
+        ("MaxTime", "time/MaxTime"),
+        ("custom", "train/custom"),
+        ("my/own", "my/own"),
+    ],
+)
+def test_columns_are_in_groups(column, tag):
+    assert tag_of(column) == tag
 
 
 def write_row(logger, **row):
