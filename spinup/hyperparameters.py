@@ -171,6 +171,9 @@ def check_hyperparameters(
     processes = num_procs() if processes is None else processes
     if "replay_size" in config:
         refuse_processes("Algorithms that learn from a replay buffer are not data-parallel", processes)
+    for key in ("norm_obs", "norm_reward"):
+        if config.get(key):
+            refuse_processes(f"{key}=True has other statistics in each process", processes)
     for key in ("steps_per_epoch", "update_every"):
         if key in config and "num_envs" in config:
             _check_shares(key, config[key], config["num_envs"], processes)

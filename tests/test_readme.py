@@ -111,8 +111,9 @@ def test_the_results_draw_the_pictures():
 
 
 @pytest.mark.slow
-def test_every_python_block_runs(tmp_path):
-    for block in blocks("python"):
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks("python", page)])
+def test_every_python_block_runs(tmp_path, page):
+    for block in blocks("python", page):
         script = tmp_path / "block.py"
         script.write_text(block.replace("epochs=30", "epochs=1"), encoding="utf-8")
         run([sys.executable, script])
