@@ -14,6 +14,7 @@ from spinup.commands.arguments import exit_on_user_error
 from spinup.errors import UserError
 
 TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"  # on Linux: the logical cores of one core
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # what OpenMP, MKL and XLA take their number of threads from
 LIBRARIES = ("gymnasium", "mujoco", "numpy", "torch", "jax", "stable-baselines3", "sb3-contrib", "sbx-rl")
 
 

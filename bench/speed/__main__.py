@@ -1,7 +1,7 @@
 """How fast the algorithms train, beside other libraries and beside what the machine allows.
 
     python -m bench.speed [--env ENV ...] [--tasks PPO SAC ...] [--seconds 5] [--rounds 3] [--out DIR]
-    python -m bench.speed --sweep width envs seeds replay ranks [--out DIR]
+    python -m bench.speed --sweep width envs seeds replay busy ranks [--out DIR]
     python -m bench.speed --draw DIR/speed.json
 
 Measures environment steps and gradient steps per second of every algorithm in both backends, in Stable-Baselines3 and
@@ -38,7 +38,8 @@ from bench.speed.tasks import (
 )
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 from spinup.errors import UserError, first_line
-from spinup.experiments.cores import logical_cores, physical_cores
+from spinup.experiments.cores import physical_cores
+from spinup.mpi.tools import usable_cores
 
 QUICK_EPOCH = 400  # environment steps, off-policy
 MAIN_LABELS = [task.label for tasks in TASKS.values() for task in tasks if not task.is_a_variant]
@@ -104,7 +105,7 @@ def default_threads() -> list[int]:
 
 def check_threads(threads: Sequence[int]) -> None:
     """Refuse more threads than cores that this process may use, because each thread gets a core."""
-    usable = logical_cores()
+    usable = usable_cores()
     for count in threads:
         if not 1 <= count <= usable:
             raise UserError(f"--threads {count} is invalid: this process may use 1 to {usable}.")

@@ -5,6 +5,7 @@ later rounds, and the table, use the number that is best for a case. Every secon
 machine that slows down slows all cases alike. A ratio is the median over rounds.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -18,13 +19,13 @@ from statistics import median
 from typing import Any
 
 from bench.commits import ROOT
-from bench.machine import choose_cores
+from bench.machine import THREADS, choose_cores
 from bench.speed.bounds import measure_peak, measure_step_time, speed_bounds, work_of
 from bench.speed.peers import train, train_in_processes
 from bench.speed.tasks import FRAMEWORKS, OURS, Case, Settings, spaces_of
 from spinup.errors import UserError
-from spinup.experiments.launchers.process import THREADS
 
+BUSY = "while True: pass"
 SPEEDS = ("steps_per_second", "gradient_steps_per_second")
 EQUAL_WORK = 0.05  # environment steps/s are compared where gradient steps per epoch differ by no more than this
 Key = tuple[str, int]  # the name of a case or yardstick, and the number of threads
@@ -43,15 +44,28 @@ def measure(call: dict[str, Any], threads: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "call.json", Path(folder) / "result.json"
         files[0].write_text(json.dumps(call | {"threads": threads}))
-        environment = os.environ | dict.fromkeys(THREADS, str(threads))
+        environment = os.environ | dict.fromkeys(() if "busy" in call else THREADS, str(threads))
         environment |= {"JAX_PLATFORMS": "cpu", "SB3_LOGDIR": folder}
         command = [sys.executable, "-m", "bench.speed.measuring", *map(str, files)]
         output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        done = subprocess.run(command, cwd=ROOT, env=environment, **output)
+        with kept_busy(call.get("busy", 0)):
+            done = subprocess.run(command, cwd=ROOT, env=environment, **output)
         if done.returncode != 0:
             print(done.stderr, file=sys.stderr)
             raise UserError(f"{call} could not be measured: its traceback is above.")
         return json.loads(files[1].read_text())
+
+
+@contextlib.contextmanager
+def kept_busy(cores: int) -> Iterator[None]:
+    """Let other processes compute on ``cores`` cores during the block."""
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def measure_for(seconds: float, call: dict[str, Any], threads: int) -> Any:
@@ -68,7 +82,10 @@ def main(call_file: str, result_file: str) -> None:
     """Make the call described in one file (``call``, ``threads`` and keywords), and write its result to the other."""
     keywords = json.loads(Path(call_file).read_text())
     threads = keywords.pop("threads")
-    if hasattr(os, "sched_setaffinity"):  # PPO fits policy and value side by side, whatever the number of threads
+    as_installed = keywords.pop("busy", None) is not None  # all cores, and the threads that a user has by default
+    if (
+        hasattr(os, "sched_setaffinity") and not as_installed
+    ):  # PPO fits policy and value side by side, whatever the number of threads
         os.sched_setaffinity(0, choose_cores(threads))
     if "settings" in keywords:
         keywords["settings"] = Settings(**keywords["settings"])
@@ -84,7 +101,7 @@ def call_of(case: Case) -> dict[str, Any]:
     call["settings"] = asdict(case.task.settings)
     if case.process_flag:
         return call | {"call": "train_in_processes", "process_flag": case.process_flag, "processes": case.value}
-    return call | {"call": "train"}
+    return call | {"call": "train"} | ({"busy": case.value} if case.busy else {})
 
 
 def calls_of(cases: Sequence[Case], threads: Sequence[int]) -> dict[Key, dict[str, Any]]:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.machine import THREADS
 from bench.speed.tasks import MODULES, ON_POLICY, OURS, SB3, Settings
 from spinup.analysis.curves import read_progress
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.envs import EnvFn
-from spinup.experiments.launchers.process import THREADS
 
 EPSILON = 0.05
 

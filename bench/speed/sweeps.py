@@ -7,7 +7,8 @@ from bench.speed.tasks import FRAMEWORKS, LABELS, OFF_POLICY, OURS, TASKS, Case,
 from spinup.errors import UserError
 from spinup.mpi.tools import find_launcher
 
-PPO, DDPG, SAC = Task("PPO", "ppo"), Task("DDPG", "ddpg", OFF_POLICY), Task("SAC", "sac", OFF_POLICY)
+PPO = Task("PPO", "ppo")
+DDPG, TD3, SAC = (Task(name.upper(), name, OFF_POLICY) for name in ("ddpg", "td3", "sac"))
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Sweep:
         tasks: the tasks that are measured.
         change: maps settings and a value to the settings with that value.
         process_flag: a flag of spinup's command line, ``jobs`` or ``cpu``, that takes the value instead.
+        busy: whether the value is a number of cores that something else keeps busy.
         libraries: the libraries that are measured.
     """
 
@@ -28,6 +30,7 @@ class Sweep:
     tasks: tuple[Task, ...]
     change: Callable[[Settings, int], Settings] = lambda settings, _: settings
     process_flag: str = ""
+    busy: bool = False
     libraries: tuple[str, ...] = tuple(OURS)
 
 
@@ -51,6 +54,7 @@ SWEEPS = {
         (DDPG,),
         lambda settings, value: replace(settings, replay_size=value, replay_is_full=True),
     ),
+    "busy": Sweep("Cores that something else keeps busy", (0, 1), (PPO, DDPG, TD3, SAC), busy=True),
     "ranks": Sweep("Processes over MPI (--cpu)", (1, 2), (PPO,), process_flag="cpu", libraries=("spinup PyTorch",)),
 }
 
@@ -72,7 +76,14 @@ def sweep_cases(
                 f"{env} does not suit {task.label}, which the sweep {name} trains: name another --env first."
             )
     cases = [
-        Case(env, replace(task, settings=sweep.change(task.settings, value)), library, value, sweep.process_flag)
+        Case(
+            env,
+            replace(task, settings=sweep.change(task.settings, value)),
+            library,
+            value,
+            sweep.process_flag,
+            sweep.busy,
+        )
         for task in tasks
         for library in sweep.libraries
         if library in libraries

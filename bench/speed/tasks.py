@@ -128,6 +128,7 @@ class Case:
     Args:
         value: of the quantity that a sweep varies; None outside a sweep.
         process_flag: ``jobs`` or ``cpu`` if the case runs in ``value`` processes, started with that flag.
+        busy: whether something else keeps ``value`` cores busy meanwhile.
     """
 
     env: str
@@ -135,6 +136,7 @@ class Case:
     library: str
     value: int | None = None
     process_flag: str = ""
+    busy: bool = False
 
     @property
     def name(self) -> str:

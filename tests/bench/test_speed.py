@@ -475,6 +475,8 @@ def test_sweeps_change_what_they_say():
     widths = [case.task.settings.hidden_sizes for case in sweep_cases("width", "HalfCheetah-v5", 5)]
     assert set(widths) == {(n, n) for n in SWEEPS["width"].values}
     assert [case.task.settings.num_envs for case in sweep_cases("envs", "CartPole-v1", 2)][:2] == [1, 2]
+    quiet, busy = map(measuring.call_of, sweep_cases("busy", "HalfCheetah-v5", 2)[:2])
+    assert (quiet["call"], quiet["busy"], busy["busy"]) == ("train", 0, 1)
     call = measuring.call_of(sweep_cases("ranks", "CartPole-v1", 2)[-1])
     assert (call["call"], call["process_flag"], call["processes"]) == ("train_in_processes", "cpu", 2)
 
