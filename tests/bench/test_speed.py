@@ -641,7 +641,7 @@ def test_a_quick_run_leaves_out_what_cannot_be_made(monkeypatch, capsys):
     quick = ["--quick", "--libraries", "spinup JAX", "--env", "CartPole-v1"]
     assert list(planned(monkeypatch, *quick)) == ["", "envs", "seeds"]
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: the sweep ")]
-    assert [note.split()[3] for note in notes] == ["width", "replay", "ranks"]
+    assert [note.split()[3] for note in notes] == ["width", "replay", "busy", "ranks"]
     with pytest.raises(speed.UserError, match="the sweep ranks"):
         speed.main([*quick, "--sweep", "ranks"])
     runs = planned(monkeypatch, *quick, "--tasks", "PPO, early stop")
