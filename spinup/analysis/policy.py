@@ -13,6 +13,7 @@ import numpy as np
 
 from spinup.analysis.video import VideoWriter
 from spinup.errors import UserError, first_line
+from spinup.experience.contract import check_env
 from spinup.experience.envs import clip_action
 from spinup.experience.evaluation import deterministic_act
 from spinup.records.agents import load
@@ -121,6 +122,7 @@ def run_policy(
             "run_policy(env, get_action) with the get_action of load_policy_and_env."
         )
     check_numbers(max_ep_len, num_episodes, seed)
+    check_env(env)
     if video:
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         if env.render_mode != "rgb_array":

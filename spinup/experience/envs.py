@@ -5,6 +5,7 @@
 
 import importlib
 import re
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.errors import UserError, did_you_mean, first_line
+from spinup.experience.contract import check_env, name_of
 
 _WARNED: set[str] = set()  # warnings already shown, which every copy of an environment would repeat
 
@@ -47,9 +49,11 @@ class EnvFn:
             problem = f"cannot be built ({_reason(error)})" if known else "does not exist"
             raise UserError(f"The environment {self.env_name!r} {problem}.{_suggest_env(self.env_name)}") from error
         except Exception as error:  # an environment may raise anything for arguments that it rejects
-            if not self.env_kwargs:
+            if self.env_kwargs:
+                raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
+            if not _is_raised_by_gymnasium(error):
                 raise
-            raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
+            raise UserError(f"The environment {self.env_name!r} cannot be built ({_reason(error)}).") from error
         for warning in raised:
             if str(warning.message) not in _WARNED:
                 _WARNED.add(str(warning.message))
@@ -104,22 +108,46 @@ def as_env_fn(env_fn: Callable[..., gym.Env] | str) -> Callable[..., gym.Env]:
     return EnvFn(env_fn) if isinstance(env_fn, str) else env_fn
 
 
+def build_env(env_fn: Callable[..., gym.Env] | str) -> gym.Env:
+    """The environment that ``env_fn`` builds; raises UserError if Gymnasium refuses to build it."""
+    try:
+        return as_env_fn(env_fn)()
+    except Exception as error:
+        if isinstance(error, UserError) or not _is_raised_by_gymnasium(error):
+            raise
+        raise UserError(f"env_fn cannot build its environment ({_reason(error)}).") from error
+
+
+def _is_raised_by_gymnasium(error: BaseException) -> bool:
+    """Whether Gymnasium's code raised ``error``: what the user's own code raises keeps its traceback."""
+    if error.__cause__ is not None:
+        return _is_raised_by_gymnasium(error.__cause__)
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(modules) and modules[-1].startswith("gymnasium.")
+
+
 def make_env(env_fn: Callable[..., gym.Env] | str, max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
-    """Build an environment with one flat observation vector, actions counted from 0 and a time limit.
+    """Build an environment, given by a function or its name, and :func:`adapt` it; ``kwargs`` (``render_mode``) are passed on to ``env_fn``."""
+    return adapt(as_env_fn(env_fn)(**kwargs), max_ep_len)
+
+
+def adapt(env: gym.Env, max_ep_len: int | None = None) -> gym.Env:
+    """``env`` with one flat observation vector, actions counted from 0 and a time limit.
 
     Args:
-        env_fn: builds the environment, or is its name; ``kwargs`` (``render_mode``) are passed on.
+        env: an environment, as the user built it.
         max_ep_len: truncate episodes after this many steps, unless the environment's own limit is shorter.
 
     Raises:
-        UserError: for observations that no flat network can use (images, text, graphs, sequences).
+        UserError: if it is no environment (see :func:`check_env`), or for observations that no flat network can use
+            (images, text, graphs, sequences).
     """
-    env = as_env_fn(env_fn)(**kwargs)
+    check_env(env)
     limit = env.spec.max_episode_steps if env.spec else None
     if max_ep_len is not None and (limit is None or max_ep_len < limit):
         env = gym.wrappers.TimeLimit(env, max_ep_len)
     env = _count_actions_from_zero(env)
-    space, name = env.observation_space, env.spec.id if env.spec else type(env.unwrapped).__name__
+    space, name = env.observation_space, name_of(env)
     leaves = list(_leaves(space))
     if any(map(_is_image, leaves)):
         raise UserError(

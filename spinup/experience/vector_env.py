@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.utils import RunningMeanStd
 
 from spinup.errors import UserError
-from spinup.experience.envs import clip_action, make_env
+from spinup.experience.envs import adapt, build_env, clip_action
 from spinup.experience.memory import Memory, layers_of
 from spinup.experience.normalization import freeze, normalize, obs_scale, statistics_of, unsaved_normaliser
 from spinup.experience.tape import Tape
@@ -48,13 +48,13 @@ class VectorEnv:
         env_fn: builds one environment, or is its name.
         num_envs: number of copies; each has its own random stream, derived from ``seed``.
         seed: int >= 0; if several processes train together, each derives its own seed from it.
-        max_ep_len: see :func:`make_env`.
+        max_ep_len: see :func:`adapt`.
         norm_obs, norm_reward: normalise observations, and the rewards of steps, by the statistics of all steps so far
             (see :mod:`spinup.experience.normalization`); returns of episodes stay those of the environment.
         gamma: discount factor of the returns by whose standard deviation rewards are divided.
 
     Raises:
-        UserError: from :func:`make_env`, or if ``env_fn`` returns the same environment twice; from :meth:`step`, if a
+        UserError: from :func:`adapt`, or if ``env_fn`` returns the same environment twice; from :meth:`step`, if a
             reward or an observation is not finite.
     """
 
@@ -70,7 +70,7 @@ class VectorEnv:
     ):
         settings: dict[str, Any] = dict(max_ep_len=max_ep_len, norm_obs=norm_obs, norm_reward=norm_reward, gamma=gamma)
         self._another: Callable[..., VectorEnv] = partial(VectorEnv, env_fn, seed=seed, **settings)
-        self._tapes = [Tape(make_env(env_fn, max_ep_len)) for _ in range(num_envs)]
+        self._tapes = [Tape(adapt(build_env(env_fn), max_ep_len)) for _ in range(num_envs)]
         for tape in self._tapes:
             if id(tape.unwrapped) in _USERS:
                 raise UserError(
