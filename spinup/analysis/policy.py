@@ -16,6 +16,7 @@ from spinup.errors import UserError, first_line
 from spinup.experience.contract import check_env
 from spinup.experience.envs import clip_action
 from spinup.experience.evaluation import deterministic_act
+from spinup.experience.seeding import seed_env, seed_globals
 from spinup.records.agents import load
 from spinup.records.console import colorize, progress_bar, say, table
 from spinup.records.environment import load_env
@@ -121,8 +122,8 @@ def run_policy(
             "there is no environment to run the agent in: make it yourself (env = gymnasium.make(...)) and call "
             "run_policy(env, get_action) with the get_action of load_policy_and_env."
         )
-    check_numbers(max_ep_len, num_episodes, seed)
     check_env(env)
+    check_numbers(max_ep_len, num_episodes, seed)
     if video:
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         if env.render_mode != "rgb_array":
@@ -131,7 +132,8 @@ def run_policy(
         say(f"Filming {filmed} episode{'s' * (filmed > 1)} to {video}.")
     elif render and env.render_mode != "human":
         print("The environment was made without render_mode='human': nothing is shown.")
-    _seed_sampling(seed)
+    if seed is not None:
+        _seed(env, seed)
     episodes = []
     try:
         with VideoWriter(video, env.metadata.get("render_fps", DEFAULT_FPS)) if video else nullcontext() as film:
@@ -163,10 +165,10 @@ def check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -
         raise UserError(f"--seed {seed} is invalid: expected an integer from 0 to 4294967295.")
 
 
-def _seed_sampling(seed: int | None) -> None:
-    if seed is None:
-        return
-    np.random.seed(seed)
+def _seed(env: gym.Env, seed: int) -> None:
+    """Seed the sampling of actions, and what resetting ``env`` with ``seed`` leaves alone."""
+    seed_globals(seed)
+    seed_env(env, seed)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
 

@@ -18,6 +18,7 @@ from spinup.errors import UserError
 from spinup.experience.envs import adapt, build_env, clip_action
 from spinup.experience.memory import Memory, layers_of
 from spinup.experience.normalization import freeze, normalize, obs_scale, statistics_of, unsaved_normaliser
+from spinup.experience.seeding import seed_env, spread
 from spinup.experience.tape import Tape
 from spinup.mpi.tools import process_seed
 
@@ -126,7 +127,9 @@ class VectorEnv:
         if self._trains:
             for env in self._copies:
                 freeze(env, statistics_of(self._trains._copies))
-        *env_seeds, action_seed = _spread(self._seed if seed is None else seed, self.num_envs + 1)
+        *env_seeds, action_seed = spread(self._seed if seed is None else seed, self.num_envs + 1)
+        for env, env_seed in zip(self._copies, env_seeds, strict=True):
+            seed_env(env, env_seed)
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._steps = 0
@@ -205,8 +208,3 @@ class VectorEnv:
         self._envs.close()
         for tape in self._tapes:
             _USERS.pop(id(tape.unwrapped), None)
-
-
-def _spread(seed: int | Sequence[int], count: int) -> list[int]:
-    """Seeds of ``count`` independent random streams."""
-    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]

@@ -17,13 +17,14 @@ from spinup.algos.jax.core import CLASSES, pytree
 from spinup.backends import exempt_imports_from_gc
 from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
+from spinup.experience.seeding import seed_globals
 from spinup.mpi.tools import ONE_PROCESS, num_procs, refuse_processes
 
 THREADS = int(os.environ["NPROC"]) if os.environ.get("NPROC", "").isdecimal() else None
 
 
 def start(seed, device, threads=None):
-    """Seed NumPy, which all random numbers come from, and choose and return the device that arrays are made on.
+    """Seed NumPy, which all our random numbers come from, and Python's ``random``; return the device for arrays.
 
     XLA reads the number of ``threads`` (None: one for each core) from ``NPROC`` when it is first used.
 
@@ -33,7 +34,7 @@ def start(seed, device, threads=None):
     """
     refuse_processes(ONE_PROCESS, num_procs())
     exempt_imports_from_gc()
-    np.random.seed(seed)
+    seed_globals(seed)
     if threads:
         os.environ["NPROC"] = str(threads)
     try:

@@ -12,7 +12,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch.optim.adam import adam
 
@@ -20,6 +19,7 @@ from spinup.algos.pytorch.core import Twin, to_numpy
 from spinup.backends import exempt_imports_from_gc
 from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
+from spinup.experience.seeding import seed_globals
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params
 from spinup.mpi.tools import connect, num_procs, process_seed, usable_cores
@@ -29,7 +29,7 @@ THREADS = int(os.environ["OMP_NUM_THREADS"]) if os.environ.get("OMP_NUM_THREADS"
 
 
 def start(seed, device, threads=1):
-    """Seed PyTorch and NumPy, and return the device to train on (``'auto'``: a GPU where there is one).
+    """Seed PyTorch, NumPy and Python's ``random``; return the device (``'auto'``: a GPU where there is one).
 
     One thread is the default on any machine, as several wait for each other in a busy loop: where one of them has no
     core, all lose nearly everything. Where several processes train together, each draws its own random numbers.
@@ -41,7 +41,7 @@ def start(seed, device, threads=1):
     exempt_imports_from_gc()
     torch.set_num_threads(threads or 1)
     torch.manual_seed(process_seed(seed))
-    np.random.seed(process_seed(seed))
+    seed_globals(process_seed(seed))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

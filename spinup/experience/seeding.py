@@ -1,0 +1,33 @@
+"""Random numbers from one seed: everything that an environment may draw from is seeded."""
+
+import random
+from collections.abc import Sequence
+
+import gymnasium as gym
+import numpy as np
+
+from spinup.experience.memory import layers_of
+
+
+def spread(seed: int | Sequence[int], count: int) -> list[int]:
+    """Seeds of ``count`` independent random streams."""
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]
+
+
+def seed_globals(seed: int) -> None:
+    """Seed the generators that are one for the whole process: those of NumPy and of Python's ``random``."""
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def seed_env(env: gym.Env, seed: int) -> None:
+    """Seed what ``env`` and all that it wraps may draw from but that ``reset(seed=seed)`` leaves alone.
+
+    These are its spaces, and the generator ``np_random`` if the environment does not pass the seed of its first reset
+    on to it.
+    """
+    drawn_from = {id(space): space for layer in layers_of(env) for space in (layer.observation_space, layer.action_space)}
+    for space, its_seed in zip(drawn_from.values(), spread(seed, len(drawn_from)), strict=True):
+        space.seed(its_seed)
+    if vars(env.unwrapped).get("_np_random") is None:  # else np_random would seed itself, differently in every run
+        env.unwrapped.np_random = gym.utils.seeding.np_random(seed)[0]
