@@ -54,6 +54,8 @@ class VectorEnv:
             (see :mod:`spinup.experience.normalization`); returns of episodes stay those of the environment.
         gamma: discount factor of the returns by whose standard deviation rewards are divided.
 
+    ``first`` is the first copy, as ``env_fn`` built it.
+
     Raises:
         UserError: from :func:`adapt`, or if ``env_fn`` returns the same environment twice; from :meth:`step`, if a
             reward or an observation is not finite.
@@ -71,7 +73,9 @@ class VectorEnv:
     ):
         settings: dict[str, Any] = dict(max_ep_len=max_ep_len, norm_obs=norm_obs, norm_reward=norm_reward, gamma=gamma)
         self._another: Callable[..., VectorEnv] = partial(VectorEnv, env_fn, seed=seed, **settings)
-        self._tapes = [Tape(adapt(build_env(env_fn), max_ep_len)) for _ in range(num_envs)]
+        built = [build_env(env_fn) for _ in range(num_envs)]
+        self.first = built[0]
+        self._tapes = [Tape(adapt(env, max_ep_len)) for env in built]
         for tape in self._tapes:
             if id(tape.unwrapped) in _USERS:
                 raise UserError(
@@ -128,8 +132,8 @@ class VectorEnv:
             for env in self._copies:
                 freeze(env, statistics_of(self._trains._copies))
         *env_seeds, action_seed = spread(self._seed if seed is None else seed, self.num_envs + 1)
-        for env, env_seed in zip(self._copies, env_seeds, strict=True):
-            seed_env(env, env_seed)
+        for tape, env_seed in zip(self._tapes, env_seeds, strict=True):
+            seed_env(tape, env_seed)
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._steps = 0

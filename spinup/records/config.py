@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from spinup.backends import FRAMEWORKS, about, algorithms, backend_of, import_backend
@@ -83,8 +84,10 @@ def read_config(run: Path) -> dict[str, Any]:
     return config
 
 
-def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
+def refuse_changes(run: Path, config: Mapping[str, Any], env: gym.Env | None = None) -> None:
     """Check that ``run`` can be resumed with ``config``; a run that has not begun always can.
+
+    ``env`` is an environment built by ``config["env_fn"]``; None: build one to compare, and close it.
 
     Raises:
         UserError: if its algorithm, environment or hyperparameters differ, or if it already has more epochs.
@@ -93,7 +96,7 @@ def refuse_changes(run: Path, config: Mapping[str, Any]) -> None:
         return
     old, new, free = read_config(run), convert_json(config), MAY_CHANGE
     if "env_fn" in config and (run / "env.json").is_file():  # more precise than the name of env_fn
-        refuse_another_env(run, config["env_fn"])
+        refuse_another_env(run, config["env_fn"], env)
         free = free | {"env_fn"}
     for key in sorted(old.keys() & new.keys() - free, key=lambda key: (key != "algorithm", key)):
         was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(c[key], sort_keys=True)) for c in (old, new))

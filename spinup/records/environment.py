@@ -20,9 +20,12 @@ from spinup.records.directory import find_run
 from spinup.records.files import versions, write_atomically
 
 
-def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
-    """Write ``env.json``, or ``vars.pkl`` if JSON cannot describe the environment; returns a warning if both fail."""
-    spec = _describe_env(env_fn)
+def save_env(path: Path, env_fn: Callable[..., gym.Env], env: gym.Env | None = None) -> str | None:
+    """Write ``env.json``, or ``vars.pkl`` if JSON cannot describe the environment; returns a warning if both fail.
+
+    ``env`` is an environment that ``env_fn`` has built; None: build one, and close it.
+    """
+    spec = _describe_env(env_fn, env)
     if spec is not None:
         write_atomically(path / "env.json", lambda file: file.write_text(spec, encoding="utf-8"))
         return None
@@ -32,9 +35,9 @@ def save_env(path: Path, env_fn: Callable[..., gym.Env]) -> str | None:
     return None
 
 
-def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env]) -> None:
-    """Raise UserError if ``env_fn`` builds an environment other than the one in ``env.json``."""
-    was, described = _in_one_line(_read_spec(path / "env.json")), _describe_env(env_fn)
+def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env], env: gym.Env | None = None) -> None:
+    """Raise UserError if ``env_fn`` builds an environment other than the one in ``env.json``; ``env`` as above."""
+    was, described = _in_one_line(_read_spec(path / "env.json")), _describe_env(env_fn, env)
     wanted = f"the environment of {env_fn!r}" if described is None else _in_one_line(EnvSpec.from_json(described))
     if was != wanted:
         raise UserError(f"{str(path)!r} was trained in {was} and cannot be resumed in {wanted}.")
@@ -49,11 +52,12 @@ def _in_one_line(spec: EnvSpec) -> str:
     return f"{spec.id.rpartition(':')[2]} {json.dumps(settings, sort_keys=True)}"
 
 
-def _describe_env(env_fn: Callable[..., gym.Env]) -> str | None:
+def _describe_env(env_fn: Callable[..., gym.Env], env: gym.Env | None) -> str | None:
     """The EnvSpec of the environment that ``env_fn`` builds, as JSON; None if it has none that can rebuild it."""
-    env = env_fn()
-    spec = copy.deepcopy(env.spec)
-    env.close()
+    built = env_fn() if env is None else env
+    spec = copy.deepcopy(built.spec)
+    if env is None:
+        built.close()
     if spec is None or any(w.kwargs is None or w.entry_point.startswith("__main__:") for w in spec.additional_wrappers):
         return None
     if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:

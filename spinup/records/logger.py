@@ -155,25 +155,34 @@ class Logger:
             self._bar.refresh()  # what follows, learning or testing, may take long
 
     @only_first
-    def save_config(self, config: Mapping[str, Any]) -> None:
+    def save_config(self, config: Mapping[str, Any], env: Any = None) -> None:
         """Write ``config`` (commonly ``locals()``) as ``config.json``; non-JSON values become informative strings.
+
+        Args:
+            config: the settings of the run.
+            env: an environment built by ``config["env_fn"]``, if there is one already: see :meth:`save_env`.
 
         Raises:
             UserError: if the logger resumes a run with another configuration.
         """
         if self.resumes:
-            refuse_changes(self.output_dir, config)
+            refuse_changes(self.output_dir, config, env)
         config = convert_json({"exp_name": self.exp_name, **config} if self.exp_name is not None else config)
         text, file = json.dumps(config, indent=4, sort_keys=True), self.output_dir / "config.json"
         write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))
         self._tracking.configure(config)
 
     @only_first
-    def save_env(self, env_fn: Callable) -> None:
-        """Write how to build the environment: ``env.json``, or ``vars.pkl`` if JSON cannot describe it."""
+    def save_env(self, env_fn: Callable, env: Any = None) -> None:
+        """Write how to build the environment: ``env.json``, or ``vars.pkl`` if JSON cannot describe it.
+
+        Args:
+            env_fn: builds an environment.
+            env: one that it has built, which is described and left as it is. None: build another, and close it.
+        """
         if self.resumes and (self.output_dir / "env.json").is_file():
             return
-        problem = save_env(self.output_dir, env_fn)
+        problem = save_env(self.output_dir, env_fn, env)
         if problem:
             self.log(problem, color="yellow")
         elif not (self.output_dir / "env.json").is_file():

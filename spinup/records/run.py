@@ -47,8 +47,8 @@ class Run:
     ):
         self.logger = EpochLogger(resume=config["resume"], **(config["logger_kwargs"] or {}))
         self._checkpoint = Checkpoint(self.logger, envs, buffer, rng)
-        self.logger.save_config(config)
-        self.logger.save_env(config["env_fn"])
+        self.logger.save_config(config, envs.first)
+        self.logger.save_env(config["env_fn"], envs.first)
         self.store = self.logger.store
         self._config, self._columns, self._envs = config, columns.split(), envs
         self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
