@@ -3,7 +3,6 @@
 ``EnvFn`` builds an environment by name; ``make_env`` flattens its observations and adds a time limit.
 """
 
-import importlib
 import re
 import traceback
 import warnings
@@ -16,6 +15,7 @@ from gymnasium import spaces
 
 from spinup.errors import UserError, did_you_mean, first_line
 from spinup.experience.contract import check_env, name_of
+from spinup.experience.registration import import_module_of, with_module
 
 _WARNED: set[str] = set()  # warnings already shown, which every copy of an environment would repeat
 
@@ -60,24 +60,12 @@ class EnvFn:
                 warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return env
 
+    def __getstate__(self) -> dict[str, Any]:
+        # another process has not imported what this one has
+        return vars(self) | {"env_name": with_module(self.env_name)}
+
     def __repr__(self) -> str:
         return f"EnvFn({self.env_name!r}, {self.env_kwargs!r})"
-
-
-def import_module_of(env_name: str) -> None:
-    """Import ``my_module`` of ``'my_module:MyEnv-v0'``, which registers the environment."""
-    module, colon, _ = env_name.rpartition(":")
-    if not colon:
-        return
-    if not all(module.split(".")):
-        raise UserError(f"{env_name!r} has no module before its colon: write it as my_module:MyEnv-v0.")
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"There is no module {error.name!r} to import for the environment {env_name!r}: "
-            "install it, or run from the folder that contains it."
-        ) from error
 
 
 def _reason(error: Exception) -> str:

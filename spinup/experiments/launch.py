@@ -10,6 +10,7 @@ from typing import Any
 
 from spinup import user_config
 from spinup.errors import UserError
+from spinup.experience.registration import with_module
 from spinup.experiments.cores import count_jobs
 from spinup.experiments.experiment import Experiment, experiment_of, readable
 from spinup.experiments.launchers.in_parallel import run_in_parallel
@@ -146,6 +147,7 @@ def _suggest_next_steps(experiment: Experiment) -> None:
     where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
     print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
     print(f"  python -m spinup.run plot {where}")
-    trust = " --trust" if ":" in str(experiment.config.get("env_name")) else ""  # it needs the user's own module
+    env_name = str(experiment.config.get("env_name"))
+    trust = " --trust" if ":" in with_module(env_name) else ""  # it needs the user's own module
     print(colorize("and watch the trained agent with", "cyan", bold=True))
     say(f"  python -m spinup.run test_policy {where}{trust}")

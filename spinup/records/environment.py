@@ -14,8 +14,9 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.wrappers.utils import RunningMeanStd
 
 from spinup.errors import UserError, first_line
-from spinup.experience.envs import EnvFn, import_module_of, make_env
+from spinup.experience.envs import EnvFn, make_env
 from spinup.experience.normalization import as_numbers, freeze, from_numbers
+from spinup.experience.registration import import_module_of, with_module
 from spinup.records.directory import find_run
 from spinup.records.files import versions, write_atomically
 
@@ -60,8 +61,8 @@ def _describe_env(env_fn: Callable[..., gym.Env], env: gym.Env | None) -> str | 
         built.close()
     if spec is None or any(w.kwargs is None or w.entry_point.startswith("__main__:") for w in spec.additional_wrappers):
         return None
-    if isinstance(env_fn, EnvFn) and ":" in env_fn.env_name:
-        spec.id = f"{env_fn.env_name.rpartition(':')[0]}:{spec.id}"
+    named = isinstance(env_fn, EnvFn) and env_fn.env_name.rpartition(":")[0]
+    spec.id = f"{named}:{spec.id}" if named else with_module(spec.id)
     spec.entry_point = spec.vector_entry_point = None  # rebuilt by name; JSON cannot hold a class
     try:
         return json.dumps(json.loads(spec.to_json()), indent=4)
@@ -156,9 +157,13 @@ def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
 
 def _read_spec(file: Path) -> EnvSpec:
     try:
-        return EnvSpec.from_json(file.read_text(encoding="utf-8"))
+        written = json.loads(file.read_text(encoding="utf-8"))
+        name = written["id"]  # with its module, whose dots an EnvSpec does not allow
+        spec = EnvSpec.from_json(json.dumps(written | {"id": name.rpartition(":")[2]}))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{str(file)!r} does not describe an environment ({first_line(error)}).") from error
+    spec.id = name
+    return spec
 
 
 def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:

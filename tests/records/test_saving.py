@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import gymnasium as gym
 import jax
@@ -18,6 +19,7 @@ import safetensors.numpy
 import torch
 from gymnasium import spaces
 from gymnasium.envs.classic_control import CartPoleEnv
+from gymnasium.envs.registration import EnvSpec
 from toy_envs import Counter
 
 import spinup
@@ -28,7 +30,7 @@ from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, make_env
 from spinup.records.agents import save_agent
 from spinup.records.directory import find_run, holds_run, last_epoch
-from spinup.records.environment import load_env, save_env
+from spinup.records.environment import env_settings, load_env, save_env
 from spinup.records.files import write_atomically
 from spinup.records.logger import EpochLogger
 
@@ -757,6 +759,119 @@ def test_an_environment_registered_by_class_in_a_module(evil_module):
     logger_of(env_fn=EnvFn("evil_module:Evil-v0"))
     assert json.loads(Path("run/env.json").read_text())["id"] == "evil_module:Evil-v0"
     assert load_env("run").spec.id == "Evil-v0", "its module is imported already: nothing new would run"
+
+
+@pytest.fixture
+def gym_foo(tmp_path, monkeypatch):
+    """Forgets the package ``gym_foo``, which registers ``Foo-v0``, and ``Foo-v1`` by an id that it computes."""
+
+    def forget():
+        for name in [name for name in sys.modules if name.partition(".")[0] == "gym_foo"]:
+            del sys.modules[name]
+        for name in [name for name in gym.registry if name.startswith(("Foo", "ns/Foo"))]:
+            del gym.registry[name]
+
+    register = "register"  # written apart, as this file registers nothing
+    (tmp_path / "gym_foo").mkdir()
+    (tmp_path / "gym_foo/__init__.py").write_text(
+        "import gymnasium as gym\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
+        "class Env(CartPoleEnv): pass\n"
+        f"gym.{register}('Foo-v0', 'gymnasium.envs.classic_control:CartPoleEnv')\n"
+        f"for version in [1]: gym.{register}('Foo-v' + str(version), Env)\n"
+    )
+    (tmp_path / "gym_foo/more.py").write_text(
+        f"from gymnasium.envs.registration import register\n{register}(entry_point='gym_foo:Env', id='ns/Foo-v2')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield forget
+    forget()
+
+
+def foo(version=0):
+    import gym_foo  # noqa: F401
+
+    return gym.make(f"Foo-v{version}")
+
+
+OF_A_PACKAGE = {
+    "named with its module": (lambda: gym.make("gym_foo:Foo-v0"), "gym_foo:Foo-v0"),
+    "partial": (functools.partial(gym.make, "gym_foo:Foo-v0"), "gym_foo:Foo-v0"),
+    "imported by the function": (foo, "gym_foo:Foo-v0"),
+    "with an id that is computed": (functools.partial(foo, 1), "gym_foo:Foo-v1"),
+    "of a submodule, with a namespace": (lambda: gym.make("gym_foo.more:ns/Foo-v2"), "gym_foo.more:ns/Foo-v2"),
+    "by name": (EnvFn("gym_foo.more:ns/Foo-v2"), "gym_foo.more:ns/Foo-v2"),
+}
+
+
+@pytest.mark.parametrize(("env_fn", "env_id"), OF_A_PACKAGE.values(), ids=OF_A_PACKAGE)
+def test_an_environment_of_a_package_is_kept_with_the_module_that_registers_it(env_fn, env_id, gym_foo):
+    logger_of(env_fn=env_fn)
+    assert json.loads(Path("run/env.json").read_text())["id"] == env_id
+    load_env("run").close()  # its module is imported already
+    gym_foo()
+    for load in (load_env, lambda run, trust=False: env_settings(Path(run), trust)):
+        with pytest.raises(UserError, match=f"needs code from {env_id.partition(':')[0]}: add --trust"):
+            load("run")
+    assert "gym_foo" not in sys.modules
+    assert env_settings(Path("run"), trust=True)["env_name"] == env_id
+    gym_foo()
+    assert load_env("run", trust=True).spec.id == env_id.partition(":")[2]
+
+
+def test_an_environment_by_name_takes_its_module_to_another_process(gym_foo):
+    foo()
+    for name, env_id in {"Foo-v0": "gym_foo:Foo-v0", "Foo-v1": "gym_foo:Foo-v1", "CartPole-v1": "CartPole-v1"}.items():
+        assert pickle.loads(pickle.dumps(EnvFn(name))).env_name == env_id
+
+
+def test_a_description_of_an_earlier_version_names_no_module(gym_foo):
+    logger_of(env_fn=foo)
+    spec = json.loads(Path("run/env.json").read_text())
+    Path("run/env.json").write_text(json.dumps(spec | {"id": "Foo-v0"}))
+    load_env("run").close()
+    gym_foo()
+    with pytest.raises(UserError, match=r"'Foo-v0' is not registered here: import the package that registers it"):
+        load_env("run")
+
+
+class Simulator(Counter):
+    """Cannot be used after it has been closed; ``made`` gets every copy."""
+
+    made: ClassVar[list] = []
+
+    def __init__(self):
+        super().__init__()
+        self.is_open = True
+        self.made.append(self)
+
+    def step(self, action):
+        assert self.is_open, "closed while in use"
+        return super().step(action)
+
+    def close(self):
+        self.is_open = False
+
+
+@pytest.mark.parametrize("make", [spinup.ppo_pytorch, spinup.trpo_pytorch, spinup.vpg_jax])
+@pytest.mark.parametrize("registered", [True, False])
+def test_with_one_environment_no_other_is_opened(make, registered, monkeypatch):
+    monkeypatch.setattr(Simulator, "made", [])
+    monkeypatch.setitem(gym.registry, "Simulator-v0", EnvSpec("Simulator-v0", Simulator))
+    settings = dict(ac_kwargs={"hidden_sizes": [2]}, num_envs=1, steps_per_epoch=8, train_v_iters=1)
+    for epochs, resume in [(1, False), (2, True)]:
+        env_fn = functools.partial(gym.make, "Simulator-v0") if registered else Simulator
+        make(env_fn, epochs=epochs, resume=resume, **settings, logger_kwargs={"output_dir": "run"})
+        assert len(Simulator.made) == epochs
+    assert Path("run/env.json").exists() is registered
+
+
+def test_a_function_may_return_its_one_environment_where_one_is_enough():
+    env = Simulator()
+    settings = dict(num_envs=1, steps_per_epoch=8, epochs=1)
+    spinup.ppo_pytorch(lambda: env, **settings, logger_kwargs={"output_dir": "run"})
+    assert_same_environments(load_env("run", trust=True), make_env(Counter))
+    with pytest.raises(UserError, match="env_fn returned the same Simulator again"):
+        spinup.dqn_pytorch(lambda: env, **settings, logger_kwargs={"output_dir": "other"})
 
 
 # ---- environments of strangers ----

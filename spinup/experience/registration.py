@@ -1,0 +1,72 @@
+"""Where Gymnasium's ids come from: the modules that register them when they are imported."""
+
+import importlib
+import inspect
+import re
+import sys
+from types import ModuleType
+
+import gymnasium as gym
+
+from spinup.errors import UserError
+
+SCRIPT = "__main__"  # the running script or notebook, which no other process can import
+
+
+def import_module_of(env_name: str) -> None:
+    """Import ``my_module`` of ``'my_module:MyEnv-v0'``, which registers the environment."""
+    module, colon, _ = env_name.rpartition(":")
+    if not colon:
+        return
+    if not all(module.split(".")):
+        raise UserError(f"{env_name!r} has no module before its colon: write it as my_module:MyEnv-v0.")
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"There is no module {error.name!r} to import for the environment {env_name!r}: "
+            "install it, or run from the folder that contains it."
+        ) from error
+
+
+def with_module(env_name: str) -> str:
+    """``env_name`` as another process can build it: ``'gym_foo:Foo-v0'`` for ``'Foo-v0'``, which gym_foo registers."""
+    module = module_that_registers(env_name)
+    return env_name if module in ("", SCRIPT) else f"{module}:{env_name}"
+
+
+def module_that_registers(env_name: str) -> str:
+    """The imported module that registers ``env_name``, :data:`SCRIPT`, or ``""`` if none needs to be imported.
+
+    Gymnasium keeps no record of it: it is the module whose source calls ``register`` with the id, or else the package
+    of the environment's class.
+    """
+    if env_name not in gym.registry:  # nothing registers it, or it already names its module
+        return ""
+    entry_point = gym.registry[env_name].entry_point
+    home = entry_point.partition(":")[0] if isinstance(entry_point, str) else getattr(entry_point, "__module__", SCRIPT)
+    if home.startswith("gymnasium.") and _registers(gym.envs, env_name):
+        return ""
+    for name, module in [*sys.modules.items()]:
+        if _top(name) not in ("gymnasium", "spinup") and _uses_gymnasium(module) and _registers(module, env_name):
+            return name
+    return SCRIPT if _top(home) == "gymnasium" else _top(home)
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _uses_gymnasium(module: ModuleType) -> bool:
+    """Whether a name in ``module`` stands for Gymnasium; reading the source of every module would take seconds."""
+    doors = (gym, gym.register, gym.envs, gym.envs.registration)
+    return any(value is door for value in [*getattr(module, "__dict__", {}).values()] for door in doors)
+
+
+def _registers(module: ModuleType, env_id: str) -> bool:
+    try:
+        source = inspect.getsource(module)
+    except (OSError, TypeError):  # there is none, as in a notebook or an extension in C
+        return False
+    call = rf"""register\((?:[^)]*\bid\s*=)?\s*["']{re.escape(env_id)}["']"""
+    return re.search(call, source) is not None
