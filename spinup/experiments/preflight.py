@@ -2,17 +2,19 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gymnasium import spaces
 
 from spinup.backends import about, backend_of, import_backend
-from spinup.errors import UserError
-from spinup.experience.envs import make_env
+from spinup.errors import UserError, first_line
+from spinup.experience.envs import EnvFn, make_env
+from spinup.experience.registration import SCRIPT, module_that_registers
 from spinup.experiments.experiment import Experiment, readable
-from spinup.experiments.launchers.process import run_in_process
+from spinup.experiments.launchers.process import pickle_call, run_in_process
 from spinup.hyperparameters import check_hyperparameters, check_keywords, with_defaults
 from spinup.mpi.tools import ONE_PROCESS, find_launcher, num_procs, refuse_processes
 from spinup.records.config import refuse_changes
@@ -24,7 +26,7 @@ _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_experiments(experiments: Sequence[Experiment]) -> None:
-    """Check processes, hyperparameters, directories, activations, environments and runs to resume; write nothing.
+    """Check everything that another process will need, from hyperparameters to runs to resume; write nothing.
 
     Raises:
         UserError: for the first mistake found.
@@ -43,6 +45,8 @@ def check_experiments(experiments: Sequence[Experiment]) -> None:
     for experiment in experiments:
         if experiment.resumes and _is_ours(experiment.thunk):  # custom algorithms may write anything to config.json
             refuse_changes(experiment.output_dir, _config_of(experiment))
+    for experiment in experiments:
+        check_transport(experiment)
 
 
 def check_call(experiment: Experiment) -> None:
@@ -144,6 +148,34 @@ def check_environments(experiments: Sequence[Experiment]) -> None:
             built[which] = env.action_space
         if _has_our_agent(experiment):
             _agent_of(experiment).check_action_space(built[which])
+
+
+def check_transport(experiment: Experiment) -> None:
+    """Raise UserError unless the call of ``experiment`` can be made in another process."""
+    env_fn = experiment.kwargs.get("env_fn")
+    if isinstance(env_fn, EnvFn) and module_that_registers(env_fn.env_name) == SCRIPT:
+        raise UserError(
+            f"The environment {env_fn.env_name!r} is registered only in the running script, which the process of an "
+            f"experiment does not run: register it in a module, and write it as module:{env_fn.env_name}."
+        )
+    try:
+        pickle_call(experiment)
+    except Exception as error:  # pickling runs the user's code, which may raise anything
+        name, value = next(_unpicklable(experiment))
+        raise UserError(
+            f"{name}={value!r} cannot be passed to the process of an experiment ({first_line(error)}): let it create "
+            "what it needs when it is called."
+        ) from error
+
+
+def _unpicklable(experiment: Experiment) -> Iterator[tuple[str, Any]]:
+    """The arguments of ``experiment`` that cannot be pickled; its function comes last, as all that is left."""
+    for name, value in experiment.kwargs.items():
+        try:
+            pickle_call(replace(experiment, thunk=print, kwargs={name: value}))
+        except Exception:
+            yield name, value
+    yield "thunk", experiment.thunk
 
 
 def check_devices(experiments: Sequence[Experiment]) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
 
 import gymnasium as gym
@@ -18,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 from gymnasium import spaces
+from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.envs.registration import EnvSpec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ from spinup import user_config
 from spinup.backends import import_backend
 from spinup.commands.values import parse_value
 from spinup.errors import UserError
+from spinup.experience.envs import EnvFn
 from spinup.experiments import cores, launch, preflight
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.grid import ExperimentGrid
@@ -415,6 +418,27 @@ def test_what_the_function_needs_is_given(started):
         grid_of(width=3).run(needy)
     with pytest.raises(UserError, match="needs width"):
         grid_of(env_name="CartPole-v1").run(needy)
+
+
+def test_an_environment_of_the_running_script_is_told_before_the_first_experiment(started, monkeypatch):
+    env = type("OfTheScript", (CartPoleEnv,), {"__module__": "__main__"})
+    monkeypatch.setitem(gym.registry, "Script-v0", EnvSpec("Script-v0", env))
+    for grid in (grid_of(env_name="Script-v0", seed=[0, 1]), grid_of(env_fn=EnvFn("Script-v0"))):
+        with pytest.raises(
+            UserError, match=r"'Script-v0' is registered only in the running script.* module:Script-v0\."
+        ):
+            grid.run(spinup.ppo_pytorch, data_dir="d")
+    assert not started and not os.listdir()
+
+
+def test_what_cannot_be_pickled_is_told_before_the_first_experiment(started):
+    lock = threading.Lock()
+    for what in ("env_fn", "actor_critic"):
+        with pytest.raises(UserError, match=rf"^{what}=<function .* cannot be passed .*cannot pickle '_thread.lock'"):
+            grid_of(**{what: lambda *args: lock, "seed": [0, 1]}).run(lambda seed, logger_kwargs, **kwargs: None)
+    with pytest.raises(UserError, match=r"^thunk=<function .* cannot be passed to the process of an experiment"):
+        call_experiment("x", lambda seed, logger_kwargs: lock)
+    assert not started and not os.listdir()
 
 
 def test_a_run_is_not_written_over(started):
