@@ -91,6 +91,9 @@ class RolloutBuffer:
 
         Args:
             value: maps observations ``[M, obs_dim]`` to ``V``, ``[M]``.
+
+        Raises:
+            UserError: if rewards-to-go overflow float32.
         """
         o, a, r, o2, d, ended = map(np.stack, zip(*self._steps, strict=True))  # each [T, N, ...]
         self._steps.clear()
@@ -100,6 +103,11 @@ class RolloutBuffer:
         ret = discount_cumsum(r + self._gamma * (ended & ~d) * v2, self._gamma, ended)  # (4)
         mean, std = mpi_statistics_scalar(adv)
         adv = (adv - mean) / (std + 1e-8)  # equal advantages become 0, not a division by 0
+        if np.isfinite(ret).all() and (largest := np.abs(ret).max()) > np.finfo(np.float32).max:
+            raise UserError(
+                f"The rewards add up to {largest:.3g}, which overflows float32: training stops and the last save is "
+                "kept; scale the rewards down."
+            )
         flat = (x.reshape(r.size, *x.shape[2:]) for x in (o, a))
         return Rollout(*flat, *(x.ravel().astype(np.float32) for x in (ret, adv, v)))
 

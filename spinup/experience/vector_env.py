@@ -137,7 +137,7 @@ class VectorEnv:
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._steps = 0
-        self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
+        self.o = self._float32(o, "an observation")
         return self.o
 
     def step(self, a: np.ndarray) -> Step:
@@ -145,13 +145,12 @@ class VectorEnv:
         o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
         self._steps += self.num_envs
         ended = d | truncated
-        o2 = o = self.o = self._finite(np.array(o, dtype=np.float32), "an observation")
-        self._finite(r, "a reward")
+        o2 = o = self.o = self._float32(o, "an observation")
+        self._float32(r, "a reward")
         episodes = [tape.finished for tape, over in zip(self._tapes, ended) if over]
         if episodes:
             o2 = o.copy()
-            o2[ended] = np.stack(infos["final_obs"][ended])
-            self._finite(o2, "an observation")
+            o2[ended] = self._float32(np.stack(infos["final_obs"][ended]), "an observation")
         ep_ret, ep_len = np.array(episodes, dtype=float).reshape(-1, 2).T
         return Step(o2, r, d, ended, o, ep_ret, ep_len.astype(int))
 
@@ -197,13 +196,22 @@ class VectorEnv:
         """One uniformly random action for each environment."""
         return np.stack([self.action_space.sample() for _ in range(self.num_envs)])
 
-    def _finite(self, x: np.ndarray, what: str) -> np.ndarray:
-        if not np.isfinite(x).all():
-            raise UserError(
-                f"The environment returned {what} of {x[~np.isfinite(x)][0]} at step {self._steps}: training stops "
-                "and the last save is kept; fix the environment, or lower the learning rate if the agent diverged."
+    def _float32(self, x: np.ndarray, what: str) -> np.ndarray:
+        """A copy of ``x`` in the precision of the networks; raises UserError unless all of it is finite."""
+        with np.errstate(over="ignore"):
+            y = np.array(x, dtype=np.float32)
+        if not (finite := np.isfinite(y)).all():
+            bad = x[~finite][0]
+            advice = (
+                "it overflows float32, so scale it down"
+                if np.isfinite(bad)
+                else "fix the environment, or lower the learning rate if the agent diverged"
             )
-        return x
+            raise UserError(
+                f"The environment returned {what} of {bad} at step {self._steps}: training stops and the last save is "
+                f"kept; {advice}."
+            )
+        return y
 
     def close(self) -> None:
         """Close every environment."""

@@ -23,7 +23,7 @@ def refuse_diverged(parameters: Iterable[Any]) -> None:
     if not all(bool((abs(x) < float("inf")).all()) for x in parameters):
         raise UserError(
             "The agent has diverged (its parameters are not finite): training stops and the last save is kept; "
-            "lower the learning rate."
+            "lower the learning rate, or scale the rewards down if they are large."
         )
 
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spinup.errors import UserError
 from spinup.experience.buffers import RolloutBuffer, discount_cumsum, gae
 from spinup.experience.vector_env import Step
 
@@ -203,6 +204,13 @@ def test_finish_cuts_the_rollout_without_ending_the_episode():
     batch = buffer.finish(value)
     assert batch.ret == 1, "the first step was forgotten, and nothing follows a termination"
     assert batch.o == 1
+
+
+def test_rewards_whose_sum_overflows_float32_are_told():
+    buffer = RolloutBuffer(gamma=1.0, lam=1.0)
+    fill(buffer, [0], [[0], [0]], steps([[2e38], [2e38]], [[NO]] * 2, [[NO]] * 2, [[1], [2]], [[1], [2]]))
+    with pytest.raises(UserError, match=r"The rewards add up to 4e\+38, which overflows float32"):
+        buffer.finish(value)
 
 
 def test_finish_leaves_the_stored_steps_as_they_were():

@@ -428,6 +428,18 @@ def test_rewards_and_observations_must_be_finite(bad):
 
 
 @pytest.mark.parametrize(
+@pytest.mark.parametrize("huge", [1e39, -1e39])
+def test_numbers_too_large_for_float32_are_not_blamed_on_the_agent(huge):
+    told = "at step {}: training stops and the last save is kept; it overflows float32, so scale it down"
+    with pytest.raises(UserError, match=re.escape(f"a reward of {huge} " + told.format(1))):
+        run(lambda: gym.wrappers.TransformReward(Counter(), lambda r: huge), 1)
+    box = spaces.Box(-np.inf, np.inf, (1,), np.float64)
+    for at in (0, 2, 3):
+        larger = lambda o, at=at: np.float64(o) + huge * (o >= at)  # noqa: E731
+        with pytest.raises(UserError, match=re.escape(f"an observation of {huge} " + told.format(at))):
+            run(lambda larger=larger: gym.wrappers.TransformObservation(Counter(), larger, box), at)
+
+
     ("env_name", "steps"), [("CartPole-v1", 150), ("Pendulum-v1", 210), ("LunarLander-v3", 150), ("HalfCheetah-v5", 20)]
 )
 def test_real_environments_are_what_they_are(env_name, steps):
