@@ -30,6 +30,10 @@ def _is_a(kind: type, x: Any) -> bool:
     return isinstance(x, kind) and not isinstance(x, bool)
 
 
+def _is_infinite(x: Any) -> bool:
+    return _is_a(Real, x) and x == float("inf")
+
+
 def _optional(rule: Rule) -> Rule:
     return Rule(lambda x: x is None or rule.holds(x), f"{rule.expected}, or None")
 
@@ -64,7 +68,9 @@ RULES = {
     "vf_lr": _POSITIVE,
     "train_pi_iters": _NATURAL,
     "train_v_iters": _NATURAL,
-    "max_ep_len": _COUNT,
+    "max_ep_len": Rule(
+        lambda x: x is None or _is_infinite(x) or _COUNT.holds(x), "an integer >= 1, or None for no limit"
+    ),
     "target_kl": _optional(_POSITIVE),
     "replay_size": _COUNT,
     "polyak": _FRACTION,
@@ -180,6 +186,8 @@ def check_hyperparameters(
     config = dict(config)
     if "env_fn" in config:
         config["env_fn"] = as_env_fn(config["env_fn"])
+    if _is_infinite(config.get("max_ep_len")):
+        config["max_ep_len"] = None  # which means the same, and JSON has a word for it
     return config | {"algorithm": algorithm, "num_cpu": processes} if algorithm else config
 
 

@@ -20,12 +20,17 @@ NO_INTEGER = [*NO_NUMBER, 1.0, 2.5, INF]
 # what is expected -> keys, values that will do, values that will not
 TABLE = {
     "an integer >= 1": (
-        "steps_per_epoch epochs max_ep_len replay_size batch_size update_every policy_delay num_test_episodes "
+        "steps_per_epoch epochs replay_size batch_size update_every policy_delay num_test_episodes "
         "cg_iters backtrack_iters save_freq num_envs",
         [1, 10**9, np.int64(3)],
         [0, -1, *NO_INTEGER],
     ),
     "an integer >= 1, or None": ("threads", [None, 1, np.int64(3)], [0, -1, "1", True, 1.0, NAN]),
+    "an integer >= 1, or None for no limit": (
+        "max_ep_len",
+        [None, INF, 1, np.int64(3)],
+        [0, -1, -INF, 2.5, NAN, "inf", True],
+    ),
     "an integer >= 0": (
         "train_pi_iters train_v_iters start_steps update_after epsilon_steps",
         [0, 1, np.int32(3)],

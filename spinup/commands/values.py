@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +18,8 @@ class _NotAValue(Exception):
 def parse_value(text: str) -> Any:
     """Turn the text of a command-line value into a Python value.
 
-    Literals, lists, tuples, dicts and ``dict(a=1)``, arithmetic on numbers, ``[64]*2``, and dotted names that start
-    with one of :data:`FRAMEWORKS` (``torch.nn.ELU``) are understood; any other text is returned unchanged.
+    Literals, ``inf``, lists, tuples, dicts and ``dict(a=1)``, arithmetic on numbers, ``[64]*2``, and dotted names that
+    start with one of :data:`FRAMEWORKS` (``torch.nn.ELU``) are understood; any other text is returned unchanged.
 
     Raises:
         UserError: if a dotted name does not exist, its package is not installed, or it is called.
@@ -33,6 +34,8 @@ def _evaluate(node: ast.expr | None) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
+        case ast.Name(id="inf"):
+            return math.inf
         case ast.List(elts=items):
             return [_evaluate(item) for item in items]
         case ast.Tuple(elts=items):

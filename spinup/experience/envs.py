@@ -3,6 +3,7 @@
 ``EnvFn`` builds an environment by name; ``make_env`` flattens its observations and adds a time limit.
 """
 
+import math
 import re
 import traceback
 import warnings
@@ -114,26 +115,30 @@ def _is_raised_by_gymnasium(error: BaseException) -> bool:
     return bool(modules) and modules[-1].startswith("gymnasium.")
 
 
-def make_env(env_fn: Callable[..., gym.Env] | str, max_ep_len: int | None = None, **kwargs: Any) -> gym.Env:
-    """Build an environment, given by a function or its name, and :func:`adapt` it; ``kwargs`` (``render_mode``) are passed on to ``env_fn``."""
+def make_env(env_fn: Callable[..., gym.Env] | str, max_ep_len: float | None = None, **kwargs: Any) -> gym.Env:
+    """Build an environment, given by a function or by its name, and :func:`adapt` it.
+
+    ``kwargs`` (``render_mode``) are passed on to the function.
+    """
     return adapt(as_env_fn(env_fn)(**kwargs), max_ep_len)
 
 
-def adapt(env: gym.Env, max_ep_len: int | None = None) -> gym.Env:
+def adapt(env: gym.Env, max_ep_len: float | None = None) -> gym.Env:
     """``env`` with one flat observation vector, actions counted from 0 and a time limit.
 
     Args:
         env: an environment, as the user built it.
-        max_ep_len: truncate episodes after this many steps, unless the environment's own limit is shorter.
+        max_ep_len: truncate episodes after this many steps, unless the environment's own limit is shorter; None and
+            infinity: never.
 
     Raises:
         UserError: if it is no environment (see :func:`check_env`), or for observations that no flat network can use
-            (images, text, graphs, sequences).
+            (images, text, graphs, sequences, nothing at all).
     """
     check_env(env)
     limit = env.spec.max_episode_steps if env.spec else None
-    if max_ep_len is not None and (limit is None or max_ep_len < limit):
-        env = gym.wrappers.TimeLimit(env, max_ep_len)
+    if max_ep_len is not None and max_ep_len < (math.inf if limit is None else limit):
+        env = gym.wrappers.TimeLimit(env, int(max_ep_len))
     env = _count_actions_from_zero(env)
     space, name = env.observation_space, name_of(env)
     leaves = list(_leaves(space))
@@ -144,6 +149,8 @@ def adapt(env: gym.Env, max_ep_len: int | None = None) -> gym.Env:
         )
     if not space.is_np_flattenable or any(isinstance(leaf, spaces.Text) for leaf in leaves):
         raise UserError(f"{name} observes {space}, which cannot be flattened: wrap it to return a Box of fixed shape.")
+    if spaces.flatdim(space) == 0:
+        raise UserError(f"{name} observes {space}, which holds no number: wrap it to return at least one.")
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return env
     return gym.wrappers.FlattenObservation(env)

@@ -26,7 +26,9 @@ def seed_env(env: gym.Env, seed: int) -> None:
     These are its spaces, and the generator ``np_random`` if the environment does not pass the seed of its first reset
     on to it.
     """
-    drawn_from = {id(space): space for layer in layers_of(env) for space in (layer.observation_space, layer.action_space)}
+    drawn_from = {
+        id(space): space for layer in layers_of(env) for space in (layer.observation_space, layer.action_space)
+    }
     for space, its_seed in zip(drawn_from.values(), spread(seed, len(drawn_from)), strict=True):
         space.seed(its_seed)
     if vars(env.unwrapped).get("_np_random") is None:  # else np_random would seed itself, differently in every run

@@ -325,7 +325,9 @@ def test_without_a_length_in_training_only_the_environment_ends_episodes(endless
 @pytest.mark.parametrize("wrong", ["-1", "0", "true", '"many"', "0.5"])
 def test_a_length_in_training_that_cannot_be_is_told(endless, wrong):
     Path(endless, "config.json").write_text(f'{{"max_ep_len": {wrong}}}')
-    with pytest.raises(UserError, match=r"^max_ep_len=.* is invalid: expected an integer >= 1\.$"):
+    with pytest.raises(
+        UserError, match=r"^max_ep_len=.* is invalid: expected an integer >= 1, or None for no limit\.$"
+    ):
         cli.main([endless, "-n", "1", "--norender"])
 
 

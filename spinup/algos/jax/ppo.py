@@ -142,7 +142,7 @@ def ppo(
         train_pi_iters: gradient steps on (1) an epoch, at most.
         train_v_iters: gradient steps on (3) an epoch.
         lam: lambda of GAE, 0 to 1.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         target_kl: policy steps stop once (2) exceeds 1.5 times this; None never stops.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.

@@ -169,7 +169,7 @@ def td3(
         noise_clip: bound on that noise, in the same units.
         policy_delay: gradient steps of the critics for each of the policy.
         num_test_episodes: episodes, without exploration, that test the agent after each epoch.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.

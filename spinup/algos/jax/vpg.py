@@ -119,7 +119,7 @@ def vpg(
         vf_lr: learning rate of the value function (Adam).
         train_v_iters: gradient steps on (2) an epoch.
         lam: lambda of GAE, 0 to 1.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch``.

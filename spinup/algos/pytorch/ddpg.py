@@ -137,7 +137,7 @@ def ddpg(
         update_every: steps between two update phases, each of as many gradient steps: one for every environment step.
         act_noise: standard deviation of the exploration noise, in units of half the action range.
         num_test_episodes: episodes, without exploration, that test the agent after each epoch.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.

@@ -144,7 +144,7 @@ def dqn(
         loss: 'squared', or 'huber' (quadratic up to errors of 1, linear beyond: rare but large errors, such as those
             where an episode ends, then count for little).
         num_test_episodes: episodes, without exploration, that test the agent after each epoch.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         num_envs: environments stepped together; must divide ``steps_per_epoch`` and ``update_every``.

@@ -199,7 +199,7 @@ def trpo(
         backtrack_iters: steps tried by (6), at most; if none will do, the policy stays.
         backtrack_coeff: factor between two tries of (6).
         lam: lambda of GAE, 0 to 1.
-        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier.
+        max_ep_len: steps after which an episode is truncated, unless the environment does so earlier; None: never.
         logger_kwargs: keyword arguments for :class:`~spinup.records.logger.EpochLogger`.
         save_freq: epochs between two saves of the agent; the last epoch is always saved.
         algo: 'trpo', or 'npg' to take the whole natural gradient step unsearched.
