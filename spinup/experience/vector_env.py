@@ -66,7 +66,7 @@ class VectorEnv:
         env_fn: Callable[..., gym.Env] | str,
         num_envs: int,
         seed: int,
-        max_ep_len: int | None = None,
+        max_ep_len: float | None = None,
         norm_obs: bool = False,
         norm_reward: bool = False,
         gamma: float = 0.99,
