@@ -10,6 +10,7 @@ from spinup.commands.arguments import ArgumentParser
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.agents import load
 from spinup.records.config import read_config
+from spinup.records.console import say
 
 
 def has_display() -> bool:
@@ -76,6 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     check_numbers(args.len, args.episodes, args.seed)
     if args.video:
         check_video_path(args.video)
+    say(f"Loading {args.fpath}")
     agent = load(args.fpath, args.itr, args.trust)
     mode = _choose_render_mode(args.video, args.norender)
     env = rebuild_env(args.fpath, args.trust, mode, args.itr)

@@ -98,6 +98,8 @@ class Logger:
         if not self._columns:
             self._columns = list(self._row)
             self._append(self._columns)
+        if self._bar is not None and self._last_epoch:
+            self._bar.close()
         cells = [self._row.get(key) for key in self._columns]
         self._append([_cell(val) for val in cells])
         if in_a_notebook():
@@ -149,10 +151,7 @@ class Logger:
         except BaseException:  # the loop was left: GeneratorExit, or KeyboardInterrupt
             self._bar.close()
             raise
-        if epoch + 1 == epochs:
-            self._bar.close()
-        else:
-            self._bar.refresh()  # what follows, learning or testing, may take long
+        self._bar.refresh()  # it stays while the agent learns or is tested, which may take long
 
     @only_first
     def save_config(self, config: Mapping[str, Any], env: Any = None) -> None:

@@ -389,7 +389,7 @@ def test_without_a_display_there_are_numbers(cartpole, capsys):
 def test_the_window_is_asked_for_where_there_is_one(cartpole, monkeypatch):
     modes = []
 
-    def load_env(path, trust, render_mode):
+    def load_env(path, trust, render_mode, itr):
         modes.append(render_mode)
         return Counter(render_mode=render_mode)
 
