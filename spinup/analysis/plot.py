@@ -187,11 +187,14 @@ def can_show() -> bool:
     from matplotlib.backends import BackendFilter, backend_registry
 
     try:
-        backend = plt.get_backend().lower()
+        backend = plt.get_backend()
+        backend_registry.load_backend_module(
+            backend
+        )  # now, as that of a notebook changes settings which style() resets
     except ImportError:  # a window toolkit was requested by name, but there is no display
         plt.switch_backend("agg")
         return False
-    return backend not in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+    return backend.lower() not in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
 
 
 def make_plots(

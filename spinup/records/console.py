@@ -3,6 +3,7 @@
 Any object can stand in for ``sys.stdout``, even None (a program without a console).
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from spinup.mpi.tools import num_procs
 
 COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
+NOTEBOOK = "SPINUP_NOTEBOOK"  # environment variable of processes whose output a notebook shows
 LINE = 100  # characters in a line of the compact table: what a notebook shows without wrapping
 
 
@@ -22,8 +24,8 @@ def on_a_terminal() -> bool:
 
 
 def in_a_notebook() -> bool:
-    """Whether stdout is the output of a notebook's cell."""
-    return type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
+    """Whether stdout is the output of a notebook's cell, here or for the process that started this one."""
+    return type(sys.stdout).__module__.partition(".")[0] == "ipykernel" or NOTEBOOK in os.environ
 
 
 def say(text: str) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import spinup
+from spinup.experiments.experiment import Experiment
 from spinup.experiments.launch import call_experiment
 from spinup.experiments.launchers.live_table import PlainLines, make_display, printable
-from spinup.records.console import LINE, colorize, compact_table, in_a_notebook, on_a_terminal, readable
+from spinup.experiments.launchers.process import run_in_process
+from spinup.records.console import LINE, NOTEBOOK, colorize, compact_table, in_a_notebook, on_a_terminal, readable
 from spinup.records.logger import EpochLogger, Logger
 
 
@@ -97,6 +99,28 @@ def test_in_a_notebook_there_are_a_bar_and_one_line_an_epoch(monkeypatch):
     assert "Epoch 1/2 100%, run 50% |" in shown
     assert shown.count("AverageEpRet") == 1 and "---" not in shown
     assert re.findall(r" (\d)\n", shown) == ["0", "1"]
+
+
+def test_an_experiment_knows_that_a_notebook_shows_its_output(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", CellOutput())
+    started = []
+
+    class Process:
+        def __init__(self, command, env):
+            started.append(env)
+
+        def wait(self):
+            return 0
+
+        poll = wait
+
+    monkeypatch.setattr("subprocess.Popen", Process)
+    assert run_in_process(Experiment("x", print, {}, {})) == 0
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert run_in_process(Experiment("x", print, {}, {})) == 0
+    assert [NOTEBOOK in env for env in started] == [True, False]
+    monkeypatch.setenv(NOTEBOOK, started[0][NOTEBOOK])
+    assert in_a_notebook()
 
 
 # ---- bars ----

@@ -14,7 +14,7 @@ import cloudpickle
 
 from spinup.experiments.experiment import Experiment
 from spinup.mpi import tools as mpi_tools
-from spinup.records.console import flush
+from spinup.records.console import NOTEBOOK, flush, in_a_notebook
 
 MISTAKEN, INTERRUPTED = 2, 130  # exit statuses: a user's mistake, and Ctrl-C
 
@@ -30,7 +30,8 @@ def run_in_process(experiment: Experiment) -> int:
     It shares this process's stdout and stderr. Returns its exit status.
     """
     with tempfile.TemporaryDirectory(prefix="spinup-") as folder:
-        command, variables = write_call(pickle_call(experiment), Path(folder)), dict(os.environ)
+        command = write_call(pickle_call(experiment), Path(folder))
+        variables = dict(os.environ) | ({NOTEBOOK: "1"} if in_a_notebook() else {})
         if experiment.num_cpu > 1:
             command = [*mpi_tools.launch_command(experiment.num_cpu), *command]
             variables = mpi_tools.launch_environment(experiment.num_cpu)
