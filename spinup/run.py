@@ -1,4 +1,4 @@
-"""The command line: ``python -m spinup.run ppo --env CartPole-v1``, also installed as ``spinup``.
+"""The command line: ``spinup ppo --env CartPole-v1``, also ``python -m spinup.run``.
 
     spinup ALGORITHM [--key value ...] [--key[short] value ...] [--key:sub value ...]
     spinup plot | test_policy | convert | resume | rerun ...
@@ -14,6 +14,9 @@ import sys
 from spinup import ALGORITHMS, __version__, user_config
 from spinup.commands import COMMANDS
 from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import typed_program
+
+_HELP = ("help", "--help", "-h")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,8 +30,6 @@ def main(argv: list[str] | None = None) -> None:
         sys.path.append(os.getcwd())  # where `--env module:EnvId` looks for the module
     try:
         exit_on_user_error(dispatch, sys.argv[1:] if argv is None else argv)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     except BrokenPipeError:  # the reader (such as `head`) has exited; keep the interpreter from flushing into the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
@@ -36,25 +37,28 @@ def main(argv: list[str] | None = None) -> None:
 
 def dispatch(argv: list[str]) -> None:
     """Run the command in ``argv``; raises :class:`UserError` for a mistake in it."""
-    command, *rest = argv or ["help"]
-    if command in ("help", "--help", "-h"):
+    first, *rest = [argv[0].lower(), *argv[1:]] if argv else ["help"]
+    if first in _HELP and rest and rest[0] not in _HELP:
+        dispatch([*rest, "--help"])
+    elif first in _HELP:
         print(help_text())
-    elif command == "--version":
+    elif first == "--version":
         print(f"spinup {__version__}")
-    elif command in COMMANDS:
-        importlib.import_module(f"spinup.commands.{command}").main(rest)
+    elif first in COMMANDS:
+        importlib.import_module(f"spinup.commands.{first}").main(rest)
     else:
         importlib.import_module("spinup.commands.train").main(argv)
 
 
 def help_text() -> str:
-    """The text of ``--help``: algorithms, commands, flags and examples."""
+    """The text of ``--help``: algorithms, commands, flags and examples, as the user types them."""
     backends = "\n".join(f"  {backend:<12} {', '.join(algos)}" for backend, algos in ALGORITHMS.items())
     tools = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
+    spinup = typed_program() or "spinup"
     return f"""Spinning Up in Deep RL {__version__}
 
-usage:  python -m spinup.run ALGORITHM --env ENV [--key value ...]
-        python -m spinup.run COMMAND ...
+usage:  {spinup} ALGORITHM --env ENV [--key value ...]
+        {spinup} COMMAND ...
 
 Algorithms, by backend (add _BACKEND to choose one: ppo_pytorch; each has a default in spinup/user_config.py)
 {backends}
@@ -64,8 +68,8 @@ Commands
 
 Flags of every algorithm
   --env ENV             a Gymnasium environment, or module:EnvId for a custom one; --env_kwargs:key value
-  --hid [64,64]         sizes of the hidden layers            (--ac_kwargs:hidden_sizes)
-  --act torch.nn.Tanh   activation function                   (--ac_kwargs:activation)
+  --hid [64,64]         sizes of the hidden layers; 64: one   (--ac_kwargs:hidden_sizes)
+  --act tanh            activation, or torch.nn.Tanh          (--ac_kwargs:activation)
   --seed 0 10 20        random seeds; several values of any flag run one experiment for each combination
   --exp_name NAME       name of the experiment                (default: cmd_ALGORITHM)
   --data_dir DIR        where to save                         (default: {user_config.DEFAULT_DATA_DIR})
@@ -74,19 +78,20 @@ Flags of every algorithm
   --overwrite           replace a run that is already there
   --resume              continue a run from its last checkpoint; finished experiments are skipped
   --jobs 4              experiments to run in parallel, or auto: one on each core; a failure does not stop the others
+                        (performance in their table: the last AverageTestEpRet, or AverageEpRet where nothing is tested)
   --retries 2           retries after a crash, from the last checkpoint (default: 0; on Ray: 3)
   --launcher ray        run on a Ray cluster: --ray_address HOST:PORT, --cpus_per_run 1, --gpus_per_run 0
   --track tensorboard   show every row in tensorboard, wandb or both (to watch: tensorboard --logdir data)
   --key[k] v1 v2        use k for the key in directory names (quote the brackets in zsh)
 
 Examples
-  python -m spinup.run ppo --env CartPole-v1 --exp_name first
-  python -m spinup.run ppo --env LunarLander-v3 --hid "[32,32]" --gamma 0.999 --seed 0 10 20
-  python -m spinup.run plot data/first
-  python -m spinup.run test_policy data/first/first_s0
-  python -m spinup.run resume data/first
-  python -m spinup.run rerun data/first/first_s0/config.json --seed 1 2 --epochs 100
-  python -m spinup.run ppo --help        all hyperparameters of an algorithm"""
+  {spinup} ppo --env CartPole-v1 --exp_name first
+  {spinup} ppo --env LunarLander-v3 --hid "[32,32]" --gamma 0.999 --seed 0 10 20
+  {spinup} plot data/first
+  {spinup} test_policy data/first/first_s0
+  {spinup} resume data/first
+  {spinup} rerun data/first/first_s0/config.json --seed 1 2 --epochs 100
+  {spinup} ppo --help        all hyperparameters of an algorithm, and the columns of its log"""
 
 
 if __name__ == "__main__":

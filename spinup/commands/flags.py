@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import UserError, command, did_you_mean
 
 SYNONYMS = {
     "env": "env_name",
@@ -87,10 +87,10 @@ def is_flag(token: str) -> bool:
     return re.match(r"--|-[A-Za-z]", token) is not None
 
 
-def check_flags(command: str, function: Callable, flags: dict[str, Flag]) -> None:
-    """Raise UserError for a flag that is neither a hyperparameter of ``function`` nor one of :data:`SETTINGS`."""
+def check_flags(name: str, function: Callable, flags: dict[str, Flag]) -> None:
+    """Refuse flags of the command ``name`` that are neither hyperparameters of ``function`` nor in :data:`SETTINGS`."""
     known = {*inspect.signature(function).parameters, *SETTINGS, *SYNONYMS, "env_name", "env_kwargs"} - {*NOT_FLAGS}
     for key, flag in flags.items():
         if key.split(":")[0] not in known:
-            near = did_you_mean(flag.typed, [f"--{name}" for name in sorted(known)])
-            raise UserError(f"{command} has no flag {flag.typed}.{near} See `python -m spinup.run {command} --help`.")
+            near = did_you_mean(flag.typed, [f"--{other}" for other in sorted(known)])
+            raise UserError(f"{name} has no flag {flag.typed}.{near} See `{command(f'{name} --help')}`.")

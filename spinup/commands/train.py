@@ -2,27 +2,30 @@
 
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Collection
 from typing import Any
 
 from spinup import ALGORITHMS, user_config
+from spinup.backends import backend_of, import_backend
 from spinup.commands import COMMANDS
 from spinup.commands.flags import NOT_FLAGS, SETTINGS, Flag, check_flags, parse_flags, read_setting
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import UserError, command, did_you_mean
+from spinup.records.columns import describe_columns
 
 
 def main(argv: list[str]) -> None:
     """Train the algorithm ``argv[0]`` over the grid of the flags that follow, or print its help."""
-    command, *rest = argv
-    function = find_algorithm(command)
+    algorithm, rest = argv[0].lower(), argv[1:]
+    function = find_algorithm(algorithm)
     if {"--help", "-h"} & {*rest}:
-        print(describe(command, function))
+        print(describe(algorithm, function))
         return
     flags = parse_flags(rest)
-    check_flags(command, function, flags)
+    check_flags(algorithm, function, flags)
     if "env_name" not in flags:
-        raise UserError(f"{command} needs an environment: add one such as --env CartPole-v1.")
-    launch_grid(function, flags, {"exp_name": f"cmd_{command}"})
+        raise UserError(f"{algorithm} needs an environment: add one such as --env CartPole-v1.")
+    launch_grid(function, flags, {"exp_name": f"cmd_{algorithm}"})
 
 
 def launch_grid(
@@ -38,43 +41,55 @@ def launch_grid(
 
     grid = ExperimentGrid(name=settings.pop("exp_name"))
     for key, flag in flags.items():
-        grid.add(key, flag.values, flag.shorthand, in_name=key in named)
+        grid.add(key, [_complete(function, key, value) for value in flag.values], flag.shorthand, in_name=key in named)
     grid.run(function, **settings)
 
 
-def find_algorithm(command: str) -> Callable:
+def _complete(function: Callable, key: str, value: Any) -> Any:
+    """``value``; a single width as a list of one, and the activation that the algorithm's backend calls by a name."""
+    if key == "ac_kwargs:hidden_sizes" and isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    if key == "ac_kwargs:activation" and isinstance(value, str):
+        named = import_backend(backend_of(f"{function.__module__}."), "backend").activation_named
+        return named(value) or value
+    return value
+
+
+def find_algorithm(typed: str) -> Callable:
     """The training function for ``ppo`` (in its default backend) or ``ppo_pytorch``."""
     import spinup
 
     names = {f"{algo}_{backend}" for backend, algos in ALGORITHMS.items() for algo in algos}
     first = {algo: backend for backend, algos in reversed(ALGORITHMS.items()) for algo in algos}
     short = {algo: f"{algo}_{backend}" for algo, backend in (first | user_config.DEFAULT_BACKEND).items()}
-    name = short.get(command, command)
-    if command in short and name not in names:
-        backends = [backend for backend, algos in ALGORITHMS.items() if command in algos]
-        chosen = user_config.DEFAULT_BACKEND[command]
+    name = short.get(typed, typed)
+    if typed in short and name not in names:
+        backends = [backend for backend, algos in ALGORITHMS.items() if typed in algos]
+        chosen = user_config.DEFAULT_BACKEND[typed]
         raise UserError(
-            f"spinup/user_config.py: DEFAULT_BACKEND[{command!r}] is {chosen!r}, which has no {command}: "
+            f"spinup/user_config.py: DEFAULT_BACKEND[{typed!r}] is {chosen!r}, which has no {typed}: "
             f"expected one of {', '.join(backends)}."
         )
     if name not in names:
-        near = did_you_mean(command, [*short, *names, *COMMANDS])
+        near = did_you_mean(typed, [*short, *names, *COMMANDS])
         raise UserError(
-            f"There is no algorithm or command {command!r}.{near} "
+            f"There is no algorithm or command {typed!r}.{near} "
             f"Algorithms: {', '.join(short)} (or with a suffix: {', '.join('_' + b for b in ALGORITHMS)}); "
             f"commands: {', '.join(COMMANDS)}."
         )
     return getattr(spinup, name)
 
 
-def describe(command: str, function: Callable) -> str:
-    """The help of an algorithm: its flags, equations and docstring."""
+def describe(algorithm: str, function: Callable) -> str:
+    """The help of an algorithm: its flags, equations and docstring, and the columns of its log."""
+    module = sys.modules[function.__module__]
     parameters = inspect.signature(function).parameters.values()
     arguments = "".join(f"    {_as_flag(p)}\n" for p in parameters if p.name not in NOT_FLAGS)
     return (
-        f"python -m spinup.run {command} --env ENV, and optionally (defaults shown):\n{arguments}"
-        f"    (and the flags that `python -m spinup.run --help` lists)\n\n"
-        f"{inspect.getdoc(sys.modules[function.__module__])}\n\n{inspect.getdoc(function)}"
+        f"{command(algorithm)} --env ENV, and optionally (defaults shown):\n{arguments}"
+        f"    (and the flags that `{command('--help')}` lists)\n\n"
+        f"{inspect.getdoc(module)}\n\n{inspect.getdoc(function)}\n\n"
+        f"Columns of the log, progress.txt:\n{textwrap.indent(describe_columns(module.COLUMNS), '    ')}"
     )
 
 

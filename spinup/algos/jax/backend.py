@@ -21,9 +21,15 @@ def is_agent(x):
     return CLASSES.get(type(x).__name__) is type(x)
 
 
+def parameters_of(agent):
+    """The arrays that ``agent`` learns."""
+    return jax.tree.leaves(agent)
+
+
 def activation_named(name):
-    """The function that ``jax.nn`` calls ``name``, or None."""
-    return getattr(jax.nn, name, None)
+    """The function that ``jax.nn`` calls ``name``, in any spelling (``leaky_relu``, ``LeakyReLU``), or None."""
+    functions = {key.replace("_", ""): x for key, x in vars(jax.nn).items() if key[0] != "_" and callable(x)}
+    return functions.get(name.replace("_", "").lower())
 
 
 # ---- saving: a tree of classes, numbers and names of arrays as JSON, in the header of a file of arrays ----

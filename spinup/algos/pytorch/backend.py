@@ -12,7 +12,7 @@ from torch import nn
 
 from spinup.algos.pytorch import core
 from spinup.algos.pytorch.training import Adam
-from spinup.errors import UserError, first_line
+from spinup.errors import UserError, first_line, setting
 from spinup.records.agents import ForeignAgent, refuse_diverged
 from spinup.records.recipe import ACTIVATIONS, Recipe, pair_of
 
@@ -24,10 +24,15 @@ def is_agent(x):
     return isinstance(x, nn.Module)
 
 
+def parameters_of(agent):
+    """The tensors that ``agent`` learns."""
+    return agent.parameters()
+
+
 def activation_named(name):
-    """The activation that ``torch.nn`` calls ``name``, or None."""
-    found = getattr(nn, name, None)
-    return found if isinstance(found, type) and issubclass(found, nn.Module) else None
+    """The activation that ``torch.nn`` calls ``name``, in any spelling (``LeakyReLU``, ``leaky_relu``), or None."""
+    layers = {key.lower(): x for key, x in vars(nn).items() if isinstance(x, type) and issubclass(x, nn.Module)}
+    return layers.get(name.replace("_", "").lower())
 
 
 # ---- saving ----
@@ -40,7 +45,7 @@ def to_bytes(agent):
         UserError: if parameters of it are not finite.
     """
     if is_agent(agent):
-        refuse_diverged(agent.parameters())
+        refuse_diverged(parameters_of(agent))
         agent = _on_cpu(agent)
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
     torch.save(agent, data, pickle_module=cloudpickle)
@@ -66,7 +71,7 @@ def from_file(file, trust=False):
         if foreign and not trust:
             raise ForeignAgent(
                 f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
-                "code when loaded: add --trust (trust=True) if the run is your own."
+                f"code when loaded: add {setting('--trust')} if the run is your own."
             ) from error
         missing = f", or needs code that is not here ({first_line(error)})" if trust else ""
         raise UserError(f"{str(file)!r} is no saved agent, or damaged{missing}.") from error
