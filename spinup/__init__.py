@@ -1,13 +1,13 @@
 """Spinning Up in Deep RL, rebuilt: readable, correct, fast implementations of VPG, TRPO, PPO, DQN, DDPG, TD3, SAC.
 
-``from spinup import ppo_pytorch as ppo`` gives a training function; ``python -m spinup.run`` is the command line.
+``from spinup import ppo_pytorch as ppo`` gives a training function; ``spinup`` is the command line.
 Nothing here imports a framework: every name below is loaded when it is first used.
 """
 
 import importlib
 import sys
 
-from spinup.backends import algorithms, import_backend
+from spinup.backends import algorithms, import_backend, no_such_name
 
 __version__ = "1.0.0.dev0"
 
@@ -32,7 +32,7 @@ def __getattr__(name: str):
     if name in _HOMES:
         module, _, original = _HOMES[name].rpartition(".")
         return getattr(importlib.import_module(module), original)
-    raise AttributeError(f"module 'spinup' has no attribute {name!r}")
+    raise no_such_name(__name__, name)
 
 
 def __dir__():

@@ -77,6 +77,20 @@ def backend_of_agent(agent: Any) -> str:
     raise TypeError(f"{agent!r} is not an agent of any backend ({', '.join(algorithms())})")
 
 
+def no_such_name(module: str, name: str) -> AttributeError | ImportError:
+    """The error for a ``name`` that ``module`` lacks, which names the training functions that may be meant.
+
+    An AttributeError, unless ``from module import name`` asks for it: this drops the message of an AttributeError, but
+    not that of an ImportError.
+    """
+    algo = name.partition("_")[0].lower()
+    meant = [f"{algo}_{backend}" for backend, algos in algorithms().items() if algo in algos]
+    hint = f": import {' or '.join(meant)} from spinup" if meant else ""
+    is_imported = sys._getframe(2).f_code.co_name == "_handle_fromlist"
+    error = ImportError if meant and is_imported else AttributeError
+    return error(f"module {module!r} has no attribute {name!r}{hint}")
+
+
 def run_as_command(file: str) -> None:
     """Train the algorithm in ``file``, run as a script, as ``python -m spinup.run`` with the same flags does."""
     path = Path(file)

@@ -10,6 +10,7 @@ is computed stably.
 """
 
 import math
+import sys
 from functools import partial
 from itertools import pairwise
 
@@ -21,7 +22,9 @@ from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 from torch.nn.modules import activation as _activations
 
+from spinup.backends import algorithms
 from spinup.errors import UserError
+from spinup.experience import buffers
 from spinup.experience.action_spaces import action_units, check_bounded, check_discrete, check_on_policy
 
 
@@ -478,6 +481,26 @@ def to_numpy(x):
     """``x`` as a NumPy array on the CPU."""
     return x.cpu().numpy()
 
+
+# ---- names and addresses of the original, for scripts that use its core ----
+
+
+def combined_shape(length, shape=None):
+    """The shape of ``length`` items of ``shape``, a number or a tuple."""
+    return (length, *np.atleast_1d(() if shape is None else shape).astype(int).tolist())
+
+
+def count_vars(module):
+    """The number of parameters of ``module``."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def discount_cumsum(x, discount):
+    """Discounted sums of the rest of ``x``, one episode; :mod:`spinup.experience.buffers` has it for several."""
+    return buffers.discount_cumsum(np.asarray(x), discount, np.zeros(len(x)))
+
+
+sys.modules |= {f"{__package__}.{algorithm}.core": sys.modules[__name__] for algorithm in algorithms()["pytorch"]}
 
 # What a saved agent is made of: torch.load() rebuilds these by default, and refuses anything else.
 _OURS = [part for part in list(globals().values()) if isinstance(part, type) and issubclass(part, nn.Module)]
