@@ -16,7 +16,7 @@ from gymnasium import spaces
 
 from spinup.errors import UserError, did_you_mean, first_line
 from spinup.experience.contract import check_env, name_of
-from spinup.experience.registration import import_module_of, with_module
+from spinup.experience.registration import import_module_of, needed_package, with_module
 
 _WARNED: set[str] = set()  # warnings already shown, which every copy of an environment would repeat
 
@@ -47,8 +47,11 @@ class EnvFn:
                 env = gym.make(self.env_name, **self.env_kwargs, **kwargs)
         except (ImportError, gym.error.Error) as error:
             known = self.env_name.rpartition(":")[2] in gym.registry
-            problem = f"cannot be built ({_reason(error)})" if known else "does not exist"
-            raise UserError(f"The environment {self.env_name!r} {problem}.{_suggest_env(self.env_name)}") from error
+            if known:
+                problem = f"cannot be built ({_reason(error)}).{_suggest_env(self.env_name)}"
+            else:
+                problem = needed_package(self.env_name) or f"does not exist.{_suggest_env(self.env_name)}"
+            raise UserError(f"The environment {self.env_name!r} {problem}") from error
         except Exception as error:  # an environment may raise anything for arguments that it rejects
             if self.env_kwargs:
                 raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {_reason(error)}.") from error

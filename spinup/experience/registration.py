@@ -1,6 +1,7 @@
 """Where Gymnasium's ids come from: the modules that register them when they are imported."""
 
 import importlib
+import importlib.util
 import inspect
 import re
 import sys
@@ -10,6 +11,12 @@ import gymnasium as gym
 
 from spinup.errors import UserError
 
+# Environments of other packages, by the first part of their names: what to install, and the module that registers them.
+_PACKAGES = {
+    "ALE": ("ale-py", "ale_py"),
+    "dm_control": ("shimmy[dm-control]", "shimmy"),
+    "Meta-World": ("metaworld", "metaworld"),
+}
 SCRIPT = "__main__"  # the running script or notebook, which no other process can import
 
 
@@ -27,6 +34,16 @@ def import_module_of(env_name: str) -> None:
             f"There is no module {error.name!r} to import for the environment {env_name!r}: "
             "install it, or run from the folder that contains it."
         ) from error
+
+
+def needed_package(env_name: str) -> str:
+    """The rest of a sentence on an environment of :data:`_PACKAGES`; empty for any other."""
+    package, module = _PACKAGES.get(env_name.partition("/")[0], ("", ""))
+    if not package:
+        return ""
+    if importlib.util.find_spec(module) is None:
+        return f'needs {package}: run pip install "{package}", and write it as {module}:{env_name}.'
+    return f"is registered by {package}: write it as {module}:{env_name}."
 
 
 def with_module(env_name: str) -> str:
