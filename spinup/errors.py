@@ -1,7 +1,8 @@
-"""Errors that a user can fix: one clear sentence, no traceback."""
+"""Errors that a user can fix: one clear sentence, no traceback, in words that the user can type."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
@@ -10,6 +11,19 @@ class UserError(Exception):
     Its message is one sentence that names the value, what was expected and what to do. The command line prints it
     and exits with status 2; in Python it is an ordinary exception.
     """
+
+
+class ExperimentFailed(Exception):
+    """An experiment, or several, ended with an error, which its own process has reported.
+
+    Args:
+        message: which experiments.
+        status: the exit status for the command line: 2 for a user's mistake, else 1.
+    """
+
+    def __init__(self, message: str, status: int = 1):
+        super().__init__(message)
+        self.status = status
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -24,3 +38,42 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def first_line(error: Exception) -> str:
     """The first line of an exception's message, without a full stop; its class name if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+# ---- how the user gave the settings: by typing flags, or by calling Python functions ----
+
+_program: str | None = None
+
+
+@contextlib.contextmanager
+def command_line(program: str | None) -> Iterator[None]:
+    """Within the block, messages are for a user who types ``program``; None: for one who calls Python functions."""
+    global _program
+    before, _program = _program, program
+    try:
+        yield
+    finally:
+        _program = before
+
+
+def typed_program() -> str | None:
+    """What the user types to give a command, such as ``spinup``; None in Python."""
+    return _program
+
+
+def setting(typed: str, in_python: str | None = None) -> str:
+    """``typed`` (``--trust`` or ``--num_envs 2``) at a command line; in Python the same there.
+
+    ``in_python`` is needed only if it differs from the obvious ``trust=True`` or ``num_envs=2``.
+    """
+    if _program is not None:
+        return typed
+    if in_python is not None:
+        return in_python
+    name, _, value = typed.removeprefix("--").partition(" ")
+    return f"{name}={value or True}"
+
+
+def command(arguments: str) -> str:
+    """The command with these ``arguments`` (``plot data``), as the user types it."""
+    return f"{_program or 'spinup'} {arguments}"

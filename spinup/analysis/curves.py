@@ -4,14 +4,14 @@ Nothing here writes to a run directory or draws.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
+from spinup.records.console import say
 from spinup.records.directory import PROGRESS, log_file, runs_below
 
 PERFORMANCE = "Performance"
@@ -34,11 +34,10 @@ class LoggedRun:
 def complete(argument: str) -> list[Path]:
     """The directories whose paths begin with ``argument``.
 
-    The directory of a run, or one written with a final slash, stands only for itself: ``run_s1`` does not include
-    ``run_s10``.
+    A directory that exists stands only for itself: ``run_s1`` does not include ``run_s10``.
     """
     path = Path(argument)
-    if path.is_dir() and (argument.endswith(("/", os.sep)) or log_file(path) or not path.name):
+    if path.is_dir():
         return [path]
     if not path.parent.is_dir():
         return []
@@ -66,14 +65,14 @@ def read_progress(file: Path) -> dict[str, np.ndarray]:
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        print(f"warning: {file}: skipped, it cannot be read ({error.strerror}).")
+        say(f"warning: {file}: skipped, it cannot be read ({error.strerror}).")
         return {}
     header, *rows = [line.split("\t") for line in text.split("\n") if line] or [[]]
     complete_rows = [row for row in rows if len(row) == len(header) and not any("\ufffd" in cell for cell in row)]
     if left_out := len(rows) - len(complete_rows):
-        print(f"warning: {file}: left out {left_out} incomplete or damaged row{'s' * (left_out > 1)}.")
+        say(f"warning: {file}: left out {left_out} incomplete or damaged row{'s' * (left_out > 1)}.")
     if not complete_rows:
-        print(f"warning: {file}: skipped, it has no complete row yet.")
+        say(f"warning: {file}: skipped, it has no complete row yet.")
         return {}
     values = np.array([[_as_float(cell) for cell in row] for row in complete_rows])
     return dict(zip(header, values.T, strict=True))
@@ -140,16 +139,18 @@ def collect_curves(
     for argument in all_logdirs:
         logdirs = {logdir: find_runs(logdir, select or (), exclude or ()) for logdir in complete(argument)}
         if not any(logdirs.values()):
-            chosen = " that --select and --exclude let through" if select or exclude else ""
+            filters = setting("--select and --exclude", "select and exclude")
+            chosen = f" that {filters} let through" if select or exclude else ""
             raise UserError(
                 f"{argument!r} is not a run and holds none{chosen}: expected a directory with a progress.txt "
                 "somewhere below, or the beginning of the names of such directories."
             )
         found |= {logdir: paths for logdir, paths in logdirs.items() if paths}
-    print("Plotting from:", *found, sep="\n  ")
+    say("\n  ".join(["Plotting from:", *map(str, found)]))
     if legend and len(legend) != len(found):
+        flag = setting("--legend", "legend")
         raise UserError(
-            f"--legend has {len(legend)} name{'s' * (len(legend) != 1)} for {len(found)} director"
+            f"{flag} has {len(legend)} name{'s' * (len(legend) != 1)} for {len(found)} director"
             f"{'y' if len(found) == 1 else 'ies'}; give one for each of {', '.join(map(str, found))}."
         )
     runs = {logdir: [run for path in paths if (run := read_run(path))] for logdir, paths in found.items()}
@@ -264,7 +265,7 @@ def make_curve(
     points = [(run, *series(run, xaxis, value, window)) for run in runs]
     for run, x, _ in points:
         if not len(x):
-            print(f"warning: {run.path}: skipped, it has no {value!r} over {xaxis!r}.")
+            say(f"warning: {run.path}: skipped, it has no {value!r} over {xaxis!r}.")
     points = [point for point in points if len(point[1])]
     if not points:
         return None
@@ -273,15 +274,19 @@ def make_curve(
     for run, x, _ in points:
         if (np.diff(x) < 0).any():
             raise UserError(
-                f"{xaxis!r} goes back and forth in {run.path}, so that runs cannot be averaged over it: use --count."
+                f"{xaxis!r} goes back and forth in {run.path}, so that runs cannot be averaged over it: use "
+                f"{setting('--count')}."
             )
     x, ys = on_common_grid([(x, y) for _, x, y in points])
     if not len(x):
-        raise UserError(f"the runs of {label!r} have no {xaxis!r} in common: use --count to show each run.")
+        raise UserError(
+            f"the runs of {label!r} have no {xaxis!r} in common: use {setting('--count')} to show each run."
+        )
     longest = max(x[-1] for _, x, _ in points)
     if longest - x[-1] > 0.05 * (longest - x[0]):
-        print(
+        say(
             f"note: the runs of {label!r} end between {x[-1]:g} and {longest:g} {xaxis}: the curve ends with the "
-            "shortest; use --count to show each in full, or --exclude to leave one out."
+            f"shortest; use {setting('--count')} to show each in full, or {setting('--exclude', 'exclude')} to leave "
+            "one out."
         )
     return Curve(label, len(points), x, *ESTIMATORS[estimator](ys, [(run.env, run.exp_name) for run, _, _ in points]))

@@ -19,7 +19,8 @@ from spinup.analysis.curves import (
     column_name,
     make_curve,
 )
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import UserError, did_you_mean, setting
+from spinup.records.console import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,10 +109,11 @@ def _make_curves(
     known = {column: None for group in groups.values() for run in group for column in run.columns}
     if any(column in known for column in PERFORMANCE_COLUMNS):
         known[PERFORMANCE] = None
-    for flag, column in (("--xaxis", xaxis), ("--value", value)):
+    for flag, name, column in (("--xaxis", "xaxis", xaxis), ("--value", "values", value)):
         if column not in known:
             hint = did_you_mean(column, known)
-            raise UserError(f"{flag} {column!r} is not a column of these runs.{hint} Columns: {', '.join(known)}.")
+            given = setting(f"{flag} {column!r}", f"{name}={column!r}")
+            raise UserError(f"{given} is not a column of these runs.{hint} Columns: {', '.join(known)}.")
     made = [make_curve(label, runs, xaxis, value, smooth, estimator) for label, runs in groups.items()]
     curves = [curve for curve in made if curve]
     if not curves:
@@ -178,7 +180,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
         part.replace(path)
     except OSError as error:
         raise UserError(f"cannot save the plot as {str(path)!r}: {error.strerror}.") from error
-    print(f"Saved {path}")
+    say(f"Saved {path}")
 
 
 def can_show() -> bool:
@@ -244,10 +246,12 @@ def make_plots(
     )
     xaxis, values = xaxis or "TotalEnvInteracts", values or [PERFORMANCE]
     if smooth < 1:
-        raise UserError(f"--smooth {smooth} is invalid: expected a number of rows >= 1 (1: no smoothing).")
+        given = setting(f"--smooth {smooth}")
+        raise UserError(f"{given} is invalid: expected a number of rows >= 1 (1: no smoothing).")
     if estimator not in ESTIMATORS:
         hint = did_you_mean(estimator, ESTIMATORS)
-        raise UserError(f"--estimator {estimator!r} is not one of {', '.join(ESTIMATORS)}.{hint}")
+        given = setting(f"--estimator {estimator!r}")
+        raise UserError(f"{given} is not one of {', '.join(ESTIMATORS)}.{hint}")
     paths = _save_paths(save, values) if save else []
     groups = collect_curves(logdirs, legend, count, select, exclude)
     runs = [run for group in groups.values() for run in group]
@@ -266,5 +270,5 @@ def make_plots(
 
             plt.show()
     if show and not save and not shown:
-        print("There is no display, so nothing is shown: write the plot to a file with save='curves.png'.")
+        say("There is no display, so nothing is shown: write the plot to a file with save='curves.png'.")
     return figures

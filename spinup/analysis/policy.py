@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from spinup.analysis.video import VideoWriter
-from spinup.errors import UserError, first_line
+from spinup.errors import UserError, first_line, setting
 from spinup.experience.contract import check_env
 from spinup.experience.envs import clip_action
 from spinup.experience.evaluation import deterministic_act
@@ -56,7 +56,7 @@ def load_policy_and_env(
     try:
         env = rebuild_env(fpath, trust, render_mode, itr)
     except UserError as error:
-        print(colorize(f"warning: {error}", "yellow"))
+        say(colorize(f"warning: {error}", "yellow"))
         env = None
     return env, policy_of(agent, env, deterministic)
 
@@ -70,10 +70,10 @@ def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None, itr: in
     except Exception as error:  # importing MuJoCo raises nearly anything if MUJOCO_GL names a missing library
         if render_mode is None and "MUJOCO_GL" not in os.environ:
             raise
-        graphics = os.environ.get("MUJOCO_GL", "")
+        graphics, blind = os.environ.get("MUJOCO_GL", ""), setting("--norender", "render_mode=None")
         raise UserError(
             f"the environment of {str(fpath)!r} cannot be built with render_mode={render_mode!r} and "
-            f"MUJOCO_GL={graphics!r} ({first_line(error)}): unset MUJOCO_GL, or use --norender."
+            f"MUJOCO_GL={graphics!r} ({first_line(error)}): unset MUJOCO_GL, or use {blind}."
         ) from error
 
 
@@ -131,7 +131,7 @@ def run_policy(
         filmed = min(num_episodes, FILMED_EPISODES)
         say(f"Filming {filmed} episode{'s' * (filmed > 1)} to {video}.")
     elif render and env.render_mode != "human":
-        print("The environment was made without render_mode='human': nothing is shown.")
+        say("The environment was made without render_mode='human': nothing is shown.")
     if seed is not None:
         _seed(env, seed)
     episodes = []
@@ -151,18 +151,20 @@ def run_policy(
         "MinEpRet": float(returns.min()),
         "EpLen": float(lengths.mean()),
     }
-    print(table([*statistics], [*statistics.values()]))
+    say(table([*statistics], [*statistics.values()]))
     return statistics
 
 
 def check_numbers(max_ep_len: int | None, num_episodes: int, seed: int | None) -> None:
     """Raise UserError for a number out of range."""
     if max_ep_len is not None and max_ep_len < 0:
-        raise UserError(f"--len {max_ep_len} is invalid: expected a number of steps, or 0 for no limit.")
+        given = setting(f"--len {max_ep_len}", f"max_ep_len={max_ep_len}")
+        raise UserError(f"{given} is invalid: expected a number of steps, or 0 for no limit.")
     if num_episodes < 1:
-        raise UserError(f"--episodes {num_episodes} is invalid: expected an integer >= 1.")
+        given = setting(f"--episodes {num_episodes}", f"num_episodes={num_episodes}")
+        raise UserError(f"{given} is invalid: expected an integer >= 1.")
     if seed is not None and not 0 <= seed < 2**32:
-        raise UserError(f"--seed {seed} is invalid: expected an integer from 0 to 4294967295.")
+        raise UserError(f"{setting(f'--seed {seed}')} is invalid: expected an integer from 0 to 4294967295.")
 
 
 def _seed(env: gym.Env, seed: int) -> None:
@@ -221,5 +223,5 @@ def _cannot_draw(env: gym.Env, error: Exception) -> UserError:
     name = env.spec.id if env.spec else env
     return UserError(
         f"{name} cannot be drawn here ({first_line(error)}): set the variable MUJOCO_GL to egl or osmesa if it is a "
-        "MuJoCo environment, or use --norender and no --video."
+        f"MuJoCo environment, or use {setting('--norender and no --video', 'render_mode=None')}."
     )

@@ -1,12 +1,14 @@
 """Shared by all commands: an argument parser with one-sentence errors, and the exit after a user's mistake."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Collection
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import ExperimentFailed, UserError, command_line, did_you_mean
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -42,19 +44,45 @@ def _known_name(flag: str, known: Collection[str], name: str) -> str:
 
 
 def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
-    """Call ``main(argv)``; a :class:`UserError` becomes one line on stderr and exit status 2.
+    """Call ``main(argv)`` for a user at a command line; whatever ends it becomes an exit status.
 
-    If several processes run it together, an error in one ends them all.
+    A :class:`UserError` is one line on stderr and status 2, a failed experiment status 1 or 2, Ctrl-C status 130. If
+    several processes run it together, an error in one ends them all.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a name that it cannot encode ends no training
     try:
-        main(argv)
-    except (UserError, SystemExit, KeyboardInterrupt) as end:
-        from spinup.mpi.tools import end_job, let_first_speak  # imports NumPy, which --help does not need
+        with command_line(_program_as_typed()):
+            main(argv)
+    except UserError as error:
+        from spinup.mpi.tools import let_first_speak  # imports NumPy, which --help does not need
 
-        if not isinstance(end, UserError):
-            end_job(end)
-            raise
         let_first_speak()
-        print(f"error: {end}", file=sys.stderr)
-        end_job(2)
-        raise SystemExit(2) from None
+        _exit(2, f"error: {error}")
+    except ExperimentFailed as failure:
+        _exit(failure.status, "" if failure.status == 2 else f"error: {failure}")  # a mistake is already reported
+    except KeyboardInterrupt as interrupt:
+        _exit(130, str(interrupt))
+    except SystemExit as end:
+        _end_job(end)
+        raise
+
+
+def _program_as_typed() -> str:
+    path = Path(sys.argv[0])
+    if path.parent.name == "spinup" and path.name in ("run.py", "__main__.py"):
+        return "python -m spinup.run" if path.stem == "run" else "python -m spinup"
+    return "spinup"
+
+
+def _exit(status: int, message: str) -> NoReturn:
+    if message:
+        print(message, file=sys.stderr)
+    _end_job(status)
+    raise SystemExit(status) from None
+
+
+def _end_job(status: int | SystemExit) -> None:
+    """End the processes that MPI connects with this one; it can have connected none if its module is not imported."""
+    if "spinup.mpi.tools" in sys.modules:
+        sys.modules["spinup.mpi.tools"].end_job(status)

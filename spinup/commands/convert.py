@@ -2,13 +2,14 @@
 
 from spinup.backends import algorithms
 from spinup.commands.arguments import ArgumentParser
+from spinup.errors import command
 from spinup.records.recipe import convert
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command line ``convert``: see ``convert --help``."""
     parser = ArgumentParser(
-        prog="python -m spinup.run convert",
+        prog=command("convert"),
         description="Write a trained agent in the format of another backend, beside the original.",
     )
     parser.add_argument("path", help="output directory of a run")

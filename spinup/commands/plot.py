@@ -2,12 +2,12 @@
 
 from spinup.analysis.plot import can_show, make_plots
 from spinup.commands.arguments import ArgumentParser
-from spinup.errors import UserError
+from spinup.errors import UserError, command
 
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="python -m spinup.run plot",
+        prog=command("plot"),
         description="Plot learning curves. Runs that share an exp_name (and environment) are averaged into one curve.",
         epilog="Directories come first: plot data/cmd_ppo data/cmd_vpg --smooth 5 --save curves.png",
     )

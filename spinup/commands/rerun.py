@@ -5,14 +5,14 @@ from pathlib import Path
 
 from spinup.commands.flags import SETTINGS, Flag, check_flags, is_flag, parse_flags
 from spinup.commands.train import launch_grid
-from spinup.errors import UserError
+from spinup.errors import UserError, command
 
-HELP = """python -m spinup.run rerun PATH/config.json [--key value ...]
+HELP = """{command} PATH/config.json [--key value ...]
 
 Run an experiment again, with the settings of its config.json; flags override them. Several values of a flag run one
 experiment for each combination. Changed settings are added to its name, except the seed and the number of epochs.
 
-    --key value ...   the flags of the run's algorithm, and those that `python -m spinup.run --help` lists
+    --key value ...   the flags of the run's algorithm, and those that `{help}` lists
     --trust           allow code from outside the package (environments, networks)"""
 
 
@@ -22,10 +22,10 @@ def main(argv: list[str]) -> None:
     Changed settings that affect its results are added to its name.
     """
     if {"--help", "-h"} & {*argv}:
-        print(HELP)
+        print(HELP.format(command=command("rerun"), help=command("--help")))
         return
     if not argv or is_flag(argv[0]):
-        raise UserError("rerun needs a file first: python -m spinup.run rerun PATH/config.json [--key value ...].")
+        raise UserError(f"rerun needs a file first: {command('rerun PATH/config.json')} [--key value ...].")
     trust = "--trust" in argv
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
 

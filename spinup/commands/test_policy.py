@@ -7,6 +7,7 @@ from pathlib import Path
 from spinup.analysis.policy import FILMED_EPISODES, check_numbers, policy_of, rebuild_env, run_policy
 from spinup.analysis.video import check_video_path
 from spinup.commands.arguments import ArgumentParser
+from spinup.errors import command
 from spinup.hyperparameters import check_hyperparameters
 from spinup.records.agents import load
 from spinup.records.config import read_config
@@ -30,9 +31,7 @@ def has_display() -> bool:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m spinup.run test_policy", description="Watch, measure or film a trained agent."
-    )
+    parser = ArgumentParser(prog=command("test_policy"), description="Watch, measure or film a trained agent.")
     add = parser.add_argument
     add("fpath", help="output directory of a run")
     add("-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: max_ep_len of the training)")

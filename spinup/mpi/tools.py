@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
 
 _LAUNCHERS = (  # environment variables of each launcher: the number of processes, and the number of this one
     ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),  # Open MPI
@@ -81,8 +81,8 @@ def refuse_processes(why: str, processes: int) -> None:
     """Raise UserError, with the reason ``why``, if ``processes`` is more than 1."""
     if processes > 1:
         raise UserError(
-            f"{why}, so {processes} processes are too many: use --num_envs {processes} to step several environments "
-            f"at once, or --jobs {processes} to run several seeds in parallel."
+            f"{why}, so {processes} processes are too many: use {setting(f'--num_envs {processes}')} to step several "
+            f"environments at once, or {setting(f'--jobs {processes}')} to run several seeds in parallel."
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinup.backends import about, algorithms, backend_of, import_backend, missing_packages
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
 from spinup.records.directory import find_run
 from spinup.records.files import versions, write_atomically
 
@@ -84,9 +84,8 @@ def _model_file(run: Path, itr: int | str) -> Path:
     snapshots = (file for backend in algorithms() for file in run.glob(about(backend).MODEL_FILE.format("*")))
     stems = {file.stem.removeprefix("model") for file in snapshots}
     kept = sorted(int(stem) for stem in stems if stem.isdecimal())
-    which = (
-        f"it has {', '.join(map(str, kept))}" if kept else "it kept only the last: train with --snapshots to keep more"
-    )
+    only_last = f"it kept only the last: train with {setting('--snapshots')} to keep more"
+    which = f"it has {', '.join(map(str, kept))}" if kept else only_last
     raise UserError(f"{str(run)!r} has no snapshot {itr}: {which}.")
 
 

@@ -29,8 +29,11 @@ def in_a_notebook() -> bool:
 
 
 def say(text: str) -> None:
-    """Print ``text`` at once."""
-    print(text)
+    """Print ``text`` at once; characters that stdout cannot encode are shown by their numbers."""
+    try:
+        print(text)
+    except UnicodeEncodeError as error:
+        print(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
     flush()
 
 

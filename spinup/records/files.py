@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -41,7 +41,7 @@ def reporting_write_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{str(path)!r} cannot be written ({error.strerror or error}): earlier saves are kept; "
-            "fix this, then add --resume."
+            f"fix this, then add {setting('--resume')}."
         ) from error
 
 

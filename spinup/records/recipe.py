@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.backends import algorithms, import_backend
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
 from spinup.records.agents import ForeignAgent, load, save_agent, saved_models
 from spinup.records.directory import find_run
 
@@ -88,7 +88,7 @@ def convert(path: str | Path, to: str, overwrite: bool = False) -> Path:
     if not saved:
         raise UserError(f"{str(run)!r} holds no saved agent yet.")
     if to in saved and not (sources and overwrite):
-        hint = "add --overwrite to replace it" if sources else "there is nothing to convert"
+        hint = f"add {setting('--overwrite')} to replace it" if sources else "there is nothing to convert"
         raise UserError(f"{str(saved[to])!r} already exists: {hint}.")
     recipe = read_recipe(saved[sources[0]], import_backend(sources[0], "backend"))
     save_agent(run, to, import_backend(to, "backend").agent_from(recipe))
