@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 
 from spinup.commands.arguments import exit_on_user_error
+from spinup.errors import command_line
 
 
 def run(argv: list[str]) -> None:
-    """Unpickle ``(thunk, kwargs)`` and call it."""
+    """Unpickle ``(thunk, kwargs, program)`` and call the thunk, for a user who types ``program``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--output_dir", help="output directory, which replaces that of the call")
@@ -23,17 +24,22 @@ def run(argv: list[str]) -> None:
 
     import cloudpickle
 
-    thunk, kwargs = cloudpickle.loads(args.file.read_bytes())
+    from spinup.experiments.launchers.process import accept_interrupts
+
+    thunk, kwargs, program = cloudpickle.loads(args.file.read_bytes())
     if args.output_dir:
         kwargs["logger_kwargs"]["output_dir"] = args.output_dir
-    thunk(**kwargs)
+    try:
+        accept_interrupts()
+        with command_line(program):
+            thunk(**kwargs)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None  # the launcher says what is saved
 
 
 def _interrupt_when_input_ends() -> None:
     """Let a launcher stop this process by closing its input: this works on every system, even if the launcher dies."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a process started with & in a shell ignores it
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Ray's workers block it
     watch = threading.Thread(target=_wait_for_end_of_input, args=[threading.get_ident()], daemon=True)
     watch.start()
 
@@ -47,7 +53,4 @@ def _wait_for_end_of_input(main_thread: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        exit_on_user_error(run, sys.argv[1:])
-    except KeyboardInterrupt:
-        sys.exit(130)
+    exit_on_user_error(run, sys.argv[1:])

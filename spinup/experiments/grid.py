@@ -107,10 +107,10 @@ class ExperimentGrid:
         ]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         counts = {p.key: len(p.values) for p in self._parameters.values()}
-        print(f"\nExperiment grid {self.name!r}\n")
+        say(f"\nExperiment grid {self.name!r}\n")
         for key, shorthand, values in rows:
-            print(f"  {key:{widths[0]}}  {shorthand:{widths[1]}}  {values}")
-        print(f"\n  Variants, counting seeds:      {math.prod(counts.values())}")
+            say(f"  {key:{widths[0]}}  {shorthand:{widths[1]}}  {values}")
+        say(f"\n  Variants, counting seeds:      {math.prod(counts.values())}")
         say(f"  Variants, not counting seeds:  {math.prod(counts.values()) // counts.get('seed', 1)}")
 
     def run(
@@ -150,7 +150,8 @@ class ExperimentGrid:
 
         Raises:
             UserError: before the first experiment starts, for any mistake; also if two would save to one directory.
-            SystemExit: when an experiment fails or is interrupted; without ``jobs``, those after it do not run.
+            ExperimentFailed: when an experiment has failed; without ``jobs``, those after it do not run.
+            KeyboardInterrupt: after Ctrl-C, with a message that says what is done and how to continue.
         """
         where = choose_launcher(jobs, retries, launcher, ray_address, cpus_per_run, gpus_per_run)
         experiments = []

@@ -1,25 +1,20 @@
 """Checking and running experiments: ``call_experiment``, and the choice of a launcher."""
 
-import json
 import os
-import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from spinup import user_config
-from spinup.errors import UserError
-from spinup.experience.registration import with_module
+from spinup.errors import UserError, command, setting
 from spinup.experiments.cores import count_jobs
-from spinup.experiments.experiment import Experiment, experiment_of, readable
+from spinup.experiments.endings import suggest_plot
+from spinup.experiments.experiment import Experiment, experiment_of
 from spinup.experiments.launchers.in_parallel import run_in_parallel
 from spinup.experiments.launchers.in_series import run_in_series
 from spinup.experiments.launchers.on_ray import Cluster, run_on_ray
 from spinup.experiments.names import setup_logger_kwargs
-from spinup.experiments.preflight import check_devices, check_experiments, check_launcher, check_retries
-from spinup.mpi.tools import only_first
-from spinup.records.console import colorize, say
+from spinup.experiments.preflight import check_experiments, check_launcher, check_retries
 
 Launcher = Callable[[Sequence[Experiment]], None]
 
@@ -57,7 +52,8 @@ def call_experiment(
 
     Raises:
         UserError: before anything runs or is written, for a wrong argument or a directory that holds a run.
-        SystemExit: when the experiment fails or is interrupted (see ``launchers.run_in_series``).
+        ExperimentFailed: when the experiment has failed.
+        KeyboardInterrupt: after Ctrl-C, with a message that says what is saved and how to continue.
     """
     variant = {"seed": seed, **kwargs}
     experiment = experiment_in(exp_name, thunk, variant, data_dir, datestamp, overwrite, num_cpu, track)
@@ -75,12 +71,12 @@ def launch(
 
     If they run ``here``, on this machine, their devices are checked too.
     """
-    check_experiments(experiments)
-    if here:
-        check_devices(experiments)
+    check_experiments(experiments, here)
     if report:
         report()
     (launcher or choose_launcher())(experiments)
+    if len(experiments) > 1:
+        suggest_plot(experiments)
 
 
 def choose_launcher(
@@ -103,7 +99,7 @@ def choose_launcher(
     if jobs is not None:
         places = count_jobs(jobs)
         return lambda experiments: run_in_parallel(experiments, places, retries)
-    return lambda experiments: run_in_series(experiments, _announce, _suggest_next_steps, retries)
+    return lambda experiments: run_in_series(experiments, retries)
 
 
 def experiment_in(
@@ -119,9 +115,10 @@ def experiment_in(
     """The experiment for one variant of a grid, saved to the directory chosen by :func:`setup_logger_kwargs`."""
     kwargs = {"seed": 0, **variant}
     if kwargs.get("resume") and (datestamp or user_config.FORCE_DATESTAMP):
+        date, resume = setting("--dt", "datestamp=True"), setting("--resume")
         raise UserError(
-            "A directory with a new date holds no run to resume: leave out either --dt (datestamp, or "
-            "FORCE_DATESTAMP in user_config.py) or --resume, or use `python -m spinup.run resume PATH`."
+            f"A directory with a new date holds no run to resume: leave out either {date} (or FORCE_DATESTAMP in "
+            f"user_config.py) or {resume}, or use `{command('resume PATH')}`."
         )
     logger_kwargs: dict[str, Any] = setup_logger_kwargs(exp_name, kwargs["seed"], data_dir, datestamp)
     if overwrite:
@@ -129,25 +126,3 @@ def experiment_in(
     if track:
         logger_kwargs["track"] = track
     return experiment_of(exp_name, thunk, kwargs, logger_kwargs | kwargs.get("logger_kwargs", {}), num_cpu)
-
-
-@only_first
-def _announce(experiment: Experiment) -> None:
-    print(colorize(f"\nRunning experiment {experiment.output_dir.name} with", "cyan", bold=True))
-    for key, value in experiment.config.items():
-        print(f"  {key}: {json.dumps(value, default=readable)}")
-    if experiment.num_cpu > 1:
-        print(f"in {experiment.num_cpu} processes")
-    say(f"saving to {experiment.output_dir}\n")
-
-
-@only_first
-def _suggest_next_steps(experiment: Experiment) -> None:
-    where = str(experiment.output_dir)
-    where = subprocess.list2cmdline([where]) if os.name == "nt" else shlex.quote(where)
-    print(colorize("\nThe experiment has ended. Plot its results with", "cyan", bold=True))
-    print(f"  python -m spinup.run plot {where}")
-    env_name = str(experiment.config.get("env_name"))
-    trust = " --trust" if ":" in with_module(env_name) else ""  # it needs the user's own module
-    print(colorize("and watch the trained agent with", "cyan", bold=True))
-    say(f"  python -m spinup.run test_policy {where}{trust}")

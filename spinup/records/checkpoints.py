@@ -8,25 +8,22 @@ and text: reading them executes no code. The state of a simulator is restored by
 """
 
 import random
-import signal
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from spinup.errors import UserError, first_line
+from spinup.errors import UserError, first_line, setting
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.memory import set_python_state
 from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import broadcast, gather, mpi_sum, only_first, scatter
-from spinup.records.directory import CHECKPOINTS, checkpoint_files
+from spinup.records.directory import CHECKPOINTS, OVERWRITE, checkpoint_files
 from spinup.records.files import pack, unpack, write_atomically
+from spinup.records.interrupts import interrupts_deferred
 from spinup.records.logger import Logger
 
 _KEPT = 2
@@ -102,12 +99,13 @@ class Checkpoint:
             if states[0].get("format") != _FORMAT:
                 raise UserError(
                     f"The checkpoint {str(file)!r} was written by another version of spinup and cannot be resumed by "
-                    "this one: start again with --overwrite, or resume it with that version."
+                    f"this one: start again with {setting('--overwrite', OVERWRITE)}, or resume it with that version."
                 )
             return epoch, file, states, transitions
         if found or self._logger.holds_rows():
             what = "No checkpoint can be read" if found else "There are results, but there is no checkpoint"
-            raise UserError(f"{what} in {str(self._logger.output_dir)!r}: start again with --overwrite.")
+            again = f"start again with {setting('--overwrite', OVERWRITE)}"
+            raise UserError(f"{what} in {str(self._logger.output_dir)!r}: {again}.")
         return None
 
     def save(self, epoch: int, learner: Any, backend: ModuleType) -> None:
@@ -116,7 +114,7 @@ class Checkpoint:
         Raises:
             UserError: if it cannot be written; earlier checkpoints are kept.
         """
-        with _interrupts_deferred():
+        with interrupts_deferred():
             self._save_transitions()
             self._write(self._folder / f"epoch{epoch:06d}.npz", gather(self._state(learner, backend)))
 
@@ -187,19 +185,3 @@ class Checkpoint:
     def _files(self, file: Path) -> list[Path]:
         """All files of the checkpoint ``file``, the last one read or written."""
         return [file, *(self._segment(start, stop) for start, stop in self._segments)]
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Defer Ctrl-C to the end of the block; no effect outside the main thread, where no signal arrives."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    raised: list[tuple] = []
-    before: Callable | int | None = signal.signal(signal.SIGINT, lambda *args: raised.append(args))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if raised and callable(before):
-        before(*raised[0])

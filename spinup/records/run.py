@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -12,9 +13,12 @@ from spinup.errors import UserError
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import only_first
-from spinup.records.agents import save_agent
+from spinup.records.agents import refuse_diverged, save_agent
 from spinup.records.checkpoints import Checkpoint
+from spinup.records.config import refuse_taken_directory
+from spinup.records.directory import after_interrupt
 from spinup.records.environment import save_normalization
+from spinup.records.interrupts import interrupts_explained
 from spinup.records.logger import EpochLogger
 from spinup.records.recipe import NoRecipe, describe, with_normalized_inputs
 
@@ -45,6 +49,7 @@ class Run:
         buffer: ReplayBuffer | None = None,
         rng: np.random.Generator | None = None,
     ):
+        only_first(refuse_taken_directory)(config)  # the logger, which does not know the configuration, says less
         self.logger = EpochLogger(resume=config["resume"], **(config["logger_kwargs"] or {}))
         self._checkpoint = Checkpoint(self.logger, envs, buffer, rng)
         self.logger.save_config(config, envs.first)
@@ -52,6 +57,7 @@ class Run:
         self.store = self.logger.store
         self._config, self._columns, self._envs = config, columns.split(), envs
         self._backend, self._first, self._epoch, self._start_time = "", 0, 0, time.time()
+        self._has_buffer = buffer is not None
 
     def restore(self, learner: Any) -> Any:
         """``learner`` from the last checkpoint if the run resumes, else unchanged; starts or restores the episodes.
@@ -96,9 +102,10 @@ class Run:
 
     def epochs(self) -> Iterator[int]:
         """The epochs to train, counted from 0; the environments are closed after the last."""
-        for epoch in range(self._first, self._config["epochs"]):
-            self._epoch = epoch
-            yield epoch
+        with interrupts_explained(partial(after_interrupt, self.logger.output_dir)):
+            for epoch in range(self._first, self._config["epochs"]):
+                self._epoch = epoch
+                yield epoch
         self._envs.close()
 
     def steps(self) -> Iterator[int]:
@@ -107,7 +114,11 @@ class Run:
         return self.logger.progress(self._epoch, config["epochs"], config["steps_per_epoch"], config["num_envs"])
 
     def end_epoch(self, learner: Any) -> None:
-        """Log this epoch's row; every ``save_freq`` epochs and at the end, save the agent and a checkpoint."""
+        """Log this epoch's row and save.
+
+        The agent is saved every ``save_freq`` epochs and at the end. So is a checkpoint; without a replay buffer, whose
+        transitions make it large, one is written after every epoch.
+        """
         logger, epoch = self.logger, self._epoch
         logger.log_tabular("Epoch", epoch)
         for column in self._columns:
@@ -118,11 +129,18 @@ class Run:
                 logger.log_tabular(name, with_min_and_max=name != column, average_only=name == column)
         logger.log_tabular("Time", time.time() - self._start_time)
         logger.dump_tabular()
-        if epoch % self._config["save_freq"] == 0 or epoch == self._config["epochs"] - 1:
+        saves = epoch % self._config["save_freq"] == 0 or epoch == self._config["epochs"] - 1
+        if saves:
             self._save(learner[0], epoch if self._config["snapshots"] else None)
+        if saves or not self._has_buffer:
+            self._refuse_diverged(learner[0])
             self._checkpoint.save(epoch, learner, self._module)
 
     @only_first
     def _save(self, agent: Any, itr: int | None) -> None:
         save_normalization(self.logger.output_dir, self._envs.statistics(), itr)
         save_agent(self.logger.output_dir, self._backend, self.finished(agent), itr)
+
+    @only_first
+    def _refuse_diverged(self, agent: Any) -> None:
+        refuse_diverged(self._module.parameters_of(agent))  # or the last checkpoints could not be used

@@ -3,41 +3,40 @@
 A launcher takes a list of :class:`Experiment`, already named and checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from spinup.errors import ExperimentFailed
+from spinup.experiments.endings import after_interrupt, announce, suggest_next_steps
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.process import INTERRUPTED, MISTAKEN, is_crash, run_in_process
 from spinup.mpi import tools as mpi_tools
 from spinup.records.console import say
 
 
-def run_in_series(
-    experiments: Sequence[Experiment],
-    before: Callable[[Experiment], None],
-    after: Callable[[Experiment], None],
-    retries: int = 0,
-) -> None:
-    """Run ``experiments`` in order; call ``before`` with each, and ``after`` with each that succeeds.
+def run_in_series(experiments: Sequence[Experiment], retries: int = 0) -> None:
+    """Run ``experiments`` in order.
 
     A crashed experiment is retried up to ``retries`` times from its last checkpoint; a finished one is skipped.
 
     Raises:
-        SystemExit: with the status of the first experiment that fails (2 for a user's mistake, 1 for a crash, 130 for
-            Ctrl-C); the experiments after it do not run.
+        ExperimentFailed: for the first that fails; the experiments after it do not run.
+        KeyboardInterrupt: after Ctrl-C, with a message that says what is saved and how to continue.
     """
     for number, experiment in enumerate(experiments, start=1):
         if experiment.is_finished:
             say(f"Experiment {experiment.output_dir.name} has finished already: skipped.")
             continue
-        before(experiment)
-        status = _run_with_retries(experiment, retries)
-        if status in (MISTAKEN, INTERRUPTED):
-            raise SystemExit(status)
+        announce(experiment)
+        status, rest = _run_with_retries(experiment, retries), len(experiments) - number
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt(after_interrupt(experiments, f"{number - 1} done, 1 stopped, {rest} not started"))
         if status != 0:
-            rest = len(experiments) - number
             unstarted = f"; {rest} more did not start" if rest else ""
-            raise SystemExit(f"error: experiment {experiment.output_dir.name} failed ({_cause(status)}){unstarted}.")
-        after(experiment)
+            raise ExperimentFailed(
+                f"experiment {experiment.output_dir.name} failed ({_cause(status)}){unstarted}.",
+                MISTAKEN if status == MISTAKEN else 1,
+            )
+        suggest_next_steps(experiment)
 
 
 def _run_with_retries(experiment: Experiment, retries: int) -> int:
@@ -46,7 +45,7 @@ def _run_with_retries(experiment: Experiment, retries: int) -> int:
     for retry in range(1, retries + 1):
         if not is_crash(status):
             break
-        print(f"Experiment {experiment.output_dir.name} failed ({_cause(status)}): retry {retry} of {retries}.")
+        say(f"Experiment {experiment.output_dir.name} failed ({_cause(status)}): retry {retry} of {retries}.")
         status = run(experiment.again(stamp))
     return status
 
@@ -59,4 +58,4 @@ def run_in_place(experiment: Experiment) -> int:
 
 def _cause(status: int) -> str:
     signal = -status if status < 0 else status - 128  # mpirun reports signals as shells do
-    return f"killed by signal {signal}" if signal > 0 else "its traceback is above"
+    return f"killed by signal {signal}" if signal > 0 else "its error is above"

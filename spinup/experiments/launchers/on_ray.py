@@ -43,12 +43,10 @@ class Cluster(NamedTuple):
     gpus: float = 0
 
     def check(self) -> None:
-        """Raise UserError for an invalid number, or if Ray is missing."""
+        """Raise UserError for an invalid number."""
         for name, number in (("cpus_per_run", self.cpus), ("gpus_per_run", self.gpus)):
             if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= number < math.inf:
                 raise UserError(f"{name}={number!r} is invalid: expected a finite number >= 0.")
-        if importlib.util.find_spec("ray") is None:
-            raise UserError("The launcher 'ray' needs Ray, not installed here: run pip install \"spinningup[ray]\".")
 
 
 def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int = 3) -> None:
@@ -69,6 +67,8 @@ def run_on_ray(experiments: Sequence[Experiment], cluster: Cluster, retries: int
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """The module ``ray``, connected to the cluster at ``address``, or left connected if it already is."""
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("The launcher 'ray' needs Ray, not installed here: run pip install \"spinningup[ray]\".")
     import ray
 
     if ray.is_initialized():

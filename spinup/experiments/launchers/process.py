@@ -4,6 +4,7 @@ import contextlib
 import io
 import operator
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 
 import cloudpickle
 
+from spinup.errors import typed_program
 from spinup.experiments.experiment import Experiment
 from spinup.mpi import tools as mpi_tools
 from spinup.records.console import NOTEBOOK, flush, in_a_notebook
@@ -36,8 +38,11 @@ def run_in_process(experiment: Experiment) -> int:
             command = [*mpi_tools.launch_command(experiment.num_cpu), *command]
             variables = mpi_tools.launch_environment(experiment.num_cpu)
         flush()
+        if experiment.num_cpu == 1:  # mpirun would hold them for ever
+            hold_interrupts()
         process = subprocess.Popen(command, env=variables | import_path())
         try:
+            accept_interrupts()
             return process.wait()
         except KeyboardInterrupt:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -49,10 +54,25 @@ def run_in_process(experiment: Experiment) -> int:
                 process.wait()
 
 
+def hold_interrupts() -> None:
+    """Hold Ctrl-C back until :func:`accept_interrupts`, in this process and in those that it starts.
+
+    So a new process is never interrupted in the middle of an import, which would end in any error.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+
+def accept_interrupts() -> None:
+    """Let Ctrl-C take effect, also one that was held back; Ray's workers hold it back, too."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
 def pickle_call(experiment: Experiment) -> bytes:
-    """The call of an experiment, pickled for another process."""
+    """The call of an experiment, pickled for another process, and what the user types to give commands."""
     data = io.BytesIO()
-    _Pickler(data).dump((experiment.thunk, experiment.kwargs))
+    _Pickler(data).dump((experiment.thunk, experiment.kwargs, typed_program()))
     return data.getvalue()
 
 

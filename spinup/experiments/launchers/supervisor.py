@@ -3,15 +3,15 @@
 The launcher decides where an experiment runs: it passes a function that starts an :class:`Attempt`.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from spinup.errors import UserError
+from spinup.errors import ExperimentFailed, UserError
+from spinup.experiments.endings import after_interrupt
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, progress_of
-from spinup.experiments.launchers.process import INTERRUPTED, LOG, is_crash
+from spinup.experiments.launchers.process import LOG, is_crash
 from spinup.records.console import say
 
 TICK = 0.25  # seconds between two checks of the experiments
@@ -49,7 +49,8 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
 
     Raises:
         UserError: if an experiment needs several processes.
-        SystemExit: once all have ended, if any failed (status 1) or after Ctrl-C (130).
+        ExperimentFailed: once all have ended, if any failed.
+        KeyboardInterrupt: after Ctrl-C, with a message that says what is done and how to continue.
     """
     if (processes := max(experiment.num_cpu for experiment in experiments)) > 1:
         raise UserError(
@@ -65,18 +66,10 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
                 _stop([job for job in jobs if job.attempt])
                 display.show([job.line() for job in jobs])
     except KeyboardInterrupt:
-        print(f"Interrupted: {_count(jobs)}.{_how_to_resume(experiments)}", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+        raise KeyboardInterrupt(after_interrupt(experiments, _count(jobs))) from None
     say(f"{len(jobs)} experiments: {_count(jobs)}.")
     if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
-        raise SystemExit(f"error: {len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
-
-
-def _how_to_resume(experiments: Sequence[Experiment]) -> str:
-    if not all(experiment.can_resume for experiment in experiments):
-        return ""
-    resumed = all(experiment.resumes for experiment in experiments)
-    return f" Resume with the same command{'' if resumed else ' and --resume'}."
+        raise ExperimentFailed(f"{len(failed)} of {len(jobs)} experiments failed: {', '.join(failed)}.")
 
 
 def _watch(jobs: Sequence["Job"], places: int, display: Display) -> None:
