@@ -1,20 +1,20 @@
-"""``python -m spinup.run resume PATH...``: continue interrupted runs from their last checkpoints."""
+"""``spinup resume PATH...``: continue interrupted runs from their last checkpoints."""
 
 from pathlib import Path
 from typing import Any
 
 from spinup.commands.arguments import ArgumentParser
 from spinup.commands.values import parse_value
-from spinup.errors import UserError
+from spinup.errors import UserError, command
 from spinup.experiments.experiment import Experiment, experiment_of
 from spinup.experiments.launch import choose_launcher, launch
 from spinup.records.config import read_call, read_config
-from spinup.records.directory import CHECKPOINTS
+from spinup.records.directory import CHECKPOINTS, is_finished
 
 
 def main(argv: list[str]) -> None:
     """Resume every unfinished run in the paths in ``argv``."""
-    parser = ArgumentParser(prog="python -m spinup.run resume", description=__doc__)
+    parser = ArgumentParser(prog=command("resume"), description=__doc__)
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of runs")
     add("--epochs", type=int, help="epochs to train in total (default: those of the run's config.json)")
@@ -24,9 +24,14 @@ def main(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
         raise UserError(f"--epochs {args.epochs} is invalid: expected an integer >= 1.")
-    runs = [run for path in args.paths for run in runs_in(path)]
-    experiments = [continuation_of(run, args.epochs, args.trust) for run in runs]
-    launch(experiments, launcher=choose_launcher(args.jobs, args.retries))
+    launcher = choose_launcher(args.jobs, args.retries)
+    runs = {run: _is_finished(run, args.epochs) for path in args.paths for run in runs_in(path)}
+    experiments = [continuation_of(run, args.epochs, args.trust) for run, finished in runs.items() if not finished]
+    for run, finished in runs.items():
+        if finished:
+            print(f"{run} has finished already: skipped.", flush=True)
+    if experiments:
+        launch(experiments, launcher=launcher)
 
 
 def runs_in(path: Path) -> list[Path]:
@@ -36,6 +41,12 @@ def runs_in(path: Path) -> list[Path]:
         what = "holds no run" if path.is_dir() else "does not exist" if not path.exists() else "is a file"
         raise UserError(f"{str(path)!r} {what}: give the output directory of a run, which holds its config.json.")
     return runs
+
+
+def _is_finished(run: Path, epochs: int | None) -> bool:
+    """Whether ``run`` has all ``epochs`` (None: all of its configuration), so that nothing else of it need be read."""
+    configured = read_config(run).get("epochs")
+    return isinstance(configured, int) and epochs in (None, configured) and is_finished(run, configured)
 
 
 def continuation_of(run: Path, epochs: int | None, trust: bool) -> Experiment:

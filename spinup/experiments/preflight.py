@@ -10,43 +10,69 @@ from typing import Any
 from gymnasium import spaces
 
 from spinup.backends import about, backend_of, import_backend
-from spinup.errors import UserError, first_line
+from spinup.errors import ExperimentFailed, UserError, first_line, setting
 from spinup.experience.envs import EnvFn, make_env
 from spinup.experience.registration import SCRIPT, module_that_registers
 from spinup.experiments.experiment import Experiment, readable
 from spinup.experiments.launchers.process import pickle_call, run_in_process
 from spinup.hyperparameters import check_hyperparameters, check_keywords, with_defaults
 from spinup.mpi.tools import ONE_PROCESS, find_launcher, num_procs, refuse_processes
-from spinup.records.config import refuse_changes
-from spinup.records.directory import refuse_existing_run
-from spinup.records.trackers import check_trackers
+from spinup.records.config import refuse_changes, refuse_taken_directory
+from spinup.records.directory import holds_run, refuse_existing_run
+from spinup.records.trackers import check_tracker_names, check_trackers
 
 _AVAILABLE_DEVICES = ("cpu", "auto")
 _GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def check_experiments(experiments: Sequence[Experiment]) -> None:
-    """Check everything that another process will need, from hyperparameters to runs to resume; write nothing.
+def check_experiments(experiments: Sequence[Experiment], here: bool = True) -> None:
+    """Check everything that another process will need, then this machine, then existing runs; write nothing.
+
+    The message about an existing run comes last, because it would hide the others.
+
+    Args:
+        experiments: the experiments to run.
+        here: whether they run on this machine, so that their devices must be in it.
 
     Raises:
         UserError: for the first mistake found.
+        ExperimentFailed: for a missing device, which another process has reported.
     """
     for experiment in experiments:
-        check_trackers(experiment.kwargs["logger_kwargs"].get("track", ()))
+        check_tracker_names(experiment.kwargs["logger_kwargs"].get("track", ()))
         check_call(experiment)
-    if any(experiment.num_cpu > num_procs() for experiment in experiments):
-        find_launcher()
     check_directories([experiment.output_dir for experiment in experiments])
-    for experiment in experiments:
-        overwrite = experiment.kwargs["logger_kwargs"].get("overwrite", False)
-        refuse_existing_run(experiment.output_dir, overwrite, experiment.resumes)
     check_activations(experiments)
     check_environments(experiments)
     for experiment in experiments:
-        if experiment.resumes and _is_ours(experiment.thunk):  # custom algorithms may write anything to config.json
-            refuse_changes(experiment.output_dir, _config_of(experiment))
-    for experiment in experiments:
         check_transport(experiment)
+    if any(experiment.num_cpu > num_procs() for experiment in experiments):
+        find_launcher()
+    for experiment in experiments:
+        if not experiment.is_finished:  # it will be skipped
+            check_trackers(experiment.kwargs["logger_kwargs"].get("track", ()))
+    if here:
+        check_devices(experiments)
+    for experiment in experiments:
+        check_run(experiment)
+
+
+def check_run(experiment: Experiment) -> None:
+    """Refuse a directory that already holds a run, or the run to resume if it was trained with other settings."""
+    if not _is_ours(experiment.thunk):  # custom algorithms may write anything to config.json
+        overwrite = experiment.kwargs["logger_kwargs"].get("overwrite", False)
+        refuse_existing_run(experiment.output_dir, overwrite, experiment.resumes, by_name=True)
+        return
+    config = _config_of(experiment)
+    refuse_taken_directory(config, by_name=True)
+    if experiment.resumes:
+        refuse_changes(experiment.output_dir, config)
+
+
+def _is_taken(experiment: Experiment) -> bool:
+    """Whether its directory holds a run that it neither resumes nor replaces, so that it cannot run."""
+    overwrite = experiment.kwargs["logger_kwargs"].get("overwrite", False)
+    return holds_run(experiment.output_dir) and not (overwrite or experiment.resumes)
 
 
 def check_call(experiment: Experiment) -> None:
@@ -104,7 +130,8 @@ def check_launcher(launcher: str, **options: Any) -> None:
         if launcher == "ray" and name == "jobs" and value is not None:
             raise UserError(f"jobs={value!r} is for this machine: on a Ray cluster, use cpus_per_run and gpus_per_run.")
         if launcher == "local" and name != "jobs" and value is not None:
-            raise UserError(f"{name}={value!r} is for a Ray cluster: add --launcher ray (launcher='ray').")
+            ray = setting("--launcher ray", "launcher='ray'")
+            raise UserError(f"{name}={value!r} is for a Ray cluster: add {ray}.")
 
 
 def check_directories(output_dirs: Sequence[Path]) -> None:
@@ -179,18 +206,18 @@ def _unpicklable(experiment: Experiment) -> Iterator[tuple[str, Any]]:
 
 
 def check_devices(experiments: Sequence[Experiment]) -> None:
-    """Try every device that a grid of spinup's algorithms uses; a single experiment finds out at once by itself.
+    """Try every device that a grid of spinup's algorithms uses; a single experiment finds out by itself, if it runs.
 
     Each is tried in a separate process, because in this one a GPU would keep memory that the experiments need.
 
     Raises:
-        SystemExit: for the first missing device, which its process has reported.
+        ExperimentFailed: for the first missing device, which its process has reported.
     """
-    if len(experiments) == 1 or num_procs() > 1:
+    if num_procs() > 1 or (len(experiments) == 1 and not _is_taken(experiments[0])):
         return
     chosen = [(_backend(e.thunk), e.kwargs.get("device", "cpu")) for e in experiments if _is_ours(e.thunk)]
     for backend, device in dict.fromkeys(chosen):
         if device not in _AVAILABLE_DEVICES:
             start = import_backend(backend, "training").start
             if status := run_in_process(Experiment(device, start, {"seed": 0, "device": device}, {})):
-                raise SystemExit(status)
+                raise ExperimentFailed(f"device={device!r} cannot be used here (see the error above).", status)

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import gymnasium as gym
 import numpy as np
 
 from spinup.backends import FRAMEWORKS, about, algorithms, backend_of, import_backend
-from spinup.errors import UserError, first_line
-from spinup.records.directory import last_epoch
-from spinup.records.environment import env_settings, refuse_another_env
+from spinup.errors import UserError, first_line, setting
+from spinup.records.directory import PROGRESS, last_epoch, refuse_existing_run
+from spinup.records.environment import env_name_of, env_settings, refuse_another_env
 
 # Settings that may change on resuming: the length of training, and those that do not affect its results.
 MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
@@ -98,19 +98,56 @@ def refuse_changes(run: Path, config: Mapping[str, Any], env: gym.Env | None = N
     if "env_fn" in config and (run / "env.json").is_file():  # more precise than the name of env_fn
         refuse_another_env(run, config["env_fn"], env)
         free = free | {"env_fn"}
-    for key in sorted(old.keys() & new.keys() - free, key=lambda key: (key != "algorithm", key)):
-        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(c[key], sort_keys=True)) for c in (old, new))
-        if was != wanted:
-            raise UserError(
-                f"{str(run)!r} was trained with {key}={was} and cannot be resumed with {wanted}: only "
-                f"{', '.join(sorted(MAY_CHANGE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
-            )
+    for key, (was, wanted) in _changes(old, new, free).items():
+        raise UserError(
+            f"{str(run)!r} was trained with {key}={was} and cannot be resumed with {wanted}: only "
+            f"{', '.join(sorted(MAY_CHANGE - {'resume', 'logger_kwargs', 'exp_name'}))} may change."
+        )
     done = last_epoch(run)
     if done is not None and new.get("epochs", done + 1) <= done:
         raise UserError(
             f"{str(run)!r} has been trained for {done + 1} epochs and cannot be resumed with epochs={new['epochs']}: "
             "give at least as many."
         )
+
+
+def _changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[str] = MAY_CHANGE
+) -> dict[str, tuple[str, str]]:
+    """The settings in both that differ, except ``free`` ones, by name: the old and new value, as JSON."""
+    changes = {}
+    for key in sorted(old.keys() & new.keys() - {*free}, key=lambda key: (key != "algorithm", key)):
+        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(c[key], sort_keys=True)) for c in (old, new))
+        if was != wanted:
+            changes[key] = was, wanted
+    return changes
+
+
+def refuse_taken_directory(config: Mapping[str, Any], by_name: bool = False) -> None:
+    """Refuse the output directory in ``config`` if it already holds a run, in words that say how that run differs.
+
+    Args:
+        config: the arguments of a training function.
+        by_name: whether the directory was made from the name of an experiment.
+    """
+    given = config.get("logger_kwargs") or {}
+    if given.get("output_dir") is None:
+        return
+    run, overwrite, progress = Path(given["output_dir"]), given.get("overwrite", False), given.get("output_fname")
+    refuse_existing_run(
+        run, overwrite, config["resume"], progress or PROGRESS, _difference(run, convert_json(config)), by_name
+    )
+
+
+def _difference(run: Path, config: Mapping[str, Any]) -> str:
+    """How ``run`` differs from ``config``; empty if it does not, or if nothing is known of it."""
+    try:
+        changes = _changes(read_config(run), config)
+    except UserError:
+        return ""
+    if "env_fn" in changes and (name := env_name_of(run)):
+        return f"its environment is {name}"
+    return next((f"{key}={was} there, {wanted} here" for key, (was, wanted) in changes.items()), "")
 
 
 def flat_settings(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +173,8 @@ def _resolve(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
         if convert_json(candidate) == dotted:
             return candidate
     if not trust:
-        raise UserError(f"{dotted!r} is not one of {kind} and could run any code: add --trust if the run is your own.")
+        trusting = f"add {setting('--trust')} if the run is your own"
+        raise UserError(f"{dotted!r} is not one of {kind} and could run any code: {trusting}.")
     return _import_by_name(dotted)
 
 

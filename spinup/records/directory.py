@@ -19,8 +19,9 @@ from pathlib import Path
 
 import filelock
 
-from spinup.errors import UserError
+from spinup.errors import UserError, command, setting
 
+OVERWRITE = "logger_kwargs=dict(overwrite=True)"  # what replaces a run, for a user who calls a training function
 PROGRESS = "progress.txt"
 CHECKPOINTS = "checkpoint"
 _AGENTS = ("pyt_save", "jax_save", "tf1_save")
@@ -71,11 +72,20 @@ def runs_below(folder: Path) -> list[Path]:
 
 
 def refuse_existing_run(
-    path: str | Path, overwrite: bool = False, resume: bool = False, progress: str = PROGRESS
+    path: str | Path,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: str = PROGRESS,
+    differs: str = "",
+    by_name: bool = False,
 ) -> None:
     """Raise UserError if ``path`` is a file, or already holds a run (diagnostics in a file named ``progress``).
 
     Either ``overwrite`` or ``resume`` allows an existing run; both together contradict each other.
+
+    Args:
+        differs: how that run differs from the one to start, so that it cannot be resumed; empty if it does not.
+        by_name: whether ``path`` was made from the name of an experiment.
     """
     if overwrite and resume:
         raise UserError(
@@ -85,12 +95,28 @@ def refuse_existing_run(
     if overwrite or resume:
         return
     if (Path(path) / progress).is_file() or holds_run(path):
-        raise UserError(
-            f"{str(path)!r} already holds a run: add --resume to continue it, --overwrite to replace it, --dt to put "
-            "the date in the name, or choose another --exp_name or --data_dir."
-        )
+        raise UserError(f"{str(path)!r} already holds a run{_ways_out(differs, by_name)}.")
     if Path(path).exists() and not Path(path).is_dir():
-        raise UserError(f"{str(path)!r} is a file; results need a directory: choose another --exp_name or --data_dir.")
+        raise UserError(f"{str(path)!r} is a file; results need a directory: choose another {_another(by_name)}.")
+
+
+_DATE = ", {} to put the date in the name"
+
+
+def _ways_out(differs: str, by_name: bool) -> str:
+    overwrite = setting("--overwrite", "overwrite=True" if by_name else OVERWRITE)
+    date = setting(_DATE.format("--dt"), _DATE.format("datestamp=True") if by_name else "")
+    if not differs:
+        resume = setting("--resume")
+        return f": add {resume} to continue it, {overwrite} to replace it{date}, or choose another {_another(by_name)}"
+    name = setting("--exp_name NAME", "exp_name='NAME'" if by_name else "logger_kwargs=dict(output_dir=...)")
+    return (
+        f" of another experiment ({differs}): add {name} to save this one elsewhere{date}, or {overwrite} to replace it"
+    )
+
+
+def _another(by_name: bool) -> str:
+    return setting("--exp_name or --data_dir", "exp_name or data_dir" if by_name else "output_dir")
 
 
 def make_run_dir(
@@ -151,6 +177,18 @@ def checkpoint_files(run: Path) -> dict[int, Path]:
 def last_epoch(run: str | Path) -> int | None:
     """The epoch, counted from 0, of the last checkpoint of ``run``; None if there is none."""
     return next(iter(checkpoint_files(Path(run))), None)
+
+
+def after_interrupt(run: Path, arguments: str | None = None) -> str:
+    """What an interruption has left of ``run``, and how to continue it.
+
+    ``arguments`` are those of the command ``resume``, if they are more than its directory.
+    """
+    last = last_epoch(run)
+    if last is None:
+        return "Interrupted: nothing is saved yet."
+    resume = setting(f"Resume with: {command(f'resume {arguments or run}')}", "Resume with resume=True.")
+    return f"Interrupted: {str(run)!r} is saved up to the end of epoch {last}. {resume}"
 
 
 def is_finished(run: str | Path, epochs: int | None = None) -> bool:

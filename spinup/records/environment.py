@@ -13,7 +13,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.wrappers.utils import RunningMeanStd
 
-from spinup.errors import UserError, first_line
+from spinup.errors import UserError, first_line, setting
 from spinup.experience.envs import EnvFn, make_env
 from spinup.experience.normalization import as_numbers, freeze, from_numbers
 from spinup.experience.registration import import_module_of, with_module
@@ -42,6 +42,16 @@ def refuse_another_env(path: Path, env_fn: Callable[..., gym.Env], env: gym.Env 
     wanted = f"the environment of {env_fn!r}" if described is None else _in_one_line(EnvSpec.from_json(described))
     if was != wanted:
         raise UserError(f"{str(path)!r} was trained in {was} and cannot be resumed in {wanted}.")
+
+
+def env_name_of(run: Path) -> str:
+    """The id of the environment in ``env.json``, with its arguments if it has any; empty if there is none to read."""
+    try:
+        spec = _read_spec(run / "env.json")
+    except (OSError, UserError):
+        return ""
+    arguments = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
+    return f"{spec.id} {arguments}" if arguments else spec.id
 
 
 def _in_one_line(spec: EnvSpec) -> str:
@@ -140,8 +150,8 @@ def load_env_fn(run: Path, trust: bool = False) -> Callable[..., gym.Env]:
         raise UserError(f"{str(run)!r} holds no environment: make it yourself and pass it to run_policy.")
     if not trust:
         raise UserError(
-            f"The environment of {str(run)!r} is a pickle (vars.pkl), which runs code when loaded: add --trust "
-            "(trust=True) if the run is your own."
+            f"The environment of {str(run)!r} is a pickle (vars.pkl), which runs code when loaded: add "
+            f"{setting('--trust')} if the run is your own."
         )
     try:
         state = dict(pickle.loads((run / "vars.pkl").read_bytes()))
@@ -174,8 +184,8 @@ def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
         foreign.append(module)
     if foreign and not trust:
         raise UserError(
-            f"The environment {saved.id!r} needs code from {', '.join(foreign)}: add --trust (trust=True) "
-            "to import it, if you trust the run."
+            f"The environment {saved.id!r} needs code from {', '.join(foreign)}: add {setting('--trust')} to import "
+            "it, if you trust the run."
         )
     if name not in gym.registry:
         import_module_of(saved.id)

@@ -154,12 +154,8 @@ def check_trackers(names: Sequence[str]) -> None:
     Raises:
         UserError: naming a similar tracker, the command to install its package, or the command to log in.
     """
-    if isinstance(names, str):
-        raise UserError(f"track={names!r} is invalid: expected a list such as [{names!r}].")
+    check_tracker_names(names)
     for name in names:
-        if name not in TRACKERS:
-            known = " or ".join(map(repr, TRACKERS))
-            raise UserError(f"There is no tracker {name!r}: expected {known}.{did_you_mean(str(name), TRACKERS)}")
         package = importlib.util.find_spec(name)
         if package is None or package.origin is None:  # a mere folder of this name has no origin
             raise UserError(
@@ -168,6 +164,16 @@ def check_trackers(names: Sequence[str]) -> None:
             )
     if "wandb" in names:
         _check_account()
+
+
+def check_tracker_names(names: Sequence[str]) -> None:
+    """Refuse trackers that do not exist; the error names a similar one."""
+    if isinstance(names, str):
+        raise UserError(f"track={names!r} is invalid: expected a list such as [{names!r}].")
+    for name in names:
+        if name not in TRACKERS:
+            known = " or ".join(map(repr, TRACKERS))
+            raise UserError(f"There is no tracker {name!r}: expected {known}.{did_you_mean(str(name), TRACKERS)}")
 
 
 def _check_account() -> None:
