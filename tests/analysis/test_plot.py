@@ -18,7 +18,7 @@ from scipy.stats import trim_mean
 import spinup
 from spinup.analysis import curves, plot
 from spinup.commands.plot import main
-from spinup.errors import UserError
+from spinup.errors import UserError, command_line
 from spinup.experiments.launchers.live_table import progress_of
 from spinup.records.directory import runs_below
 
@@ -75,7 +75,7 @@ def test_select_and_exclude(data):
     assert list(lines(draw("data", select=["algo1"]))) == ["algo1"]
     assert list(lines(draw("data", exclude=["algo1"]))) == ["algo2"]
     assert list(lines(draw("data", count=True, select=["algo1", "_s2"]))) == ["algo1_s2"]
-    with pytest.raises(UserError, match="holds none that --select and --exclude let through"):
+    with pytest.raises(UserError, match="holds none that select and exclude let through"):
         draw("data", select=["nothing"])
 
 
@@ -99,7 +99,7 @@ def test_the_legend_names_directories(data):
 
 
 def test_a_legend_of_the_wrong_length_names_the_directories_that_need_one(data):
-    with pytest.raises(UserError, match=r"--legend has 1 name for 2 directories.*data.algo1, data.algo2"):
+    with pytest.raises(UserError, match=r"legend has 1 name for 2 directories.*data.algo1, data.algo2"):
         draw("data/algo", legend=["one"])
 
 
@@ -299,9 +299,9 @@ def test_a_run_without_a_finished_episode_is_skipped(data, capsys):
 
 
 def test_unknown_columns_get_a_suggestion(data):
-    with pytest.raises(UserError, match=r"--value 'AverageEpret' is not a column.*Did you mean 'AverageEpRet'"):
+    with pytest.raises(UserError, match=r"values='AverageEpret' is not a column.*Did you mean 'AverageEpRet'"):
         draw("data", values="AverageEpret")
-    with pytest.raises(UserError, match=r"--xaxis 'Epochs'.*'Epoch'"):
+    with pytest.raises(UserError, match=r"xaxis='Epochs'.*'Epoch'"):
         draw("data", xaxis="Epochs")
     assert not list(data.parent.glob("curve*"))
 
@@ -320,7 +320,7 @@ def test_unknown_columns_get_a_suggestion(data):
     ],
 )
 def test_mistakes_on_the_command_line(data, arguments, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message), command_line("spinup"):
         main(arguments)
 
 

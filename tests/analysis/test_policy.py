@@ -21,7 +21,7 @@ from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.analysis.video import VideoWriter
 from spinup.commands import test_policy as cli
 from spinup.commands.test_policy import has_display
-from spinup.errors import UserError
+from spinup.errors import UserError, command_line
 from spinup.experience.envs import EnvFn
 
 
@@ -157,10 +157,10 @@ def test_a_line_says_when_nothing_is_shown(capsys):
     ("arguments", "message"),
     [
         ({"env": None}, "no environment to run the agent in"),
-        ({"num_episodes": 0}, "--episodes 0 is invalid"),
-        ({"max_ep_len": -1}, "--len -1 is invalid"),
-        ({"seed": -1}, "--seed -1 is invalid"),
-        ({"seed": 2**32}, "--seed 4294967296 is invalid: expected an integer from 0 to"),
+        ({"num_episodes": 0}, "num_episodes=0 is invalid"),
+        ({"max_ep_len": -1}, "max_ep_len=-1 is invalid"),
+        ({"seed": -1}, "seed=-1 is invalid"),
+        ({"seed": 2**32}, "seed=4294967296 is invalid: expected an integer from 0 to"),
         ({"video": "film.mp4"}, "made with render_mode='rgb_array', not None"),
         ({"video": "film.avi", "env": Counter(render_mode="rgb_array")}, "'film.avi': expected"),
     ],
@@ -425,7 +425,7 @@ def test_without_its_environment_an_agent_can_run_in_another(cartpole, tmp_path,
     ],
 )
 def test_mistakes_on_the_command_line(cartpole, flags, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message), command_line("spinup"):
         cli.main([cartpole, *flags])
 
 

@@ -28,7 +28,7 @@ def test_the_benchmark_goes_on_or_starts_anew_where_it_was_run_before(started):
         directory = Path(experiment.kwargs["logger_kwargs"]["output_dir"])
         directory.mkdir(parents=True)
         (directory / "progress.txt").write_text("")
-    with pytest.raises(UserError, match="already holds a run: add --resume to continue it, --overwrite to replace it"):
+    with pytest.raises(UserError, match="already holds a run: add resume=True to continue it, overwrite=True"):
         start()
     assert len(start("--overwrite")) == 4
     assert [experiment.kwargs["resume"] for experiment in start("--resume")] == [True] * 4

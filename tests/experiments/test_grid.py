@@ -28,7 +28,7 @@ import spinup
 from spinup import user_config
 from spinup.backends import import_backend
 from spinup.commands.values import parse_value
-from spinup.errors import UserError
+from spinup.errors import ExperimentFailed, UserError
 from spinup.experience.envs import EnvFn
 from spinup.experiments import cores, launch, preflight
 from spinup.experiments.experiment import Experiment
@@ -390,10 +390,10 @@ def test_every_activation_is_tried_once(started, monkeypatch, algorithm, activat
 @pytest.mark.parametrize("how", [{}, {"jobs": 2}])
 def test_every_device_is_tried_before_a_grid_starts(started, capfd, algorithm, how):
     grid = grid_of(env_name="CartPole-v1", device=["cpu", "cuda:77"], seed=[0, 1])
-    with pytest.raises(SystemExit) as raised:
+    with pytest.raises(ExperimentFailed, match="device='cuda:77' cannot be used here") as raised:
         grid.run(getattr(spinup, algorithm), data_dir="d", **how)
     told = "error: device='cuda:77' is not available here: use 'cpu', or 'auto' for what there is.\n"
-    assert (raised.value.code, *capfd.readouterr()) == (2, "", told)
+    assert (raised.value.status, *capfd.readouterr()) == (2, "", told)
     assert not started and not os.listdir()
 
 
@@ -445,7 +445,7 @@ def test_a_run_is_not_written_over(started):
     run = Path("d", "x", "x_s1")
     run.mkdir(parents=True)
     (run / "progress.txt").touch()
-    with pytest.raises(UserError, match=r"--overwrite.*--dt"):
+    with pytest.raises(UserError, match=r"overwrite=True to replace it, datestamp=True .* exp_name or data_dir"):
         grid_of("x", seed=[0, 1]).run(train, data_dir="d")
     assert not started
     grid_of("x", seed=[0, 1]).run(train, data_dir="d", overwrite=True)
@@ -496,8 +496,8 @@ def test_an_experiment_runs_in_a_process_of_its_own(capfd, tmp_path):
     shown = capfd.readouterr().out
     assert "gamma: 0.5" in shown and 'env_name: "CartPole-v1"' in shown
     quoted = f"'{run}'" if os.name != "nt" else f'"{run}"'
-    assert f"python -m spinup.run plot {quoted}\n" in shown
-    assert f"python -m spinup.run test_policy {quoted}\n" in shown
+    assert f"  spinup plot {quoted}\n" in shown
+    assert f"  spinup test_policy {quoted}\n" in shown
 
 
 def is_from_jax(activation):
@@ -532,7 +532,7 @@ SCRIPT = """
 """
 HELPER = """
     import sys, time
-    from spinup.errors import UserError
+    from spinup.errors import ExperimentFailed, UserError
 
     def act(how):
         if how == "crash":
@@ -573,15 +573,16 @@ def test_a_crash_shows_its_traceback_and_ends_the_grid(tmp_path):
     process = start_script(tmp_path, "crash")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert err.count("Traceback") == 1 and "RuntimeError: boom\n" in err
-    assert err.endswith("error: experiment x_s0 failed (its traceback is above); 2 more did not start.\n")
+    assert err.count("RuntimeError: boom\n") == 1 and "SystemExit" not in err
+    assert err.endswith("ExperimentFailed: experiment x_s0 failed (its error is above); 2 more did not start.\n")
     assert out.count("parent") == 1
 
 
 def test_a_mistake_found_by_the_algorithm_is_one_line(tmp_path):
     process = start_script(tmp_path, "mistake")
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (2, "error: you erred\n")
+    assert err.startswith("error: you erred\nTraceback ")
+    assert err.endswith("ExperimentFailed: experiment x_s0 failed (its error is above); 2 more did not start.\n")
 
 
 def read_until_waiting(process):
@@ -591,12 +592,13 @@ def read_until_waiting(process):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups are told apart in another way there")
-def test_ctrl_c_ends_everything_quietly(tmp_path):
+def test_ctrl_c_ends_everything(tmp_path):
     process = start_script(tmp_path, "wait")
     child = read_until_waiting(process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
+    assert process.returncode == -signal.SIGINT and err.count("Traceback") == 1
+    assert err.endswith("KeyboardInterrupt: Interrupted: 0 done, 1 stopped, 2 not started.\n")
     assert not psutil.pid_exists(child)
 
 

@@ -31,9 +31,9 @@ def run_of(seed):
         ({"launcher": "ray", "cpus_per_run": -1}, "cpus_per_run=-1 is invalid"),
         ({"launcher": "ray", "gpus_per_run": True}, "gpus_per_run=True is invalid"),
         ({"launcher": "ray", "retries": -1}, "retries=-1 is invalid"),
-        ({"ray_address": "somewhere:6379"}, "ray_address='somewhere:6379' is for a Ray cluster: add --launcher ray"),
-        ({"cpus_per_run": 2}, "add --launcher ray"),
-        ({"gpus_per_run": 0}, "add --launcher ray"),
+        ({"ray_address": "somewhere:6379"}, "ray_address='somewhere:6379' is for a Ray cluster: add launcher='ray'"),
+        ({"cpus_per_run": 2}, "add launcher='ray'"),
+        ({"gpus_per_run": 0}, "add launcher='ray'"),
     ],
 )
 def test_mistakes(how, message):
@@ -47,7 +47,7 @@ def test_mistakes(how, message):
 def test_without_ray(monkeypatch):
     monkeypatch.setattr(ray_launcher.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r'run pip install "spinningup\[ray\]"'):
-        ray_launcher.Cluster().check()
+        ray_launcher.run_on_ray([], ray_launcher.Cluster())
 
 
 # ---- copies of a directory ----
@@ -159,7 +159,7 @@ def test_a_grid_outlives_a_node(cluster):
     wait_for_checkpoints(process, [run_of(0), run_of(1)])  # one on each node, as each has one core
     cluster.remove_node(cluster.second, allow_graceful=False)
     out, err = process.communicate(timeout=110)
-    assert process.returncode == 0 and out.endswith("\n6 experiments: 6 done.\n"), out + err
+    assert process.returncode == 0 and "\n6 experiments: 6 done.\n" in out, out + err
     assert out.count("was lost") == 1
     assert [epochs_of(run_of(seed)) for seed in range(6)] == [list(range(8))] * 6
     firsts = [[t["first"] for t in told(run_of(seed))] for seed in range(6)]
@@ -173,7 +173,7 @@ def test_ctrl_c_brings_everything_home(cluster):
     wait_for_checkpoints(process, [run_of(0)])
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Resume with the same command and --resume.\n" in err, err
+    assert process.returncode == -signal.SIGINT and err.endswith("grid.add('resume', True).\n"), err
     assert (run_of(0) / "interrupted").exists()  # written in its own time, and gathered
     assert not psutil.pid_exists(told(run_of(0))[0]["pid"])
 

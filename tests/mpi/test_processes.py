@@ -242,8 +242,8 @@ def test_a_script_forks_itself():
 @pytest.mark.parametrize(
     ("algorithm", "settings", "message"),
     [
-        ("sac_pytorch", {}, "replay buffer are not data-parallel.*num_envs 2.*--jobs 2"),
-        ("ppo_jax", {}, "JAX algorithms train in one process.*num_envs 2.*--jobs 2"),
+        ("sac_pytorch", {}, "replay buffer are not data-parallel.*num_envs=2.*jobs=2"),
+        ("ppo_jax", {}, "JAX algorithms train in one process.*num_envs=2.*jobs=2"),
         ("ppo_pytorch", {"steps_per_epoch": 4004}, "num_envs=4 environments in each of 2 processes.* multiple of 8"),
     ],
 )

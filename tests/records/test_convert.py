@@ -223,7 +223,7 @@ def test_what_is_there_already_is_replaced_only_if_asked(backend):
     assert refusal(backend) == f"{str(MODEL[backend])!r} already exists: there is nothing to convert."
     assert refusal(backend, overwrite=True).endswith("there is nothing to convert.")
     first = converted(agents[0])
-    assert refusal(to) == f"{str(MODEL[to])!r} already exists: add --overwrite to replace it."
+    assert refusal(to) == f"{str(MODEL[to])!r} already exists: add overwrite=True to replace it."
     shutil.rmtree(MODEL[backend].parent)
     save_agent(Path("run"), backend, agents[1])
     convert("run", to, overwrite=True)
@@ -280,7 +280,7 @@ def test_one_line_says_what_was_written(capsys):
     [
         (["--to", "jax"], "'run' is not a run: it does not exist"),
         (["--to", "onnx"], "There is no format 'onnx'"),
-        ([], "the following arguments are required: --to. See python -m spinup.run convert --help."),
+        ([], "the following arguments are required: --to. See spinup convert --help."),
         (["--to", "jax", "--over"], "unknown argument '--over'. Did you mean '--overwrite'"),
     ],
 )

@@ -317,7 +317,7 @@ def test_directories_are_made_as_needed():
 @pytest.mark.parametrize("name", ["progress.txt", "log.tsv"])
 def test_a_run_is_not_written_over(name):
     write_row(Logger("run", name), A=1)
-    with pytest.raises(UserError, match=r"'run' already holds a run.*--overwrite.*--dt"):
+    with pytest.raises(UserError, match=r"'run' already holds a run.*logger_kwargs=dict\(overwrite=True\).*output_dir"):
         Logger("run", name)
     assert Path("run", name).read_text() == "A\n1\n"
     write_row(Logger("run", name, overwrite=True), B=2)
@@ -362,7 +362,7 @@ def test_whatever_a_run_has_saved_is_neither_removed_nor_replaced(trace):
     for name in mine:
         Path("mine", name).parent.mkdir(parents=True, exist_ok=True)
         Path("mine", name).write_text("mine")
-    with pytest.raises(UserError, match="'mine' already holds a run: add --resume to continue it, --overwrite"):
+    with pytest.raises(UserError, match="'mine' already holds a run: add resume=True to continue it, "):
         Logger("mine")
     assert all(Path("mine", name).read_text() == "mine" for name in mine)
 

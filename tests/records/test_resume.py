@@ -26,6 +26,7 @@ from spinup.experience.vector_env import VectorEnv
 from spinup.records import checkpoints
 from spinup.records.directory import is_finished, last_epoch
 from spinup.records.files import pack, unpack
+from spinup.records.interrupts import interrupts_deferred
 
 ON_POLICY = dict(steps_per_epoch=60, num_envs=2)
 OFF_POLICY = dict(steps_per_epoch=60, update_after=40, update_every=20, batch_size=8, num_test_episodes=1)
@@ -125,7 +126,7 @@ def test_rows_without_a_checkpoint_are_not_thrown_away():
     for file in Path("run/checkpoint").iterdir():
         file.unlink()
     before = Path("run/progress.txt").read_bytes()
-    with pytest.raises(UserError, match="there is no checkpoint in 'run': start again with --overwrite"):
+    with pytest.raises(UserError, match=r"there is no checkpoint in 'run': start again with .*overwrite=True"):
         train("ppo", "pytorch", "run", epochs=2, resume=True)
     assert Path("run/progress.txt").read_bytes() == before
 
@@ -394,7 +395,7 @@ def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_
         train(algo, "pytorch", "run", epochs=3, resume=True)
     assert str(raised.value) == (
         f"The checkpoint {str(file)!r} was written by another version of spinup and cannot be resumed by this one: "
-        "start again with --overwrite, or resume it with that version."
+        "start again with logger_kwargs=dict(overwrite=True), or resume it with that version."
     )
     assert {file: file.read_bytes() for file in before} == before
     train(algo, "pytorch", "run", epochs=1, logger_kwargs=dict(output_dir="run", overwrite=True))
@@ -486,7 +487,7 @@ def test_half_written_files_of_the_dead_are_removed():
 
 
 def test_ctrl_c_waits_for_the_write_in_hand():
-    with pytest.raises(KeyboardInterrupt), checkpoints._interrupts_deferred():
+    with pytest.raises(KeyboardInterrupt), interrupts_deferred():
         os.kill(os.getpid(), signal.SIGINT)
         Path("written").touch()
     assert Path("written").exists()

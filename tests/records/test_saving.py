@@ -277,7 +277,7 @@ def test_snapshots():
 
 def test_a_run_without_snapshots_or_agents():
     logger_of(MLPActorCritic(OBS, BOX))
-    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it kept only the last: train with --snapshots"):
+    with pytest.raises(UserError, match=r"^'run' has no snapshot 7: it kept only the last: train with snapshots=True"):
         spinup.load("run", 7)
     logger_of()
     for itr in (-1, 7):
@@ -296,7 +296,7 @@ def test_an_agent_that_would_run_code_is_refused(how):
     logger_of(agent)
     agent.pi.extra = evil_by(how)
     torch.save(agent, "run/pyt_save/model.pt")
-    with pytest.raises(UserError, match=r"is made of \w+\.(mkdir|system), .* add --trust") as raised:
+    with pytest.raises(UserError, match=r"is made of \w+\.(mkdir|system), .* add trust=True") as raised:
         spinup.load("run")
     assert "\n" not in str(raised.value)
     with pytest.raises(pickle.UnpicklingError):
@@ -308,7 +308,7 @@ def test_an_agent_that_would_run_code_is_refused(how):
 
 def test_the_old_format_of_pytorch_runs_nothing_either():
     torch.save(evil_by("os.mkdir"), "model.pt", _use_new_zipfile_serialization=False)
-    with pytest.raises(UserError, match=r"is made of \w+\.mkdir, .* add --trust"):
+    with pytest.raises(UserError, match=r"is made of \w+\.mkdir, .* add trust=True"):
         spinup.load("model.pt")
     Path("model.pt").write_bytes(pickle.dumps(evil_by("os.mkdir")))
     with pytest.raises(UserError, match=r"^'model.pt' is no saved agent, or damaged\.$"):
@@ -349,7 +349,7 @@ def test_an_agent_of_a_script_needs_the_script_no_more():
     Path("script.py").write_text(AGENT_OF_A_SCRIPT)
     subprocess.run([sys.executable, "script.py"], check=True, capture_output=True)
     Path("script.py").unlink()
-    with pytest.raises(UserError, match="add --trust"):
+    with pytest.raises(UserError, match="add trust=True"):
         spinup.load("mine/mine_s0")
     assert spinup.load("mine/mine_s0", trust=True).act(np.zeros(4)) in (0, 1)
 
@@ -714,7 +714,7 @@ def test_other_environments_are_pickled_and_need_trust(env_fn):
     logger_of(env_fn=EnvFn("CartPole-v1"))
     save_env(Path("run"), env_fn)
     assert files("run") == ["progress.txt", "vars.pkl"], "the first description is not believed any more"
-    with pytest.raises(UserError, match=r"is a pickle \(vars\.pkl\), which runs code when loaded: add --trust"):
+    with pytest.raises(UserError, match=r"is a pickle \(vars\.pkl\), which runs code when loaded: add trust=True"):
         load_env("run")
     assert_same_environments(load_env("run", trust=True), make_env(env_fn))
 
@@ -899,7 +899,7 @@ def wrapper(entry_point, **kwargs):
 )
 def test_code_that_env_json_asks_for_runs_only_if_trusted(evil_module, changes):
     forge(**changes)
-    with pytest.raises(UserError, match=r"needs code from evil_module.*: add --trust"):
+    with pytest.raises(UserError, match=r"needs code from evil_module.*: add trust=True"):
         load_env("run")
     assert not sentinel()
     load_env("run", trust=True)
@@ -927,7 +927,7 @@ def test_wrappers_that_do_more_than_wrap_are_foreign(entry_point):
 def test_a_pickled_environment_runs_only_if_trusted():
     logger_of()
     Path("run/vars.pkl").write_bytes(pickle.dumps({"env_fn": evil_by("os.mkdir")}))
-    with pytest.raises(UserError, match="add --trust"):
+    with pytest.raises(UserError, match="add trust=True"):
         load_env("run")
     assert not sentinel()
     with pytest.raises(TypeError):

@@ -92,7 +92,7 @@ ALGORITHMS = {
 def test_an_algorithm_is_one_of_ours(name, arguments):
     forge(algorithm=name, **arguments)
     assert refusals() == (
-        f"{name!r} is not one of spinup's algorithms and could run any code: add --trust if the run is your own."
+        f"{name!r} is not one of spinup's algorithms and could run any code: add trust=True if the run is your own."
     )
 
 
@@ -117,7 +117,7 @@ def test_the_attacks_above_would_do_something():
 )
 def test_an_agent_is_one_of_ours(name):
     forge(actor_critic=name, ac_kwargs=HUB)
-    assert refusals().startswith(f"{name!r} is not one of spinup's agents and could run any code: add --trust")
+    assert refusals().startswith(f"{name!r} is not one of spinup's agents and could run any code: add trust=True")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_agent_is_one_of_ours(name):
 @pytest.mark.parametrize("key", ["activation", "hidden_sizes", "path"])
 def test_an_activation_is_one_of_the_frameworks(name, key):
     forge(ac_kwargs={key: name})
-    told = f"{name!r} is not one of the activations of torch.nn and jax.nn and could run any code: add --trust"
+    told = f"{name!r} is not one of the activations of torch.nn and jax.nn and could run any code: add trust=True"
     assert refusals().startswith(told)
 
 
@@ -205,7 +205,7 @@ def test_a_resumed_run_follows_no_links(name):
 def test_a_known_name_does_not_import_a_module(env_id):
     forge("env.json", id=env_id)
     module = env_id.partition(":")[0]
-    assert f"needs code from {module}: add --trust (trust=True) to import it" in refusals()
+    assert f"needs code from {module}: add trust=True to import it" in refusals()
 
 
 WRAPPERS = [
@@ -231,9 +231,9 @@ def test_a_wrapper_is_one_of_gymnasiums(entry_point):
     forge(
         "env.json", additional_wrappers=[{"name": "W", "entry_point": entry_point, "kwargs": {"name": "evil_module"}}]
     )
-    with pytest.raises(UserError, match=r"needs code from .*: add --trust"):
+    with pytest.raises(UserError, match=r"needs code from .*: add trust=True"):
         run.dispatch(["test_policy", "run", "--norender", "-n", "1"])
-    with pytest.raises(UserError, match=r"needs code from .*: add --trust"):
+    with pytest.raises(UserError, match=r"needs code from .*: add trust=True"):
         load_env_fn(Path("run"))()  # as the process of a resumed run does
     assert not sentinel()
 
@@ -245,7 +245,7 @@ def test_an_agent_with_a_function_in_place_of_its_method_is_refused():
     agent = spinup.load("run")
     agent.act = torch.hub.load
     torch.save(agent, "run/pyt_save/model.pt")
-    with pytest.raises(UserError, match=r"made of torch\.hub\.load, .*: add --trust"):
+    with pytest.raises(UserError, match=r"made of torch\.hub\.load, .*: add trust=True"):
         run.dispatch(["test_policy", "run", "--norender"])
     with pytest.raises(UserError, match="its agent is a custom one"):
         run.dispatch(["convert", "run", "--to", "jax"])
