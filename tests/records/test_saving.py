@@ -810,7 +810,7 @@ def test_an_environment_of_a_package_is_kept_with_the_module_that_registers_it(e
     load_env("run").close()  # its module is imported already
     gym_foo()
     for load in (load_env, lambda run, trust=False: env_settings(Path(run), trust)):
-        with pytest.raises(UserError, match=f"needs code from {env_id.partition(':')[0]}: add --trust"):
+        with pytest.raises(UserError, match=f"needs code from {env_id.partition(':')[0]}: add trust=True"):
             load("run")
     assert "gym_foo" not in sys.modules
     assert env_settings(Path("run"), trust=True)["env_name"] == env_id
