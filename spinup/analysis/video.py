@@ -16,6 +16,7 @@ PALETTE_FRAMES = 100  # a gif's 256 colours are chosen from its first frames, so
 _GIF = (
     f"fps={{fps}},split[a][b];[a]trim=end_frame={PALETTE_FRAMES},palettegen[palette];[b][palette]paletteuse=dither=none"
 )
+_EVEN = "scale=ceil(iw/2)*2:ceil(ih/2)*2"  # the sides that H.264 needs
 
 
 class VideoWriter:
@@ -68,13 +69,13 @@ class VideoWriter:
     def _open(self, size: tuple[int, int]) -> Generator[None, Any, None]:
         import imageio_ffmpeg  # type: ignore[import-untyped]
 
-        options: dict = {"fps": self.fps, "ffmpeg_log_level": "error"}
+        options: dict = {"fps": self.fps, "ffmpeg_log_level": "error", "macro_block_size": 1}
         if self.path.suffix.lower() == ".gif":
             filters = _GIF.format(fps=min(self.fps, GIF_FPS))
-            options |= {"codec": "gif", "pix_fmt_out": "pal8", "quality": None, "macro_block_size": 1}
+            options |= {"codec": "gif", "pix_fmt_out": "pal8", "quality": None}
             options |= {"output_params": ["-vf", filters, "-f", "gif"]}
         else:
-            options |= {"macro_block_size": 2, "output_params": ["-f", "mp4"]}  # H.264 needs even sides
+            options |= {"output_params": ["-vf", _EVEN, "-f", "mp4"]}
         return imageio_ffmpeg.write_frames(str(self._part), size, **options)
 
     def _cannot_write(self, error: Exception) -> UserError:

@@ -183,12 +183,13 @@ def test_a_long_episode_shows_that_it_moves(monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif", ".GIF"])
-def test_the_first_three_episodes_are_filmed(suffix, tmp_path):
+def test_the_first_three_episodes_are_filmed(suffix, tmp_path, caplog):
     run_policy(Counter(render_mode="rgb_array"), stay, num_episodes=5, video=tmp_path / f"new/film{suffix}")
     frames = iio.imread(tmp_path / f"new/film{suffix}", index=None)
     assert len(frames) == 3 * (4 + 1)  # the first observation has a picture too
     assert [int(f.mean().round(-1)) for f in frames[:5]] == pytest.approx([0, 20, 40, 60, 80], abs=10)
     assert [p.name for p in (tmp_path / "new").iterdir()] == [f"film{suffix}"]
+    assert not caplog.text, "an odd width is nothing to warn of"
 
 
 def test_films_play_at_the_speed_of_the_environment(tmp_path):
