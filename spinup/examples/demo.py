@@ -10,7 +10,7 @@ from pathlib import Path
 from spinup import run
 from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
-from spinup.records.console import colorize
+from spinup.records.console import colorize, say
 
 ENV = "CartPole-v1"
 SOLVED = 475  # mean return per episode, of 500 at most
@@ -40,13 +40,13 @@ def main(argv: list[str] | None = None) -> None:
 
 def train(folder: Path, epochs: int) -> None:
     """Train PPO with its default hyperparameters."""
-    say(f"Training PPO on {ENV}: {epochs} epochs of 4000 steps, about a second each")
+    headline(f"Training PPO on {ENV}: {epochs} epochs of 4000 steps, about a second each")
     spinup("ppo", "--env", ENV, "--epochs", epochs, "--exp_name", "cartpole", "--data_dir", folder, "--overwrite")
 
 
 def evaluate(results: Path) -> float:
     """The mean return of the trained agent, which takes its most likely actions."""
-    say(f"Evaluating the agent over {EPISODES} episodes")
+    headline(f"Evaluating the agent over {EPISODES} episodes")
     show("test_policy", results, "--episodes", EPISODES, "--deterministic", "--norender")
     env, get_action = load_policy_and_env(results, deterministic=True)
     return run_policy(env, get_action, num_episodes=EPISODES, render=False)["AverageEpRet"]
@@ -54,19 +54,19 @@ def evaluate(results: Path) -> float:
 
 def film(results: Path, video: Path) -> None:
     """Film one episode."""
-    say("Filming one episode")
+    headline("Filming one episode")
     spinup("test_policy", results, "--episodes", 1, "--deterministic", "--video", video)
 
 
 def plot(results: Path, picture: Path) -> None:
     """Draw the learning curve."""
-    say("Plotting the learning curve")
+    headline("Plotting the learning curve")
     spinup("plot", results, "--save", picture)
 
 
 def conclude(folder: Path, results: Path, mean: float) -> None:
     """Print where the results are, and what to try next."""
-    say(f"Solved: the mean return is {mean:.0f} of 500")
+    headline(f"Solved: the mean return is {mean:.0f} of 500")
     outputs = {
         folder / "cartpole.gif": "the trained agent",
         folder / "learning_curve.png": "how it learned",
@@ -75,7 +75,7 @@ def conclude(folder: Path, results: Path, mean: float) -> None:
     width = max(len(str(path)) for path in outputs)
     for path, what in outputs.items():
         print(f"  {path!s:{width}}  {what}")
-    say("Try next (after `source .venv/bin/activate`, on Windows `.venv\\Scripts\\activate`)")
+    headline("Try next (after `source .venv/bin/activate`, on Windows `.venv\\Scripts\\activate`)")
     show("test_policy", results)
     show("ppo", "--env", "LunarLander-v3", "--gamma", 0.999, "--epochs", 100, "--exp_name", "lander")
     show("ppo", "--help")
@@ -89,12 +89,12 @@ def spinup(*arguments: object) -> None:
 
 def show(*arguments: object) -> None:
     """Print a command line as typed in a shell."""
-    print("  spinup", subprocess.list2cmdline(map(str, arguments)), flush=True)
+    say(f"  spinup {subprocess.list2cmdline(map(str, arguments))}")
 
 
-def say(text: str) -> None:
+def headline(text: str) -> None:
     """Print the headline of a step."""
-    print(colorize(f"\n{text}", "cyan", bold=True), flush=True)
+    say(colorize(f"\n{text}", "cyan", bold=True))
 
 
 if __name__ == "__main__":
