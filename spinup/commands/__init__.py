@@ -4,6 +4,7 @@ COMMANDS = {  # each is main() of the file of its name; training is named by the
     "plot": "draw learning curves from the results of experiments",
     "test_policy": "watch, measure or film a trained agent",
     "convert": "write a trained agent in the format of another backend",
+    "exercise": "list the exercises of the course, start one, or check an answer",
     "resume": "continue interrupted runs from their last checkpoints",
     "rerun": "run the experiment of a config.json again, with changed settings",
 }

@@ -1,0 +1,27 @@
+"""Tensors of PyTorch, to and from the NumPy arrays of a grader."""
+
+import torch
+
+NAME, ARRAY = "PyTorch", "a tensor"
+
+
+def array(x):
+    """The array ``x`` as a tensor of float32."""
+    return torch.tensor(x, dtype=torch.float32)
+
+
+def is_array(x):
+    """Whether ``x`` is a tensor."""
+    return isinstance(x, torch.Tensor)
+
+
+def to_numpy(x):
+    """The tensor ``x`` as an array of float64."""
+    return x.detach().double().numpy()
+
+
+def gradient(f, x):
+    """The gradient of ``f`` at the tensor ``x``; zeros if ``f`` does not depend on it, or is detached from it."""
+    x = x.clone().requires_grad_()
+    y = f(x)
+    return torch.autograd.grad(y, x, materialize_grads=True)[0] if y.requires_grad else torch.zeros_like(x)

@@ -1,0 +1,193 @@
+"""The exercises grade themselves: right answers pass however they are written, wrong ones are called by name."""
+
+import ast
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_answers import RIGHT, WRONG, answer, definition, source_of
+
+from spinup.commands import exercise as command
+from spinup.errors import UserError
+from spinup.exercises.exercise import all_backends, all_numbers, backend_for, exercise_file, find_exercise
+from spinup.exercises.grading import TOLERANCE, equation, numbers_of
+
+WITH_FILES = [
+    (number, backend)
+    for number in all_numbers()
+    for backend in sorted({backend_for(number, backend) for backend in all_backends()})
+    if find_exercise(number).blanks
+]
+BLANKS = [
+    pytest.param(number, blank, id=f"{number}-{blank.name}")
+    for number in all_numbers()
+    for blank in find_exercise(number).blanks
+]
+
+
+@pytest.fixture
+def run(capsys):
+    """``run(*arguments)`` of `spinup exercise`: its exit status, and what it prints."""
+
+    def run(*arguments):
+        try:
+            command.main([*arguments, "--data_dir", "data"])
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        return status, " ".join(capsys.readouterr().out.split())
+
+    return run
+
+
+def check(run, number, backend, text):
+    Path("mine.py").write_text(text, encoding="utf-8")
+    return run(number, "--file", "mine.py", "--no_train")
+
+
+# ---- each exercise ----
+
+
+@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+def test_a_blank_fails_with_a_hint_and_its_solution_passes(number, backend, run):
+    backend = ["--backend", backend] if backend in all_backends() else []
+    status, output = run(number, *backend, "--no_train")
+    assert status == 1 and ("is not written yet" in output or "It looks as if" in output)
+    status, output = run(number, *backend, "--use_soln", "--no_train")
+    assert status == 0 and "wrong" not in output
+    assert not Path("data").exists(), "only an answer of one's own is recorded"
+
+
+@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+def test_the_package_s_own_code_fits_into_the_blank(number, backend, run):
+    status, output = check(run, number, backend, answer(number, backend, {}))
+    assert status == 0, output
+
+
+@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+def test_a_blank_does_not_drift_from_its_algorithm(number, backend):
+    """It has the signature, comment and docstring of the package's own function, and the equations of its module."""
+    text = exercise_file(number, backend).read_text(encoding="utf-8")
+    for blank in find_exercise(number).blanks:
+        own, ours = definition(text, blank.name), source_of(blank, backend)
+        original = ast.parse(ours).body[0]
+        assert ast.get_docstring(own) == ast.get_docstring(original)
+        if isinstance(own, ast.FunctionDef):
+            assert text.splitlines()[own.lineno - 1] == ours.splitlines()[original.lineno - 1]
+            assert list(map(ast.unparse, own.decorator_list)) == list(map(ast.unparse, original.decorator_list))
+        quoted = [mistake.line for mistake in blank.mistakes if mistake.line]
+        for line in quoted:
+            assert equation(blank.home.format(backend=backend), line) in " ".join(
+                ast.get_docstring(ast.parse(text)).split()
+            )
+
+
+@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+def test_wrong_answers_are_called_by_name(number, backend, run):
+    wrong = WRONG[number]
+    assert len(wrong) >= 5
+    for function, body, name in wrong:
+        status, output = check(run, number, backend, answer(number, backend, {function: body}))
+        assert status == 1 and f"It looks as if {name}" in output, output
+
+
+@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+def test_a_right_answer_may_be_written_in_another_way(number, backend, run):
+    ways = [bodies for which, bodies in RIGHT[number] if which in (None, backend)]
+    assert ways
+    for bodies in ways:
+        status, output = check(run, number, backend, answer(number, backend, bodies))
+        assert status == 0, output
+
+
+@pytest.mark.parametrize(("number", "blank"), BLANKS)
+def test_every_mistake_is_one_and_can_be_told_from_the_others(number, blank):
+    def numbers(function):
+        return np.concatenate([np.r_[x.shape, x.ravel()] for c in blank.checks for x in numbers_of(c, function)])
+
+    answers = {"right": numbers(blank.right)} | {m.name: numbers(m.wrong) for m in blank.mistakes}
+    for name, some in answers.items():
+        for other, others in answers.items():
+            same = some.shape == others.shape and np.allclose(some, others, **TOLERANCE, equal_nan=True)
+            assert same == (name == other), f"{name} | {other}"
+
+
+# ---- answers of any kind ----
+
+ODD = {
+    "return None": "returned nothing (is there a `return`?), but",
+    "return 0.0": "returned an object of type float, but",
+    "return x * float('nan')": "The shape is [1, 1], but [1] was expected",
+    "return (x * float('nan')).sum(-1)": "Some of the numbers are not finite: nan",
+    "return x[..., 0] * 0": "At [0], your number is 0, the right one is -",
+    "return x @ mu[:, :0] @ x": "Your code stopped at line 19 of mine.py: return x @ mu[:, :0] @ x",
+    "return undefined": "NameError: name 'undefined' is not defined",
+    "return x +": "mine.py is not valid Python: invalid syntax, line 19.",
+    "raise OSError": "Your code stopped at line 19 of mine.py: raise OSError OSError.",
+}
+
+
+@pytest.mark.parametrize("backend", all_backends())
+@pytest.mark.parametrize(("body", "sentence"), ODD.items())
+def test_any_answer_gets_a_sentence(backend, body, sentence, run):
+    text = exercise_file("1.1", backend).read_text(encoding="utf-8")
+    text = text.replace('raise NotImplementedError("YOUR CODE HERE")', body)
+    status, output = check(run, "1.1", backend, text)
+    assert status == 1 and sentence in output and "Traceback" not in output
+
+
+def test_a_broken_file_gets_a_sentence(run):
+    for text, sentence in {
+        "x = 1": "mine.py has no function gaussian_log_density: keep the name that the exercise has.",
+        "def gaussian_log_density(x): pass": "gaussian_log_density cannot be called as in the exercise: TypeError",
+        "import nothing_of_that_name": "Your code stopped at line 1 of mine.py: import nothing_of_that_name",
+    }.items():
+        status, output = check(run, "1.1", "pytorch", text)
+        assert status == 1 and sentence in output
+
+
+# ---- the command ----
+
+
+def test_from_start_to_passed(run):
+    status, output = run("1.1", "--backend", "jax", "--start", "work")
+    file = Path("work/exercise1_1.py")
+    assert (
+        status == 0 and f"Complete {file}" in output and file.read_bytes() == exercise_file("1.1", "jax").read_bytes()
+    )
+    with pytest.raises(UserError, match="exists already, and is kept"):
+        run("1.1", "--start", "work")
+    assert "1.1 The log-likelihood of a diagonal Gaussian 15 * not yet" in run()[1]
+
+    text = answer("1.1", "jax", {})
+    Path("exercise1_1.py").write_text(text, encoding="utf-8")  # found here, and known to be of JAX
+    assert run("1.1")[0] == 0
+    assert "1.1 The log-likelihood of a diagonal Gaussian 15 * passed 2" in run("--backend", "jax")[1]
+    assert "passed" not in run("--backend", "pytorch")[1]
+    assert list(json.loads(Path("data/exercises_jax.json").read_text(encoding="utf-8"))) == ["1.1"]
+    with pytest.raises(UserError, match="is for jax, not for pytorch"):
+        run("1.1", "--backend", "pytorch")
+    Path("data/exercises_jax.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot be read"):
+        run("--backend", "jax")
+
+
+def test_mistakes_in_the_command_get_a_sentence(run):
+    for arguments, sentence in {
+        ("1.7",): r"There is no exercise '1.7'.* Expected one of 1.1",
+        ("1.1", "--file", "none.py"): "--file 'none.py' does not exist",
+        ("1.1", "--backend", "torch"): "--backend 'torch' is not one of pytorch, jax",
+    }.items():
+        with pytest.raises(UserError, match=sentence):
+            run(*arguments)
+
+
+def test_a_file_checks_itself_when_run(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["exercise1_1.py", "--use_soln", "--data_dir", "data"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(exercise_file("1.1", "pytorch")), run_name="__main__")
+        raise SystemExit(0)
+    assert end.value.code == 0 and "Exercise 1.1 is passed." in capsys.readouterr().out
