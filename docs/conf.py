@@ -58,4 +58,6 @@ katex.KATEX_DEFAULT_OPTIONS.update(
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 napoleon_numpy_docstring = False
-nitpick_ignore_regex = [(r"py:.*", r"(numpy|np|torch|gymnasium|gym|jax|matplotlib|mpi4py)\..*"), (r"py:.*", r"optional")]
+# What other projects define; their addresses would have to be fetched.
+ELSEWHERE = "collections|filelock|gymnasium|gym|jax|matplotlib|mpi4py|numpy|np|os|pathlib|torch|types|typing"
+nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*")]

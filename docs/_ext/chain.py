@@ -60,13 +60,20 @@ def numbered(file: str, number: int) -> Function:
 
 
 def tests_of(function: str, module: str) -> list[Function]:
-    """The tests that call ``function``, in the file of tests that belongs to ``module``."""
-    files = [file for file in sorted((ROOT / "tests").glob("*/test_*.py")) if file.stem.startswith(f"test_{module}")]
+    """The tests that call ``function`` of ``module``: those in the module's own file of tests, else in any."""
+    files = sorted((ROOT / "tests").glob("*/test_*.py"))
+    own = [file for file in files if file.stem == f"test_{module}"]
+    return _tests_in(own, function, f"{module} module training") or _tests_in(files, function, f"{module} module")
+
+
+def _tests_in(files: list[Path], function: str, owners: str) -> list[Function]:
     return [
         Function(str(file.relative_to(ROOT)), node.name)
         for file in files
         for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and _calls(node, function)
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and (node.name.startswith(f"test_{function}_") or _calls(node, function, owners.split()))
     ]
 
 
@@ -80,9 +87,13 @@ def exercises_of(function: str, module: str) -> list[Function]:
     ]
 
 
-def _calls(test: ast.FunctionDef, function: str) -> bool:
-    named = (getattr(node, "attr", None) or getattr(node, "id", None) for node in ast.walk(test))
-    return function in named
+def _calls(test: ast.FunctionDef, function: str, owners: list[str]) -> bool:
+    """Whether ``test`` calls ``function()``, or the function of this name of one of ``owners``."""
+    return any(
+        getattr(node, "id", None) == function
+        or (getattr(node, "attr", None) == function and getattr(node.value, "id", None) in owners)
+        for node in ast.walk(test)
+    )
 
 
 class Chain(SphinxDirective):
@@ -146,7 +157,17 @@ def _links(name: str, tests: list[Function], exercises: list[Function]) -> list[
     return lines
 
 
+def resolve_by_last_name(app, env, node, contnode):
+    """Resolve ``UserError`` in a docstring to ``spinup.errors.UserError``: docstrings name things as the code does."""
+    if node.get("refdomain") != "py" or node.get("refspecific"):
+        return None
+    node["refspecific"] = True
+    target = f".{node['reftarget'].lstrip('.')}"
+    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, node["reftype"], target, node, contnode)
+
+
 def setup(app):
-    """Register the directive."""
+    """Register the directive, and the second try for references that nothing resolves."""
     app.add_directive("chain", Chain)
+    app.connect("missing-reference", resolve_by_last_name)
     return {"parallel_read_safe": True, "parallel_write_safe": False}  # KaTeX has one server of its own
