@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench docs docs-serve clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/installed  ## Train PPO on CartPole, watch it and plot it: pictures in demo/ (about two minutes)
 	@$(BIN)/python -m spinup.examples.demo
@@ -34,8 +34,16 @@ bench: .venv/installed-bench  ## A small version of every benchmark: tables and 
 	@$(BIN)/python -m spinup.exercises.pytorch.problem_set_2.exercise2_2 --epochs 2 --seed 0 --jobs auto --data_dir data/make_bench
 	@$(BIN)/python -m spinup.run plot data/make_bench/ex2-2 --smooth 3 --save data/make_bench/exercise2_2.png
 
+docs: .venv/installed-docs  ## Build the site in docs/_build/html; any warning is an error
+	@$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
+	@echo "Built docs/_build/html/index.html"
+
+docs-serve: docs  ## Build the site and open it in a browser
+	@$(BIN)/python -m webbrowser -t http://127.0.0.1:8000 &
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
+
 clean:  ## Remove .venv, caches and demo/ (results in data/ stay)
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:

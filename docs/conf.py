@@ -60,4 +60,4 @@ autodoc_typehints = "description"
 napoleon_numpy_docstring = False
 # What other projects define; their addresses would have to be fetched.
 ELSEWHERE = "collections|filelock|gymnasium|gym|jax|matplotlib|mpi4py|numpy|np|os|pathlib|torch|types|typing"
-nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*")]
+nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*"), (r"py:class", "Figure")]

@@ -162,8 +162,8 @@ def resolve_by_last_name(app, env, node, contnode):
     if node.get("refdomain") != "py" or node.get("refspecific"):
         return None
     node["refspecific"] = True
-    target = f".{node['reftarget'].lstrip('.')}"
-    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, node["reftype"], target, node, contnode)
+    where = env, node["refdoc"], app.builder, node["reftype"], node["reftarget"]
+    return env.domains["py"].resolve_xref(*where, node, contnode)
 
 
 def setup(app):

@@ -3,8 +3,8 @@
     y_t     = x_t + discount (1 - ended_t) y_{t+1}                                       (1) discounted sum
     delta_t = r_t + gamma (1 - d_t) V(o2_t) - V(o_t)                                     (2) temporal difference
     adv_t   = delta_t + gamma lam (1 - ended_t) adv_{t+1}                                (3) GAE-lambda
-    ret_t   = r_t + gamma (1 - d_t) V(o2_t)  where an episode or the rollout ended,
-              r_t + gamma ret_{t+1}          elsewhere                                   (4) reward-to-go
+    ret_t   = r_t + gamma ret_{t+1}, or where an episode or the rollout ended
+    ret_t   = r_t + gamma (1 - d_t) V(o2_t)                                              (4) reward-to-go
 
 o: observation, a: action, r: reward, o2: its true successor, d: terminated, ended: terminated or truncated,
 V: the value function. (2) and (3) are equations 11 and 16 of Schulman et al. 2016, arXiv:1506.02438.

@@ -1,0 +1,58 @@
+"""The pages of the site hold the chain of equation, function and test for every equation of every algorithm."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import spinup
+
+ROOT = Path(spinup.__file__).parents[1]
+DOCS = ROOT / "docs"
+sys.path.append(str(DOCS / "_ext"))
+
+chain = pytest.importorskip("chain", reason="the extra docs is not installed")
+ALGORITHMS = sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos})
+
+
+def marked_numbers(file):
+    """The numbers ``# (n)`` behind the signatures of functions in ``file``."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return [int(n) for n in re.findall(r"^(?:def|    |\)).*:  # \((\d+)\)", text, flags=re.MULTILINE)]
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_equation_of_the_file_is_on_the_page_in_order(algo):
+    page = (DOCS / "algorithms" / f"{algo}.md").read_text(encoding="utf-8")
+    shown = [int(n) for n in re.findall(rf"^```{{chain}} {algo} (\d+)$", page, flags=re.MULTILINE)]
+    assert shown == marked_numbers(f"spinup/algos/pytorch/{algo}.py")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_link_of_every_chain_holds(algo):
+    for number in marked_numbers(f"spinup/algos/pytorch/{algo}.py"):
+        names = {chain.numbered(file, number).name for file in chain.sources_of(algo).values()}
+        assert len(names) == 1
+        assert chain.tests_of(*names, algo)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('"""(1)"""\ndef f(x):  # (2)\n    return x\n', r"no equation \(2\)"),
+        ('"""(1) (2)"""\ndef f(x):\n    return x\n', r"marks 0 functions # \(2\)"),
+        ('"""(2)"""\ndef f(x):  # (2)\n    return x\ndef g(x):  # (2)\n    return x\n', "marks 2 functions"),
+    ],
+)
+def test_a_broken_link_is_an_error(tmp_path, monkeypatch, source, said):
+    monkeypatch.setattr(chain, "ROOT", tmp_path)
+    (tmp_path / "td3.py").write_text(source)
+    with pytest.raises(LookupError, match=said):
+        chain.numbered("td3.py", 2)
+
+
+def test_every_page_is_in_the_contents():
+    listed = set(re.findall(r"^([a-z]\w*(?:/\w+)?)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
+    pages = {str(file.relative_to(DOCS).with_suffix("")) for file in DOCS.rglob("*.md") if "_build" not in file.parts}
+    assert pages - {"index"} == listed

@@ -1,0 +1,113 @@
+"""The site, built and opened in a browser: no warnings, dead links, requests to other hosts, errors or wide pages."""
+
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import spinup
+
+ROOT = Path(spinup.__file__).parents[1]
+PAGES = ["index", "algorithms/td3", "utils/logger", "wrappers", "user/running"]  # one of each kind
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("sphinx", reason="the extra docs is not installed")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site; building fails on any warning."""
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "-b", "html", str(ROOT / "docs"), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return out
+
+
+class Page(HTMLParser):
+    """The links, resources and anchors of a page."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.links, self.resources, self.anchors = [], [], set()
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.anchors |= {found[key] for key in ("id", "name") if found.get(key)}
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        if tag in ("script", "img", "link", "iframe", "source"):
+            self.resources += [found[key] for key in ("src", "href") if found.get(key)]
+
+
+def test_every_link_leads_somewhere_and_nothing_comes_from_another_host(site):
+    pages = {file: Page(file) for file in site.rglob("*.html")}
+    for file, page in pages.items():
+        for address in [*page.links, *page.resources]:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                assert address not in page.resources, f"{file} loads {address}"
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            assert target.exists(), f"{file} links to {address}"
+            if parts.fragment and target in pages:
+                assert unquote(parts.fragment) in pages[target].anchors, f"{file} links to {address}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_from_its_file_without_errors_and_is_not_too_wide(site, browser, name, width, scheme):
+    page = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.on("request", lambda request: None if request.url.startswith("file:") else problems.append(request.url))
+    page.goto(f"file://{site}/{name}.html")
+    assert not problems
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_equations_and_code_are_there_without_scripts(site, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"file://{site}/algorithms/td3.html")
+    assert page.locator(".chain").count() == 5
+    assert page.locator(".chain .katex-display").count() == 5
+    assert "def td_target" in page.locator(".chain").nth(1).inner_text()
+    page.context.close()
+
+
+def test_a_backend_is_chosen_once_for_all_equations(site, browser):
+    page = browser.new_context().new_page()
+    page.goto(f"file://{site}/algorithms/td3.html")
+    page.locator(".chain label", has_text="JAX").first.click()
+    shown = [text for text in page.locator(".chain .sd-tab-content:visible").all_inner_texts() if text]
+    assert len(shown) == 5
+    assert all("spinup/algos/jax/td3.py" in text for text in shown)
+    page.context.close()
+
+
+def test_the_search_finds_what_pages_are_about(site, browser):
+    page = browser.new_context().new_page()
+    page.goto(f"file://{site}/search.html?q=GAE")
+    page.wait_for_selector("#search-results li", timeout=20_000)
+    assert page.locator("#search-results li").count() > 0
+    page.context.close()
