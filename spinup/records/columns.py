@@ -1,5 +1,7 @@
 """What the columns of ``progress.txt`` mean, with their units; an algorithm lists its own in ``COLUMNS``."""
 
+import re
+
 MEANING = {
     "Epoch": "number of the epoch, from 0",
     "EpRet": "return (sum of rewards, not discounted) of the episodes that ended in this epoch",
@@ -25,6 +27,10 @@ MEANING = {
     "Alpha": "temperature: the weight of the policy's entropy against the reward, mean of all updates",
     "Time": "wall-clock time since the start, in seconds",
 }
+GROUPS = {  # in which trackers show the columns; all others are of the group "train"
+    "rollout": ("EpRet", "EpLen", "TestEpRet", "TestEpLen"),
+    "time": ("Epoch", "TotalEnvInteracts", "Time"),
+}
 
 
 def describe_columns(columns: str) -> str:
@@ -33,3 +39,12 @@ def describe_columns(columns: str) -> str:
     width = max(map(len, names))
     lines = [f"{name:{width}}  {MEANING[name.rstrip('*')]}" for name in names]
     return "\n".join([*lines, "*: four columns, as AverageEpRet, StdEpRet (standard deviation), MaxEpRet, MinEpRet"])
+
+
+def tag_of(column: str) -> str:
+    """The name of a column in a tracker, which shows the columns of a group together: ``rollout/AverageEpRet``."""
+    if "/" in column:
+        return column
+    name = re.sub("^(Average|Std|Max|Min)", "", column)
+    group = next((group for group, names in GROUPS.items() if name in names), "train")
+    return f"{group}/{column}"

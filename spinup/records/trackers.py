@@ -6,7 +6,6 @@ Their libraries are imported only when a run uses them.
 import atexit
 import importlib.util
 import os
-import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,21 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from spinup.errors import UserError, did_you_mean, first_line
+from spinup.records.columns import tag_of
 from spinup.records.files import write_atomically
-
-_GROUPS = {
-    "rollout": ("EpRet", "EpLen", "TestEpRet", "TestEpLen"),
-    "time": ("Epoch", "TotalEnvInteracts", "Time"),
-}
-
-
-def tag_of(column: str) -> str:
-    """The name of a column in a tracker, which shows the columns of a group together: ``rollout/AverageEpRet``."""
-    if "/" in column:
-        return column
-    name = re.sub("^(Average|Std|Max|Min)", "", column)
-    group = next((group for group, names in _GROUPS.items() if name in names), "train")
-    return f"{group}/{column}"
 
 
 class Tracker(Protocol):

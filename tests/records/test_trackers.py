@@ -17,8 +17,9 @@ from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 from spinup.experiments.grid import ExperimentGrid
 from spinup.experiments.launch import call_experiment
+from spinup.records.columns import tag_of
 from spinup.records.logger import Logger
-from spinup.records.trackers import TRACKERS, Tracking, check_trackers, tag_of
+from spinup.records.trackers import TRACKERS, Tracking, check_trackers
 
 pytest.importorskip("tensorboard")
 wandb = pytest.importorskip("wandb")
