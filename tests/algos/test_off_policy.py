@@ -583,7 +583,7 @@ class Apart(torch.nn.Module):
         self.pi, self.q1, self.q2 = actor(*sizes), core.MLPQFunction(*sizes), core.MLPQFunction(*sizes)
 
     def act(self, obs, deterministic=False):
-        return np.zeros((len(obs), 2), np.float32)
+        return np.zeros((*np.shape(obs)[:-1], 2), np.float32)
 
 
 def plain_policy(obs_dim, action_space, *_):

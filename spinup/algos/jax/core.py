@@ -13,8 +13,10 @@ Acting on a few observations is done by NumPy, which shares the arrays' memory a
 """
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -62,17 +64,27 @@ CLASSES: dict[str, type] = {}  # what a saved agent may be made of, by name
 def pytree(*static):
     """Make a class a frozen dataclass that JAX takes apart; fields named in ``static`` belong to the compiled code.
 
-    Its method ``replace(**changes)`` gives a copy with other fields.
+    Its method ``replace(**changes)`` gives a copy with other fields. Its methods ``pi``, ``v`` and ``q`` can be trained
+    as fields can: each is a tree that holds the whole agent, and replacing it replaces the agent.
     """
 
     def register(cls):
         cls = dataclasses.dataclass(frozen=True)(cls)
-        cls.replace = dataclasses.replace
+        for name in ("pi", "v", "q"):
+            if inspect.isfunction(method := getattr(cls, name, None)):
+                setattr(cls, name, property(partial(jax.tree_util.Partial, method)))
+        cls.replace = _replace
         data = [field.name for field in dataclasses.fields(cls) if field.name not in static]
         CLASSES[cls.__name__] = cls
         return jax.tree_util.register_dataclass(cls, data, [*static])
 
     return register
+
+
+def _replace(tree, /, **changes):
+    for name in [name for name in changes if isinstance(getattr(type(tree), name, None), property)]:
+        (tree,) = changes.pop(name).args
+    return dataclasses.replace(tree, **changes)
 
 
 def identity(x):

@@ -27,6 +27,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts QVals* LossPi LossQ"
+AGENT = "pi(o) -> [B, act_dim]; q(o, a) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -123,7 +124,7 @@ def ddpg(
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs)`` -> actions ``[B, act_dim]``,
             ``q(obs, act)`` -> values ``[B]``, and
-            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions.
+            ``act(obs, deterministic=False)``, one NumPy observation or a batch -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -163,7 +164,7 @@ def ddpg(
     rng = np.random.default_rng(seed)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     test_envs = envs.for_tests(num_test_episodes)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     optimizers = training.Adam.create(pi_lr, ac.pi), training.Adam.create(q_lr, ac.q)
     learner = Learner(ac, training.target_of(ac), *optimizers)
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)

@@ -29,6 +29,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts QVals* LossQ"
+AGENT = "q(o) -> [B, n]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -127,7 +128,7 @@ def dqn(
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``q(obs)`` -> values ``[B, number of actions]``, and
-            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions, the greedy ones.
+            ``act(obs, deterministic=False)``, one NumPy observation or a batch -> NumPy actions, the greedy ones.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -170,7 +171,7 @@ def dqn(
     rng = np.random.default_rng(seed)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     test_envs = envs.for_tests(num_test_episodes)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.target_of(ac), training.Adam.create(q_lr, ac.q))
     buffer = ReplayBuffer(envs.observation_space, envs.action_space, replay_size)
     constants = dict(gamma=gamma, polyak=polyak, double_q=double_q, loss=loss)

@@ -22,6 +22,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL ClipFrac StopIter"
+AGENT = "pi(o, a) -> distribution, [B]; v(o) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -77,13 +78,15 @@ def update(learner, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_ite
     fitted = ac.pi, pi_optimizer, jnp.int32(0), jnp.bool(True)
     fitted = jax.lax.while_loop(lambda fitted: fitted[3] & (fitted[2] < train_pi_iters), fit_policy, fitted)
     pi, pi_optimizer, stop_iter, _ = fitted
+    ac = ac.replace(pi=pi)
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+    ac = ac.replace(v=v)
 
     # report what changed
-    loss_pi, (dist, logp) = policy_objective(pi)
-    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
+    loss_pi, (dist, logp) = policy_objective(ac.pi)
+    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(ac.v(batch.o), batch.ret)
     clipped = jnp.abs(jnp.exp(logp - logp_old) - 1) > clip_ratio
-    return Learner(ac.replace(pi=pi, v=v), pi_optimizer, v_optimizer), dict(
+    return Learner(ac, pi_optimizer, v_optimizer), dict(
         LossPi=loss_pi_old,
         LossV=loss_v_old,
         DeltaLossPi=loss_pi - loss_pi_old,
@@ -129,8 +132,8 @@ def ppo(
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
-            actions ``[B, act_dim]``.
+            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, one NumPy observation or a batch ->
+            NumPy actions. ``pi`` and ``v`` are fields, or methods of the agent if they have layers in common.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -165,7 +168,7 @@ def ppo(
     config = check_hyperparameters(locals(), ppo)
     device = training.start(seed, device, threads)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.Adam.create(pi_lr, ac.pi), training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
     constants = dict(clip_ratio=clip_ratio, target_kl=target_kl)

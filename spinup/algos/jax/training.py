@@ -17,6 +17,7 @@ from spinup.algos.jax.core import CLASSES, pytree
 from spinup.backends import exempt_imports_from_gc
 from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
+from spinup.experience.agents import check_agent, construct
 from spinup.experience.seeding import seed_globals
 from spinup.mpi.tools import ONE_PROCESS, num_procs, refuse_processes
 
@@ -45,20 +46,30 @@ def start(seed, device, threads=None):
     return found
 
 
-def build(actor_critic, envs, ac_kwargs, device=None):
-    """The networks of an agent for ``envs``, on the device that :func:`start` has chosen.
+def build(actor_critic, envs, ac_kwargs, device, asked):
+    """The networks of an agent for ``envs``, on the device of :func:`start`, with the parts that were ``asked`` for.
 
     Raises:
-        UserError: for an agent that JAX cannot take apart into arrays, or that could not be saved.
+        UserError: for an agent that JAX cannot take apart into arrays, that could not be saved, or that lacks what is
+            asked, see :mod:`spinup.experience.agents`.
     """
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {}))
+    if isinstance(actor_critic, type) and hasattr(actor_critic, "create"):
+        name = actor_critic.__qualname__
+        raise UserError(f"actor_critic={name} is a class: give the function that builds its agents, {name}.create.")
+    ac = construct(actor_critic, envs, ac_kwargs)
     strange = [x for x in jax.tree.leaves(ac) if not isinstance(x, jax.Array | np.ndarray | np.generic)]
     if strange or CLASSES.get(type(ac).__name__) is not type(ac):
         raise UserError(
             f"actor_critic built a {type(ac).__name__} that JAX cannot train: make its class and those of its parts "
             "with @spinup.algos.jax.core.pytree(), which takes the names of the fields that are no arrays."
         )
+    check_agent(ac, asked, envs, _shapes_of)
     return ac
+
+
+def _shapes_of(function, *arrays):
+    """The shapes of what ``function`` returns for ``arrays``; nothing is computed or compiled."""
+    return [x.shape for x in jax.eval_shape(function, *arrays)]
 
 
 @pytree()

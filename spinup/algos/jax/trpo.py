@@ -29,6 +29,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL BacktrackIters"
+AGENT = "pi(o, a) -> distribution, [B]; v(o) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure ----
 
@@ -114,7 +115,7 @@ def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_it
     if algo == "trpo":
         theta, backtracks = line_search(evaluate, theta_old, step, delta, backtrack_coeff, backtrack_iters)
     surrogate_new, kl = evaluate(theta)
-    pi = policy_of(theta)
+    ac = ac.replace(pi=policy_of(theta))
 
     # fit the value function to the rewards-to-go
     def fit_value(_, fitted):
@@ -122,15 +123,16 @@ def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_it
         return training.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
 
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+    ac = ac.replace(v=v)
 
     # report what changed
-    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
-    return Learner(ac.replace(pi=pi, v=v), v_optimizer), dict(
+    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(ac.v(batch.o), batch.ret)
+    return Learner(ac, v_optimizer), dict(
         LossPi=-surrogate_old,
         LossV=loss_v_old,
         DeltaLossPi=surrogate_old - surrogate_new,
         DeltaLossV=loss_v - loss_v_old,
-        Entropy=pi(batch.o)[0].entropy().mean(),
+        Entropy=ac.pi(batch.o)[0].entropy().mean(),
         KL=kl,
         BacktrackIters=backtracks,
     )
@@ -172,8 +174,8 @@ def trpo(
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
-            actions ``[B, act_dim]``.
+            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, one NumPy observation or a batch ->
+            NumPy actions. ``pi`` and ``v`` are fields, or methods of the agent if they have layers in common.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -210,7 +212,7 @@ def trpo(
     config = check_hyperparameters(locals(), trpo)
     device = training.start(seed, device, threads)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
     constants = dict(algo=algo, delta=delta, damping_coeff=damping_coeff, cg_iters=cg_iters)

@@ -22,6 +22,7 @@ from spinup.records.run import Run
 COLUMNS = (
     "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL"  # *: also std, max, min
 )
+AGENT = "pi(o, a) -> distribution, [B]; v(o) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -56,6 +57,7 @@ def update(learner, batch, *, train_v_iters):
     pi, pi_optimizer, (loss_pi_old, (_, logp_old)) = training.minimize(
         pi_optimizer, policy_objective, ac.pi, has_aux=True
     )
+    ac = ac.replace(pi=pi)
 
     # fit the value function to the rewards-to-go
     def fit_value(_, fitted):
@@ -63,11 +65,12 @@ def update(learner, batch, *, train_v_iters):
         return training.minimize(v_optimizer, lambda v: value_loss(v(batch.o), batch.ret), v)[:2]
 
     v, v_optimizer = jax.lax.fori_loop(0, train_v_iters, fit_value, (ac.v, v_optimizer))
+    ac = ac.replace(v=v)
 
     # report what changed
-    loss_pi, (dist, logp) = policy_objective(pi)
-    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(v(batch.o), batch.ret)
-    return Learner(ac.replace(pi=pi, v=v), pi_optimizer, v_optimizer), dict(
+    loss_pi, (dist, logp) = policy_objective(ac.pi)
+    loss_v_old, loss_v = value_loss(batch.v, batch.ret), value_loss(ac.v(batch.o), batch.ret)
+    return Learner(ac, pi_optimizer, v_optimizer), dict(
         LossPi=loss_pi_old,
         LossV=loss_v_old,
         DeltaLossPi=loss_pi - loss_pi_old,
@@ -108,8 +111,8 @@ def vpg(
         actor_critic: builds an agent as ``actor_critic(observation_space, action_space, **ac_kwargs)``, of a class made
             by ``core.pytree()`` whose parts are such classes or arrays, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
-            actions ``[B, act_dim]``.
+            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, one NumPy observation or a batch ->
+            NumPy actions. ``pi`` and ``v`` are fields, or methods of the agent if they have layers in common.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation`` (of ``jax.nn``).
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -141,7 +144,7 @@ def vpg(
     config = check_hyperparameters(locals(), vpg)
     device = training.start(seed, device, threads)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.Adam.create(pi_lr, ac.pi), training.Adam.create(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
 

@@ -107,7 +107,7 @@ def _tensors_of(part):
         return [tensor for item in part for tensor in _tensors_of(item)]
     if isinstance(part, Adam):
         return [*part.m, *part.v, *part.steps]
-    return [part] if isinstance(part, torch.Tensor) else list(part.state_dict().values())
+    return [part] if isinstance(part, torch.Tensor) else list(core.module_of(part).state_dict().values())
 
 
 def _gpu_states():

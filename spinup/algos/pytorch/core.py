@@ -466,15 +466,20 @@ class DQNAgent(nn.Module):
 # ---- arrays and tensors ----
 
 
-def as_tensor(obs, module):
-    """``obs`` as a float32 tensor where ``module`` lives."""
-    return torch.as_tensor(obs, dtype=torch.float32, device=next(module.parameters()).device)
+def module_of(part):
+    """The module that holds the parameters of ``part``: itself, or the agent that it is a method of."""
+    return getattr(part, "__self__", part)
+
+
+def as_tensor(obs, part):
+    """``obs`` as a float32 tensor where ``part`` of an agent lives."""
+    return torch.as_tensor(obs, dtype=torch.float32, device=next(module_of(part).parameters()).device)
 
 
 @torch.no_grad()
-def evaluate(module, obs):
-    """``module(obs)`` as NumPy, without gradients."""
-    return to_numpy(module(as_tensor(obs, module)))
+def evaluate(part, obs):
+    """``part(obs)`` as NumPy, without gradients."""
+    return to_numpy(part(as_tensor(obs, part)))
 
 
 def to_numpy(x):

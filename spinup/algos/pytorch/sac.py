@@ -26,6 +26,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* TestEpRet* EpLen TestEpLen TotalEnvInteracts Q1Vals* Q2Vals* LogPi* LossPi LossQ Alpha"
+AGENT = "pi(o, eps) -> [B, act_dim], [B]; q(o, a) -> [2, B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -133,7 +134,7 @@ def sac(
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, eps)`` -> (actions ``[B, act_dim]``, log-densities ``[B]``),
             ``q(obs, act)`` -> values ``[2, B]`` (or ``q1`` and ``q2``, which give ``[B]`` each), and
-            ``act(obs, deterministic=False)``, NumPy observations -> NumPy actions.
+            ``act(obs, deterministic=False)``, one NumPy observation or a batch -> NumPy actions.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -172,7 +173,7 @@ def sac(
     rng = np.random.default_rng(seed)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
     test_envs = envs.for_tests(num_test_episodes)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     log_alpha, alpha_optimizer = temperature(alpha, lr, device)
     optimizers = training.Adam(lr, ac.pi), training.Adam(lr, ac.q), alpha_optimizer
     learner = Learner(ac, training.target_of(ac.q), log_alpha, *optimizers)

@@ -10,15 +10,19 @@ theta: the parameters of a network, theta_targ: those of the copy that follows i
 import copy
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
+from types import MethodType
 
 import torch
+from torch import nn
 from torch.optim.adam import adam
 
-from spinup.algos.pytorch.core import Twin, to_numpy
+from spinup.algos.pytorch import core
+from spinup.algos.pytorch.core import Twin, module_of, to_numpy
 from spinup.backends import exempt_imports_from_gc
 from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
+from spinup.experience.agents import check_agent, construct
 from spinup.experience.seeding import seed_globals
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params
@@ -50,24 +54,43 @@ def start(seed, device, threads=1):
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
 
 
-def build(actor_critic, envs, ac_kwargs, device):
-    """The networks of an agent for ``envs``; where they have ``q1`` and ``q2`` apart, ``q`` is made of them."""
-    ac = actor_critic(envs.observation_space, envs.action_space, **(ac_kwargs or {})).to(device)
-    if hasattr(ac, "q1") and not hasattr(ac, "q"):
-        ac.q = Twin(ac.q1, ac.q2)
+def build(actor_critic, envs, ac_kwargs, device, asked):
+    """The networks of an agent for ``envs``, in evaluation mode, with the parts that an algorithm ``asked`` for.
+
+    Where it has ``q1`` and ``q2`` apart, ``q`` is made of them.
+
+    Raises:
+        UserError: for an agent that is no module or lacks what is asked, see :mod:`spinup.experience.agents`.
+    """
+    ac = construct(actor_critic, envs, ac_kwargs)
+    if not isinstance(ac, nn.Module):
+        raise UserError(f"actor_critic built a {type(ac).__name__}: expected an agent that is a torch.nn.Module.")
+    ac = ac.to(device).eval()
+    if hasattr(ac, "q1") and hasattr(ac, "q2") and not hasattr(ac, "q"):
+        ac.q = Twin(ac.q1, ac.q2) if isinstance(ac.q1, nn.Module) else MethodType(Twin.forward, ac)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        check_agent(copy.deepcopy(ac), asked, envs, partial(_shapes_of, device=device))
     sync_params(ac)
     return ac
 
 
-class Adam:
-    """Adam (Kingma & Ba 2015, arXiv:1412.6980) on a module or a tensor, by PyTorch's own fused function.
+@torch.no_grad()
+def _shapes_of(function, *arrays, device):
+    """The shapes of what ``function`` returns for ``arrays``; of anything but a tensor, the name of its type."""
+    results = function(*(torch.as_tensor(x, device=device) for x in arrays))
+    return [tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__ for x in results]
 
+
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980) on a part of an agent or a tensor, by PyTorch's own fused function.
+
+    For a method of an agent, as ``pi`` and ``v`` are where they have layers in common, it moves the whole agent.
     PyTorch's class does the same, but what it does around the arithmetic takes longer than the arithmetic of small
     networks, and importing what it needs takes over a second.
     """
 
-    def __init__(self, lr, params):
-        self.lr, self.params = lr, [params] if isinstance(params, torch.Tensor) else [*params.parameters()]
+    def __init__(self, lr, part):
+        self.lr, self.params = lr, [part] if isinstance(part, torch.Tensor) else [*module_of(part).parameters()]
         self.m, self.v = ([torch.zeros_like(p) for p in self.params] for _ in range(2))
         self.steps = [torch.zeros((), device=p.device) for p in self.params]
 
@@ -86,21 +109,32 @@ def minimize(optimizer, loss):
     optimizer.step(average_all(torch.autograd.grad(loss, optimizer.params, materialize_grads=True)))
 
 
-def target_of(module):
-    """A copy of ``module`` that follows it only by ``polyak_update``: no gradient reaches it."""
-    return copy.deepcopy(module).requires_grad_(False)
+def target_of(part):
+    """A copy of ``part`` of an agent that follows it only by ``polyak_update``: no gradient reaches it."""
+    target = copy.deepcopy(part)
+    module_of(target).requires_grad_(False)
+    return target
 
 
 @torch.no_grad()
-def polyak_update(target, module, polyak):  # (1)
-    """``target <- polyak * target + (1 - polyak) * module``, for all parameters at once."""
-    torch._foreach_lerp_(_parameters(target), _parameters(module), 1 - polyak)
+def polyak_update(target, part, polyak):  # (1)
+    """``target <- polyak * target + (1 - polyak) * part``, for all parameters at once; statistics are copied."""
+    torch._foreach_lerp_(_parameters(target), _parameters(part), 1 - polyak)
+    for copied, layer in zip(_layers_with_statistics(target), _layers_with_statistics(part)):
+        for old, new in zip(copied.buffers(recurse=False), layer.buffers(recurse=False)):
+            old.copy_(new)
 
 
 @lru_cache(maxsize=8)
-def _parameters(module):
-    """The parameters of ``module``; walking the tree of its parts would take longer than the arithmetic on them."""
-    return list(module.parameters())
+def _parameters(part):
+    """The parameters of ``part``; walking the tree of its modules would take longer than the arithmetic on them."""
+    return list(module_of(part).parameters())
+
+
+@lru_cache(maxsize=8)
+def _layers_with_statistics(part):
+    """The modules in ``part`` with buffers that may change, as those of batch normalisation do; ours hold constants."""
+    return [m for m in module_of(part).modules() if [*m.buffers(recurse=False)] and type(m).__module__ != core.__name__]
 
 
 def in_parallel(*tasks, optimizers=()):

@@ -30,6 +30,7 @@ from spinup.records.run import Run
 
 # the columns of progress.txt; *: average, standard deviation, maximum and minimum
 COLUMNS = "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL BacktrackIters"
+AGENT = "pi(o, a) -> distribution, [B]; v(o) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure ----
 
@@ -83,7 +84,7 @@ def value_loss(v, ret):  # (7)  [B], [B]
 
 def _flat_grad(y, params, **kwargs):
     """The gradient of ``y`` in all ``params``, as one vector."""
-    return parameters_to_vector(torch.autograd.grad(y, params, **kwargs))
+    return parameters_to_vector(torch.autograd.grad(y, params, materialize_grads=True, **kwargs))
 
 
 def _assign(params, theta):
@@ -103,7 +104,7 @@ class Learner(NamedTuple):  # all that changes as TRPO learns
 def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_iters, backtrack_coeff, train_v_iters):
     """Improve ``learner`` in place on ``batch`` (a ``Rollout`` of tensors); returns it, and what to log."""
     ac, v_optimizer = learner
-    params = list(ac.pi.parameters())
+    params = list(core.module_of(ac.pi).parameters())
     theta_old = parameters_to_vector(params).detach()
     with torch.no_grad():
         pi_old, logp_old = ac.pi(batch.o, batch.a)
@@ -184,8 +185,8 @@ def trpo(
         env_fn: function that builds one copy of a Gymnasium environment, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
-            actions ``[B, act_dim]``.
+            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, one NumPy observation or a batch ->
+            NumPy actions. ``pi`` and ``v`` are modules, or methods of the agent if they have layers in common.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -221,7 +222,7 @@ def trpo(
     config = check_hyperparameters(locals(), trpo)
     device = training.start(seed, device, threads)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
     constants = dict(algo=algo, delta=delta, damping_coeff=damping_coeff, cg_iters=cg_iters)

@@ -23,6 +23,7 @@ from spinup.records.run import Run
 COLUMNS = (
     "EpRet* EpLen VVals* TotalEnvInteracts LossPi LossV DeltaLossPi DeltaLossV Entropy KL"  # *: also std, max, min
 )
+AGENT = "pi(o, a) -> distribution, [B]; v(o) -> [B]"  # what an agent must have, see experience/agents.py
 
 # ---- equations: pure; the first argument is what gets differentiated ----
 
@@ -102,8 +103,8 @@ def vpg(
         env_fn: function that builds one copy of a Gymnasium environment, or its name.
         actor_critic: builds an ``nn.Module`` as ``actor_critic(observation_space, action_space, **ac_kwargs)``, with
             ``pi(obs, act=None)`` -> (distribution over actions, log-probabilities ``[B]`` of ``act`` or None),
-            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, NumPy observations -> NumPy
-            actions ``[B, act_dim]``.
+            ``v(obs)`` -> values ``[B]``, and ``act(obs, deterministic=False)``, one NumPy observation or a batch ->
+            NumPy actions. ``pi`` and ``v`` are modules, or methods of the agent if they have layers in common.
         ac_kwargs: keyword arguments for ``actor_critic``: ``hidden_sizes``, ``activation``.
         seed: int >= 0, for the environments and every random number.
         steps_per_epoch: environment steps an epoch, counted over all environments.
@@ -134,7 +135,7 @@ def vpg(
     config = check_hyperparameters(locals(), vpg)
     device = training.start(seed, device, threads)
     envs = VectorEnv(env_fn, num_envs, seed, max_ep_len, norm_obs, norm_reward, gamma)
-    ac = training.build(actor_critic, envs, ac_kwargs, device)
+    ac = training.build(actor_critic, envs, ac_kwargs, device, AGENT)
     learner = Learner(ac, training.Adam(pi_lr, ac.pi), training.Adam(vf_lr, ac.v))
     buffer = RolloutBuffer(gamma, lam)
 

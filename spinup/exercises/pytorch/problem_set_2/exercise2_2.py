@@ -29,6 +29,8 @@ class BuggedMLPQFunction(core.MLPQFunction):
 class BuggedDDPGActorCritic(core.DDPGActorCritic):
     """DDPG's policy and action-value function, with the bug."""
 
+    unchecked = ("q",)  # training checks what an agent returns, and would refuse this one before it could be studied
+
     def __init__(self, observation_space, action_space, hidden_sizes=(256, 256), activation=core.nn.ReLU):
         super().__init__(observation_space, action_space, hidden_sizes, activation)
         self.q = BuggedMLPQFunction(observation_space.shape[0], action_space, hidden_sizes, activation)
