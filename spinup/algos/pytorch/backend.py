@@ -65,7 +65,8 @@ def from_file(file, trust=False):
         UserError: if the file is damaged.
     """
     try:
-        return torch.load(file, map_location="cpu", weights_only=not trust)
+        agent = torch.load(file, map_location="cpu", weights_only=not trust)
+        return agent.eval() if is_agent(agent) else agent
     except Exception as error:  # where a file is damaged, unpickling may raise anything
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
         if foreign and not trust:

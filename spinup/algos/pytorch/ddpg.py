@@ -69,6 +69,7 @@ def update(learner, batches, *, gamma, polyak):
     """Improve ``learner`` in place on ``batches`` (a ``Batch`` of tensors); returns it, and a log of each step."""
     ac, targ, pi_optimizer, q_optimizer = learner
     log = []
+    ac.train()  # for agents with dropout or batch normalisation
     for batch in training.minibatches(batches):
         # move the critic towards the target
         y = td_target(targ.pi, targ.q, batch, gamma)
@@ -82,6 +83,7 @@ def update(learner, batches, *, gamma, polyak):
         # let the targets follow slowly
         training.polyak_update(targ, ac, polyak)
         log.append(dict(QVals=q_val, LossPi=loss_pi, LossQ=loss_q))
+    ac.eval()
     return learner, training.stack(log)
 
 

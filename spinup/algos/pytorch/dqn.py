@@ -76,6 +76,7 @@ def update(learner, batches, *, gamma, polyak, double_q, loss):
     """Improve ``learner`` in place on ``batches`` (a ``Batch`` of tensors); returns it, and a log of each step."""
     ac, targ, q_optimizer = learner
     log = []
+    ac.train()  # for agents with dropout or batch normalisation
     for batch in training.minibatches(batches):
         # move the values of the actions taken towards the target
         y = td_target(targ.q, ac.q, batch, gamma, double_q)
@@ -85,6 +86,7 @@ def update(learner, batches, *, gamma, polyak, double_q, loss):
         # let the target network follow slowly
         training.polyak_update(targ, ac, polyak)
         log.append(dict(QVals=q_val, LossQ=loss_q))
+    ac.eval()
     return learner, training.stack(log)
 
 

@@ -58,6 +58,8 @@ def update(learner, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_ite
         logp_old = ac.pi(batch.o, batch.a)[1]
         loss_pi_old = policy_loss(logp_old, logp_old, batch.adv, clip_ratio)
 
+    ac.train()  # for agents with dropout or batch normalisation
+
     # take gradient steps on the clipped objective, until the policy has moved far enough
     def fit_policy():
         for i in range(train_pi_iters):
@@ -74,6 +76,7 @@ def update(learner, batch, *, clip_ratio, target_kl, train_pi_iters, train_v_ite
             training.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
 
     stop_iter, _ = training.in_parallel(fit_policy, fit_value, optimizers=(pi_optimizer, v_optimizer))
+    ac.eval()
 
     # report what changed
     with torch.no_grad():

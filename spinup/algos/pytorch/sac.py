@@ -76,6 +76,7 @@ def update(learner, batches, noise, *, gamma, polyak, target_entropy):
     """Improve ``learner`` in place on ``batches`` and ``noise`` ``[K, 2, B, act_dim]``; returns it, and a log."""
     ac, q_targ, log_alpha, pi_optimizer, q_optimizer, alpha_optimizer = learner
     log = []
+    ac.train()  # for agents with dropout or batch normalisation
     for batch, eps in zip(training.minibatches(batches), noise, strict=True):
         # move both critics towards the soft target
         alpha = log_alpha.detach().exp()
@@ -94,6 +95,7 @@ def update(learner, batches, noise, *, gamma, polyak, target_entropy):
         # let the targets follow slowly
         training.polyak_update(q_targ, ac.q, polyak)
         log.append(dict(Q1Vals=q1_val, Q2Vals=q2_val, LogPi=logp, LossPi=loss_pi, LossQ=loss_q, Alpha=alpha))
+    ac.eval()
     return learner, training.stack(log)
 
 

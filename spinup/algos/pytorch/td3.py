@@ -80,6 +80,7 @@ def update(learner, batches, noise, *, gamma, polyak, noise_clip, policy_delay, 
     """
     ac, targ, pi_optimizer, q_optimizer, steps = learner
     log, pi_log = [], []
+    ac.train()  # for agents with dropout or batch normalisation
     for batch, eps in zip(training.minibatches(batches), noise, strict=True):
         # move both critics towards the lower of their targets
         y = td_target(targ.pi, targ.q, batch, eps, gamma, noise_clip, act_low, act_high)
@@ -94,6 +95,7 @@ def update(learner, batches, noise, *, gamma, polyak, noise_clip, policy_delay, 
             training.polyak_update(targ, ac, polyak)
             pi_log.append(dict(LossPi=loss_pi))
         steps += 1
+    ac.eval()
     return learner, training.stack(log) | training.stack(pi_log)
 
 

@@ -132,8 +132,10 @@ def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_it
     surrogate_new, kl = evaluate(theta)
 
     # fit the value function to the rewards-to-go
+    ac.train()  # for agents with dropout or batch normalisation, which above would blur the trust region
     for _ in range(train_v_iters):
         training.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+    ac.eval()
 
     # report what changed
     with torch.no_grad():

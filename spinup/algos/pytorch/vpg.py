@@ -48,6 +48,7 @@ class Learner(NamedTuple):  # all that changes as VPG learns
 def update(learner, batch, *, train_v_iters):
     """Improve ``learner`` in place on ``batch`` (a ``Rollout`` of tensors); returns it, and what to log."""
     ac, pi_optimizer, v_optimizer = learner
+    ac.train()  # for agents with dropout or batch normalisation
 
     # take one gradient step that makes good actions more likely
     logp_old = ac.pi(batch.o, batch.a)[1]
@@ -57,6 +58,7 @@ def update(learner, batch, *, train_v_iters):
     # fit the value function to the rewards-to-go
     for _ in range(train_v_iters):
         training.minimize(v_optimizer, value_loss(ac.v(batch.o), batch.ret))
+    ac.eval()
 
     # report what changed
     with torch.no_grad():
