@@ -70,9 +70,9 @@ def tanh(x):
 
     The usual slope, 1 - tanh(x)^2, is exactly 0 in float32 from |x| = 9 on (in XLA from 7.9 on), so that a saturated
     unit never moves again. 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x) is computed from x. On a CPU, NumPy does the
-    work, as it is several times as fast as PyTorch here.
+    work, as it is several times as fast as PyTorch here. Where PyTorch records a network to export it, it sees its own.
     """
-    return _Tanh.apply(x)
+    return torch.tanh(x) if torch.jit.is_tracing() or torch.compiler.is_compiling() else _Tanh.apply(x)
 
 
 class Tanh(nn.Tanh):
@@ -163,6 +163,10 @@ class MLPCategoricalActor(nn.Module):
         pi = Categorical(logits=self.logits_net(obs), validate_args=False)
         return pi, None if act is None else pi.log_prob(act)
 
+    def mode(self, obs):
+        """The most likely actions ``[B]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.logits_net(obs).argmax(-1)
+
     def act(self, obs, deterministic):
         """Actions ``[B]`` for ``obs`` ``[B, obs_dim]``, NumPy both; adding Gumbel noise to the logits samples them."""
         logits = forward_numpy(self.logits_net, obs)
@@ -186,11 +190,15 @@ class MLPGaussianActor(nn.Module):
 
     def forward(self, obs, act=None):
         """The distribution for ``obs`` ``[B, obs_dim]``, and the log-density ``[B]`` of ``act`` ``[B, act_dim]``."""
-        mu = self.act_mid + self.act_half * self.mu_net(obs)
+        mu = self.mode(obs)
         log_std = self.act_half.log() + self.log_std
         # Independent: log-probability, entropy and KL are sums over the dimensions of one action, not averages
         pi = Independent(Normal(mu, log_std.exp(), validate_args=False), 1, validate_args=False)
         return pi, None if act is None else gaussian_log_density(act, mu, log_std)
+
+    def mode(self, obs):
+        """The most likely actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.act_mid + self.act_half * self.mu_net(obs)
 
     def act(self, obs, deterministic):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
@@ -246,6 +254,10 @@ class MLPActorCritic(nn.Module):
         a = pi.sample()
         # [()]: environments take a number of NumPy for one discrete action, but not an array without dimensions
         return tuple(to_numpy(x)[()] for x in (a, self.v(obs), pi.log_prob(a)))
+
+    def forward(self, obs):
+        """The actions of ``act(obs, deterministic=True)``, tensors both: what ``torch.export`` and others record."""
+        return self.pi.mode(obs)
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the most likely ones if ``deterministic``."""
@@ -321,6 +333,10 @@ class SquashedGaussianMLPActor(_BoundedActor):
         u = mu + log_std.exp() * eps
         return self.scale(tanh(u)), squashed_log_density(u, mu, log_std)
 
+    def mode(self, obs):
+        """The squashed mean actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``."""
+        return self.scale(tanh(self.net(obs).chunk(2, -1)[0]))
+
     def act(self, obs, deterministic):
         """Actions ``[B, act_dim]`` for ``obs`` ``[B, obs_dim]``, NumPy both."""
         u, log_std = np.split(forward_numpy(self.net, obs), 2, -1)
@@ -390,6 +406,10 @@ class DDPGActorCritic(nn.Module):
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
         self.q = MLPQFunction(obs_dim, action_space, hidden_sizes, activation)
 
+    def forward(self, obs):
+        """The actions of ``act(obs, deterministic=True)``, tensors both: what ``torch.export`` and others record."""
+        return self.pi(obs)
+
     def act(self, obs, deterministic=True):
         """Actions for one observation or a batch, NumPy; there is nothing to sample."""
         return self.pi.act(np.asarray(obs, np.float32))
@@ -407,7 +427,7 @@ class TD3ActorCritic(nn.Module):
         self.pi = MLPActor(obs_dim, action_space, hidden_sizes, activation)
         self.q = MLPTwinQFunction(obs_dim, action_space, hidden_sizes, activation)
 
-    act = DDPGActorCritic.act
+    forward, act = DDPGActorCritic.forward, DDPGActorCritic.act
 
     def q1(self, obs, act):
         """The first of the values, ``[B]``, for ``obs`` ``[B, obs_dim]`` and ``act`` ``[B, act_dim]``."""
@@ -429,6 +449,10 @@ class SACActorCritic(nn.Module):
         obs_dim = observation_space.shape[0]
         self.pi = SquashedGaussianMLPActor(obs_dim, action_space, hidden_sizes, activation)
         self.q = MLPTwinQFunction(obs_dim, action_space, hidden_sizes, activation)
+
+    def forward(self, obs):
+        """The actions of ``act(obs, deterministic=True)``, tensors both: what ``torch.export`` and others record."""
+        return self.pi.mode(obs)
 
     def act(self, obs, deterministic=False):
         """Actions for one observation or a batch, NumPy: sampled, or the squashed mean if ``deterministic``."""
@@ -457,6 +481,10 @@ class DQNAgent(nn.Module):
         super().__init__()
         check_discrete(action_space)
         self.q = mlp([observation_space.shape[0], *hidden_sizes, int(action_space.n)], activation)
+
+    def forward(self, obs):
+        """The actions of ``act(obs, deterministic=True)``, tensors both: what ``torch.export`` and others record."""
+        return self.q(obs).argmax(-1)
 
     def act(self, obs, deterministic=True):
         """The greedy actions for one observation or a batch, NumPy; exploring is the algorithm's business."""
