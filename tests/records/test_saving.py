@@ -349,7 +349,7 @@ def test_an_agent_of_a_script_needs_the_script_no_more():
     Path("script.py").write_text(AGENT_OF_A_SCRIPT)
     subprocess.run([sys.executable, "script.py"], check=True, capture_output=True)
     Path("script.py").unlink()
-    with pytest.raises(UserError, match="add trust=True"):
+    with pytest.raises(UserError, match=r"is made of the class Mine of a script, .*: add trust=True"):
         spinup.load("mine/mine_s0")
     assert spinup.load("mine/mine_s0", trust=True).act(np.zeros(4)) in (0, 1)
 

@@ -2,7 +2,9 @@
 
 import copy
 import io
+import pickletools
 import re
+import zipfile
 from functools import partial
 
 import cloudpickle  # keeps the code of classes that a user's script defines, which nothing could import later
@@ -71,11 +73,24 @@ def from_file(file, trust=False):
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
         if foreign and not trust:
             raise ForeignAgent(
-                f"The agent {str(file)!r} is made of {foreign[1]}, which is not part of this package and would run "
-                f"code when loaded: add {setting('--trust')} if the run is your own."
+                f"The agent {str(file)!r} is made of {_class_of_script(file) or foreign[1]}, which is not part of this "
+                f"package and would run code when loaded: add {setting('--trust')} if the run is your own."
             ) from error
         missing = f", or needs code that is not here ({first_line(error)})" if trust else ""
         raise UserError(f"{str(file)!r} is no saved agent, or damaged{missing}.") from error
+
+
+def _class_of_script(file):
+    """The class in ``file`` that is saved with its code, as one of the user's script is; None if there is none."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            (pickled,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
+            steps = [(step.name, value) for step, value, _ in pickletools.genops(archive.read(pickled))]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+    start = next((i for i, (_, value) in enumerate(steps) if str(value).endswith(" _make_skeleton_class")), len(steps))
+    names = (value for step, value in steps[start:] if step == "BINUNICODE")  # the first of which is the class's
+    return next((f"the class {name} of a script" for name in names), None)
 
 
 # ---- checkpoints ----
