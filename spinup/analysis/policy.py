@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ def load_policy_and_env(
         render_mode: ``'human'`` to watch the environment, ``'rgb_array'`` to film it, None for neither.
 
     Returns:
-        ``(env, get_action)``: ``get_action(obs)`` is the action for one observation, within the environment's bounds.
+        ``(env, get_action)``: ``get_action(obs)`` is the action for one observation, within the environment's bounds;
+        where observations are flattened for the agent, it takes both kinds.
         ``env`` is None, with a printed warning, if it cannot be rebuilt: make it yourself, and pass it to
         :func:`run_policy`.
 
@@ -83,11 +84,35 @@ def policy_of(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Po
         deterministic = getattr(agent, "deterministic_by_default", False)
     act = deterministic_act(agent) if deterministic else agent.act
 
-    def get_action(obs: np.ndarray) -> Any:
-        a = act(obs)
+    def get_action(obs: Any) -> Any:
+        a = act(_flat(obs, env))
         return a if env is None else clip_action(a, env.action_space)
 
     return get_action
+
+
+def _flat(obs: Any, env: gym.Env | None) -> Any:
+    """``obs`` as the agent takes it; flattened, if it is what ``env`` observed before it was flattened for the agent.
+
+    Raises:
+        UserError: for an observation of another environment.
+    """
+    if isinstance(env, gym.wrappers.FlattenObservation):
+        whole = env.env.observation_space
+        if isinstance(obs, Mapping | tuple) or np.shape(obs) == whole.shape:
+            try:
+                return gym.spaces.flatten(whole, obs)
+            except Exception as error:  # it may hold anything, in any structure
+                raise UserError(f"The observation is not one of {whole} ({first_line(error)}).") from error
+    flat = not isinstance(obs, Mapping | tuple) and (env is None or np.shape(obs)[-1:] == env.observation_space.shape)
+    if not flat:
+        what = type(obs).__name__ if isinstance(obs, Mapping | tuple) else f"array of shape {np.shape(obs)}"
+        expected = f"an array of shape {env.observation_space.shape}" if env else "an array of one dimension"
+        raise UserError(
+            f"get_action takes one observation as the agent does, {expected}, not a {what}: use the environment of "
+            "load_policy_and_env, or gymnasium.spaces.flatten(space, obs)."
+        )
+    return obs
 
 
 def run_policy(

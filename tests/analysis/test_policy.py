@@ -21,8 +21,8 @@ from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.analysis.video import VideoWriter
 from spinup.commands import test_policy as cli
 from spinup.commands.test_policy import has_display
+from spinup.experience.envs import EnvFn, make_env
 from spinup.errors import UserError, command_line
-from spinup.experience.envs import EnvFn
 
 
 def train(env_name, output_dir, **kwargs):
@@ -344,6 +344,26 @@ def test_deterministic_takes_the_mode(pendulum):
     assert len({float(mode(obs)[0]) for _ in range(20)}) == 1
     far = [float(sampled(obs)[0]) for _ in range(500)]
     assert env.action_space.low[0] <= min(far) and max(far) <= env.action_space.high[0]
+
+
+class Place(Counter):
+    """Observes a dict, which is flattened for the agent."""
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = spaces.Dict(x=spaces.Box(-1, 1, (2,)), n=spaces.Discrete(3))
+
+
+def test_an_agent_takes_observations_as_they_were_before_they_were_flattened():
+    agent, env = type("Agent", (), {"act": staticmethod(lambda obs: obs)}), make_env(Place)
+    get_action, o = policy.policy_of(agent, env, None), {"x": np.zeros(2), "n": 2}
+    np.testing.assert_array_equal(get_action(o), [0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(get_action(np.ones(5)), np.ones(5))
+    for wrong in (np.ones(4), (np.ones(5), {}), {"x": np.zeros(2)}):
+        with pytest.raises(UserError):
+            get_action(wrong)
+    with pytest.raises(UserError, match=r"not a dict: use .*gymnasium.spaces.flatten\(space, obs\)"):
+        policy.policy_of(agent, None, None)(o)
 
 
 def test_the_agent_decides_what_it_does_by_default():
