@@ -49,14 +49,27 @@ _POSITIVE = _real(lambda x: 0 < x < float("inf"), "a finite number > 0")
 _NON_NEGATIVE = _real(lambda x: 0 <= x < float("inf"), "a finite number >= 0")
 _DICT = Rule(lambda x: isinstance(x, Mapping), "a dict")
 _BOOL = Rule(lambda x: isinstance(x, bool), "True or False")
-_CALLABLE = Rule(callable, "something callable")
+_BUILDER = Rule(
+    lambda x: callable(x) and (isinstance(x, type) or not hasattr(x, "act")),
+    "a class of agents or a function that builds one, not an agent itself",
+)
+
+
+def _is_device(x: Any) -> bool:
+    """Whether ``x`` names a device, or is a ``torch.device`` or a device of JAX."""
+    return isinstance(x, str) or hasattr(x, "platform") or (hasattr(x, "type") and hasattr(x, "index"))
+
+
+def _name_of_device(x: Any) -> str:
+    return getattr(x, "platform", None) or str(x)
+
 
 RULES = {
     "env_fn": Rule(
         lambda x: callable(x) or isinstance(x, str),
         "a function that returns a new environment, or a name such as 'CartPole-v1'",
     ),
-    "actor_critic": _CALLABLE,
+    "actor_critic": _BUILDER,
     "ac_kwargs": _optional(_DICT),
     "seed": Rule(lambda x: _NATURAL.holds(x) and x < 2**32, "an integer from 0 to 4294967295"),
     "steps_per_epoch": _COUNT,
@@ -106,7 +119,7 @@ RULES = {
     "norm_obs": _BOOL,
     "norm_reward": _BOOL,
     "threads": _optional(_COUNT),
-    "device": Rule(lambda x: isinstance(x, str), "a device such as 'cpu', 'cuda' or 'auto'"),
+    "device": Rule(_is_device, "a device such as 'cpu', 'cuda' or 'auto'"),
 }
 LOGGER_RULES = {  # valid keys of logger_kwargs; resume is an argument of the algorithm itself
     "output_dir": _optional(Rule(lambda x: isinstance(x, str | os.PathLike), "the path of a directory")),
@@ -155,8 +168,8 @@ def check_hyperparameters(
         processes: number of processes that train together; None: as many as are running now.
 
     Returns:
-        A copy of ``config``, in which ``env_fn`` is a function; with ``algorithm`` and the number of processes
-        (``num_cpu``) if ``algorithm`` is given.
+        A copy of ``config``, in which ``env_fn`` is a function and ``device`` a name; with ``algorithm`` and the number
+        of processes (``num_cpu``) if ``algorithm`` is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -188,6 +201,8 @@ def check_hyperparameters(
         config["env_fn"] = as_env_fn(config["env_fn"])
     if _is_infinite(config.get("max_ep_len")):
         config["max_ep_len"] = None  # which means the same, and JSON has a word for it
+    if "device" in config:
+        config["device"] = _name_of_device(config["device"])
     return config | {"algorithm": algorithm, "num_cpu": processes} if algorithm else config
 
 
@@ -205,7 +220,13 @@ def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:
     for key, rule in rules.items():
         if key in config and not rule.holds(config[key]):
-            raise UserError(f"{prefix}{key}={config[key]!r} is invalid: expected {rule.expected}.")
+            raise UserError(f"{prefix}{key}={_in_a_line(config[key])} is invalid: expected {rule.expected}.")
+
+
+def _in_a_line(value: Any) -> str:
+    """``repr(value)``, or only its type where that takes more than a line."""
+    text = repr(value)
+    return text if "\n" not in text and len(text) <= 200 else f"{type(value).__name__}(...)"
 
 
 def with_defaults(function: Callable, kwargs: Mapping[str, Any]) -> dict[str, Any]:

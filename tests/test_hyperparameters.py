@@ -2,8 +2,10 @@
 
 import re
 from fractions import Fraction
+from functools import partial
 
 import gymnasium as gym
+import jax
 import numpy as np
 import pytest
 import torch
@@ -60,13 +62,17 @@ TABLE = {
     "'huber' or 'squared'": ("loss", ["huber", "squared"], ["mse", None, 1, ["huber"]]),
     "'trpo' or 'npg'": ("algo", ["trpo", "npg"], ["ppo", None, 1, "TRPO"]),
     "a dict, or None": ("ac_kwargs logger_kwargs", [None, {}], [3, "x", [("a", 1)], False]),
-    "something callable": ("actor_critic", [lambda obs, act: None, torch.nn.Linear], [3, "MLPActorCritic"]),
+    "a class of agents or a function that builds one, not an agent itself": (
+        "actor_critic",
+        [lambda obs, act: None, torch.nn.Linear, partial(torch.nn.Linear, bias=False)],
+        [3, "MLPActorCritic"],
+    ),
     "a function that returns a new environment, or a name such as 'CartPole-v1'": (
         "env_fn",
         [lambda: None, "CartPole-v1"],
         [None, 3, gym.make("CartPole-v1")],
     ),
-    "a device such as 'cpu', 'cuda' or 'auto'": ("device", ["cpu", "cuda:1"], [0, None, torch.device("cpu")]),
+    "a device such as 'cpu', 'cuda' or 'auto'": ("device", ["cpu", torch.device("cpu")], [0, None, ["cpu"]]),
 }
 AC_TABLE = {
     "a list of layer widths such as [64,64]": (
@@ -122,6 +128,13 @@ def test_every_parameter_of_every_algorithm_has_a_rule_that_its_default_meets(na
 
 def test_the_name_of_an_environment_becomes_the_function_that_builds_it():
     assert repr(check_hyperparameters({"env_fn": "CartPole-v1"})["env_fn"]) == "EnvFn('CartPole-v1', {})"
+
+
+@pytest.mark.parametrize(
+    ("device", "name"), [("auto", "auto"), (torch.device("cuda:1"), "cuda:1"), (jax.devices()[0], "cpu")]
+)
+def test_a_device_is_recorded_by_its_name(device, name):
+    assert check_hyperparameters({"device": device}) == {"device": name}
 
 
 def test_the_configuration_is_copied_and_what_has_no_rule_is_passed_over():

@@ -39,7 +39,8 @@ def start(seed, device, threads=None):
     if threads:
         os.environ["NPROC"] = str(threads)
     try:
-        found = jax.devices()[0] if device == "auto" else jax.devices(device)[0]
+        name = None if device == "auto" else str(device)
+        found = device if isinstance(device, jax.Device) else jax.devices(name)[0]
     except RuntimeError:
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
     jax.config.update("jax_default_device", found)

@@ -50,7 +50,7 @@ def start(seed, device, threads=1):
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
         raise UserError(f"device={device!r} is not available here: use 'cpu', or 'auto' for what there is.") from None
 
 
