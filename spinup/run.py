@@ -70,6 +70,7 @@ Flags of every algorithm
   --env ENV             a Gymnasium environment, or module:EnvId for a custom one; --env_kwargs:key value
   --hid [64,64]         sizes of the hidden layers; 64: one   (--ac_kwargs:hidden_sizes)
   --act tanh            activation, or torch.nn.Tanh          (--ac_kwargs:activation)
+  --actor_critic m:C    the class C of the module m as the agent (in JAX, m:C.create)
   --seed 0 10 20        random seeds; several values of any flag run one experiment for each combination
   --exp_name NAME       name of the experiment                (default: cmd_ALGORITHM)
   --data_dir DIR        where to save                         (default: {user_config.DEFAULT_DATA_DIR})

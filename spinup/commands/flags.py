@@ -19,6 +19,7 @@ SETTINGS = ("exp_name", "num_cpu", "data_dir", "datestamp", "overwrite", "track"
 SWITCHES = ("datestamp", "overwrite")
 LISTS = ("track",)
 UNPARSED = ("exp_name", "data_dir", "env_name", "launcher", "ray_address", "track")  # values stay as typed
+NAMES = ("actor_critic",)  # values are classes or functions, by their names
 NOT_FLAGS = ("env_fn", "logger_kwargs")  # parameters of an algorithm that come from other flags
 
 
@@ -56,13 +57,15 @@ def parse_flags(argv: list[str]) -> dict[str, Flag]:
             raise UserError(f"{typed} is given twice (first as {flags[key].typed}): put all its values after one flag.")
         if key in UNPARSED and not texts:
             raise UserError(f"{typed} needs a value.")
-        flags[key] = Flag(typed, shorthand, texts if key in UNPARSED else _parse(texts))
+        flags[key] = Flag(typed, shorthand, texts if key in UNPARSED else _parse(key, typed, texts))
     return flags
 
 
-def _parse(texts: list[str]) -> list[Any]:
-    from spinup.commands.values import parse_value
+def _parse(key: str, typed: str, texts: list[str]) -> list[Any]:
+    from spinup.commands.values import parse_name, parse_value
 
+    if key in NAMES:
+        return [parse_name(typed, text) for text in texts] or [True]
     return [parse_value(text) for text in texts] or [True]
 
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,20 @@ _OPERATIONS: dict[type, Callable] = {
 
 
 # ---- dotted names ----
+
+
+def parse_name(flag: str, text: str) -> Any:
+    """The class or function that the user names as ``module:Class`` or ``module.Class``; imports the module.
+
+    Raises:
+        UserError: if ``text`` is no such name, or there is no such module or class.
+    """
+    if not re.fullmatch(r"[^\W\d]\w*([.:][^\W\d]\w*)+", text):
+        raise UserError(f"{flag} {text!r} is invalid: expected the name of a class as module:Class.")
+
+    from spinup.records.config import import_by_name
+
+    return import_by_name(text)
 
 
 def _is_framework_name(node: ast.expr) -> bool:

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import json
+import os
+import pkgutil
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from spinup.backends import FRAMEWORKS, about, algorithms, backend_of, import_backend
-from spinup.errors import UserError, first_line, setting
+from spinup.errors import UserError, did_you_mean, first_line, setting
 from spinup.records.directory import PROGRESS, last_epoch, refuse_existing_run
 from spinup.records.environment import env_name_of, env_settings, refuse_another_env
 
@@ -175,7 +177,7 @@ def _resolve(dotted: str, known: Iterable[Any], kind: str, trust: bool) -> Any:
     if not trust:
         trusting = f"add {setting('--trust')} if the run is your own"
         raise UserError(f"{dotted!r} is not one of {kind} and could run any code: {trusting}.")
-    return _import_by_name(dotted)
+    return import_by_name(dotted)
 
 
 def _algorithms_of_backend(dotted: str) -> list[Callable]:
@@ -195,16 +197,31 @@ def _activations_named(dotted: str) -> list[Any]:
     return [import_backend(backend, "backend").activation_named(name) for backend in backends]
 
 
-def _import_by_name(dotted: str) -> Any:
-    """Import an object such as ``torch.nn.modules.activation.Tanh`` or ``my_module.MyAgent.create``."""
-    parts = dotted.split(".")
+def import_by_name(name: str) -> Any:
+    """Import an object such as ``torch.nn.modules.activation.Tanh``, ``my_module.Agent.create`` or ``my_module:Agent``.
+
+    Raises:
+        UserError: if there is no such module or object; similar names are suggested.
+    """
+    parts = name.replace(":", ".").split(".")
     for count in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:count])
         try:
-            found: Any = importlib.import_module(".".join(parts[:count]))
-        except ImportError:
-            continue
-        for name in parts[count:]:
-            found = getattr(found, name, None)
-        if found is not None:
-            return found
-    raise UserError(f"{dotted!r} cannot be imported: install its package, or run from the folder that contains it.")
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name and f"{module}.".startswith(f"{error.name}."):
+                continue  # the rest of the name belongs to an object
+            raise UserError(
+                f"{name!r} cannot be imported: {module} needs {error.name!r}, not installed here."
+            ) from None
+        for depth, part in enumerate(parts[count:], count):
+            if not hasattr(found, part):
+                near = did_you_mean(part, dir(found))
+                raise UserError(f"{name!r} cannot be imported: {'.'.join(parts[:depth])} has no {part!r}.{near}")
+            found = getattr(found, part)
+        return found
+    near = did_you_mean(parts[0], [module.name for module in pkgutil.iter_modules([os.getcwd()])])
+    raise UserError(
+        f"{name!r} cannot be imported: there is no module {parts[0]!r}; install its package, or run from the folder "
+        f"that contains it.{near}"
+    )

@@ -21,8 +21,8 @@ from spinup.analysis.policy import load_policy_and_env, run_policy
 from spinup.analysis.video import VideoWriter
 from spinup.commands import test_policy as cli
 from spinup.commands.test_policy import has_display
-from spinup.experience.envs import EnvFn, make_env
 from spinup.errors import UserError, command_line
+from spinup.experience.envs import EnvFn, make_env
 
 
 def train(env_name, output_dir, **kwargs):

@@ -1,5 +1,6 @@
 """The command line as a user types it: values, flags, directories, errors."""
 
+import json
 import math
 import os
 import subprocess
@@ -133,6 +134,54 @@ def test_no_text_breaks_the_parser(text):
 def test_dotted_names_that_lead_nowhere(text, hint):
     with pytest.raises(UserError, match=hint):
         parse_value(text)
+
+
+MODULE = """
+from spinup.algos.pytorch.core import MLPActorCritic
+class Mine(MLPActorCritic): pass
+"""
+
+
+@pytest.fixture
+def a_module_of_mine(monkeypatch):
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("of_mine.py").write_text(MODULE)
+    yield
+    sys.modules.pop("of_mine", None)
+
+
+@pytest.mark.usefixtures("a_module_of_mine")
+@pytest.mark.parametrize("name", ["of_mine:Mine", "of_mine.Mine"])
+def test_an_agent_may_be_named_as_an_environment_is(name, started):
+    spinup(f"ppo --env CartPole-v1 --actor_critic {name} --data_dir d")
+    agent = started[0].kwargs["actor_critic"]
+    assert agent is sys.modules["of_mine"].Mine
+
+
+@pytest.mark.usefixtures("a_module_of_mine")
+def test_a_named_agent_is_found_again_if_trusted():
+    spinup("ppo --env CartPole-v1 --actor_critic of_mine:Mine " + " ".join(TINY))
+    (run_,) = Path("d").glob("*/*")
+    assert json.loads((run_ / "config.json").read_text())["actor_critic"] == "of_mine.Mine"
+    spinup(f"test_policy {run_} --trust --norender -n 1")
+    spinup(f"resume {run_} --trust --epochs 2")
+    assert len((run_ / "progress.txt").read_text().splitlines()) == 3
+
+
+@pytest.mark.usefixtures("a_module_of_mine")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("of_mine:Mien", ["of_mine has no 'Mien'", "Did you mean 'Mine'?"]),
+        ("of_mien:Mine", ["there is no module 'of_mien'", "Did you mean 'of_mine'?"]),
+        ("Mine", ["--actor_critic 'Mine' is invalid", "module:Class"]),
+        ("of_mine:", ["module:Class"]),
+        ("of_mine:MLPActorCritic.create", ["has no 'create'"]),
+    ],
+)
+def test_an_agent_that_is_not_there(name, words, capfd):
+    line = fails(f"ppo --env CartPole-v1 --actor_critic {name} --data_dir d", capfd)
+    assert all(word in line for word in words)
 
 
 # ---- flags ----
