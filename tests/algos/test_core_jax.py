@@ -60,6 +60,7 @@ ONLY_IN_PYTORCH = {
     "forward_numpy": "a function, as nn.Sequential is not ours; in JAX it is a method of MLP",
     "TwinLinear": "two critics in one product of matrices, as calls take time in PyTorch; JAX compiles two networks",
     "MLPTwinQFunction": "made of TwinLinear; in JAX, Twin.create makes both critics",
+    "module_of": "where parameters are if a part is a method; in JAX such a part is a tree, as any other",
     "as_tensor": "JAX takes arrays of NumPy as they are",
     "to_numpy": "NumPy takes arrays of JAX as they are",
 }
