@@ -87,12 +87,6 @@ def _flat_grad(y, params, **kwargs):
     return parameters_to_vector(torch.autograd.grad(y, params, materialize_grads=True, **kwargs))
 
 
-def _assign(params, theta):
-    """Copy the vector ``theta`` into ``params`` (PyTorch's ``vector_to_parameters`` would make them views of it)."""
-    for p, values in zip(params, theta.split([p.numel() for p in params]), strict=True):
-        p.copy_(values.view_as(p))
-
-
 # ---- one update phase: one step of the policy in its trust region, then full-batch value steps, on one epoch ----
 
 
@@ -119,7 +113,8 @@ def update(learner, batch, *, algo, delta, damping_coeff, cg_iters, backtrack_it
 
     @torch.no_grad()
     def evaluate(theta):
-        _assign(params, theta)
+        for p, values in zip(params, theta.split([p.numel() for p in params]), strict=True):
+            p.copy_(values.view_as(p))  # vector_to_parameters would make the parameters views of theta
         pi, logp = ac.pi(batch.o, batch.a)
         return training.average(surrogate(logp, logp_old, batch.adv)), training.average(mean_kl(pi, pi_old))
 
