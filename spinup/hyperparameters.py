@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import UserError, did_you_mean, setting
 from spinup.experience.envs import as_env_fn
 from spinup.mpi.tools import num_procs, refuse_processes
 
@@ -192,7 +192,7 @@ def check_hyperparameters(
         refuse_processes("Algorithms that learn from a replay buffer are not data-parallel", processes)
     for key in ("norm_obs", "norm_reward"):
         if config.get(key):
-            refuse_processes(f"{key}=True has other statistics in each process", processes)
+            refuse_processes(f"{setting(f'--{key}')} has other statistics in each process", processes)
     for key in ("steps_per_epoch", "update_every"):
         if key in config and "num_envs" in config:
             _check_shares(key, config[key], config["num_envs"], processes)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spinup.backends import backend_of_agent, import_backend
-from spinup.errors import UserError
+from spinup.errors import UserError, setting
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.vector_env import VectorEnv
 from spinup.mpi.tools import only_first
@@ -74,7 +74,7 @@ class Run:
         if found := self._envs.unsaved_normaliser():
             self.logger.log(
                 f"{found} seems to normalise by statistics of its own. They are resumed, but not saved with the agent: "
-                "use gymnasium.wrappers.NormalizeObservation or NormalizeReward, or norm_obs or norm_reward, instead.",
+                f"use gymnasium.wrappers.NormalizeObservation, or {setting('--norm_obs')}, instead.",
                 color="yellow",
             )
         return learner
@@ -91,7 +91,7 @@ class Run:
             recipe = describe(agent, self._module)
         except NoRecipe as error:
             raise UserError(
-                f"norm_obs=True cannot become part of the saved agent: {error} "
+                f"{setting('--norm_obs')} cannot become part of the saved agent: {error} "
                 "Put gymnasium.wrappers.NormalizeObservation around the environment instead."
             ) from error
         return self._module.agent_from(with_normalized_inputs(recipe, *scale))
