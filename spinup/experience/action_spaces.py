@@ -37,7 +37,7 @@ def check_discrete(space: spaces.Space) -> None:
 
 
 def _is_flat_box(space: spaces.Space) -> TypeGuard[spaces.Box]:
-    return isinstance(space, spaces.Box) and len(space.shape) == 1
+    return isinstance(space, spaces.Box) and len(space.shape) == 1 and space.shape[0] > 0
 
 
 def _refuse_integers(space: spaces.Space) -> None:

@@ -37,7 +37,8 @@ def check_env(env: Any) -> None:
         if type(layer).__module__.startswith("gymnasium.wrappers."):
             continue
         if not _takes(layer.reset, "seed", "options"):
-            raise _refusal(layer, "has a reset without seed or options: define reset(self, *, seed=None, options=None)")
+            wanted = "reset(self, *, seed=None, options=None)"
+            raise _refusal(layer, f"has a reset without seed or options: define {wanted}; {_CONTRACT}")
         _FirstCall.await_(layer, "reset", _check_reset)
         _FirstCall.await_(layer, "step", _check_step)
 

@@ -107,7 +107,9 @@ def build_env(env_fn: Callable[..., gym.Env] | str) -> gym.Env:
     except Exception as error:
         if isinstance(error, UserError) or not _is_raised_by_gymnasium(error):
             raise
-        raise UserError(f"env_fn cannot build its environment ({_reason(error)}).") from error
+        unknown = isinstance(error, gym.error.UnregisteredEnv)
+        hint = ": check its name, and import the module that registers it inside env_fn" if unknown else ""
+        raise UserError(f"env_fn cannot build its environment ({_reason(error)}){hint}.") from error
 
 
 def _is_raised_by_gymnasium(error: BaseException) -> bool:

@@ -318,7 +318,8 @@ def test_gaussian_actions_are_not_clipped_before_their_probability_is_taken():
 
 
 @pytest.mark.parametrize(
-    "action_space", [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.MultiBinary(2)]
+    "action_space",
+    [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.Box(-1, 1, (0,)), spaces.MultiBinary(2)],
 )
 def test_other_action_spaces_are_refused_by_name(action_space):
     with pytest.raises(UserError, match=type(action_space).__name__):

@@ -461,7 +461,7 @@ def test_unbounded_actions_are_refused_with_the_reason(algorithm, high):
 
 
 @pytest.mark.parametrize("algorithm", CONTINUOUS)
-@pytest.mark.parametrize("space", [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2))])
+@pytest.mark.parametrize("space", [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.Box(-1, 1, (0,))])
 def test_other_actions_are_refused_by_name(algorithm, space):
     with pytest.raises(UserError, match=type(space).__name__):
         train(algorithm, lambda: Steady(action_space=space))

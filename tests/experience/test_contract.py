@@ -111,7 +111,7 @@ def test_a_policy_is_not_run_in_it_either():
 RESET_OF = "returned {} as observation from reset: its observation_space is " + str(BOX)
 STEP_OF = "returned {} as observation from step: its observation_space is " + str(BOX)
 ILL_FORMED = {
-    "reset without seed": (Old, "has a reset without seed or options: define reset(self, *, seed=None, options=None)"),
+    "reset without seed": (Old, "without seed or options: define reset(self, *, seed=None, options=None); " + RESULTS),
     "reset without options": (NoOptions, "has a reset without seed or options"),
     "no space": (Spaceless, "has the observation_space None: set it to one of gymnasium.spaces"),
     "another's space": (lambda: Says(space=Plain()), f"has the observation_space a {__name__}.Plain: set it"),
