@@ -23,13 +23,16 @@ def seed_globals(seed: int) -> None:
 def seed_env(env: gym.Env, seed: int) -> None:
     """Seed what ``env`` and all that it wraps may draw from but that ``reset(seed=seed)`` leaves alone.
 
-    These are its spaces, and the generator ``np_random`` if the environment does not pass the seed of its first reset
-    on to it.
+    These are its spaces, and the generator ``np_random`` if its ``reset`` does not pass the seed on to it.
     """
     drawn_from = {
         id(space): space for layer in layers_of(env) for space in (layer.observation_space, layer.action_space)
     }
     for space, its_seed in zip(drawn_from.values(), spread(seed, len(drawn_from)), strict=True):
         space.seed(its_seed)
-    if vars(env.unwrapped).get("_np_random") is None:  # else np_random would seed itself, differently in every run
-        env.unwrapped.np_random = gym.utils.seeding.np_random(seed)[0]
+    if isinstance(vars(env.unwrapped).get("_np_random"), _Generator | None):
+        env.unwrapped.np_random = _Generator(np.random.PCG64(seed))
+
+
+class _Generator(np.random.Generator):
+    """The ``np_random`` of an environment that neither makes one nor seeds it, so that it would differ in every run."""

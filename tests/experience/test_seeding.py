@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 import spinup
 from spinup.analysis.policy import run_policy
+from spinup.experience.evaluation import run_episodes
 from spinup.experience.vector_env import VectorEnv
 
 
@@ -64,6 +65,23 @@ def test_what_an_environment_owns_is_seeded_for_each_copy(env_fn):
 
     assert (stream(1) == stream(1)).all()
     assert len(np.unique([stream(1), stream(2)])) == 2 * 3 * 9, "no two copies or seeds are alike"
+
+
+@pytest.mark.parametrize("env_fn", OWN.values(), ids=OWN)
+def test_a_test_repeats_its_episodes(env_fn):
+    envs = VectorEnv(env_fn, 2, 0)
+
+    def returns(seed):
+        return run_episodes(lambda o: np.zeros((2, 1)), envs, seed)[0].tolist()
+
+    assert returns([0, 1]) == returns([0, 1]) != returns([0, 2])
+
+
+def test_the_generator_that_an_environment_makes_for_itself_is_left_alone():
+    env = Draws("np_random")
+    env.np_random = mine = np.random.default_rng(0)
+    VectorEnv(lambda: env, 1, 0).reset()
+    assert env.np_random is mine
 
 
 @pytest.mark.parametrize("backend", spinup.ALGORITHMS)
