@@ -56,18 +56,21 @@ def module_that_registers(env_name: str) -> str:
     """The imported module that registers ``env_name``, :data:`SCRIPT`, or ``""`` if none needs to be imported.
 
     Gymnasium keeps no record of it: it is the module whose source calls ``register`` with the id, or else the package
-    of the environment's class.
+    of the environment's class, if that registers anything.
     """
     if env_name not in gym.registry:  # nothing registers it, or it already names its module
         return ""
     entry_point = gym.registry[env_name].entry_point
     home = entry_point.partition(":")[0] if isinstance(entry_point, str) else getattr(entry_point, "__module__", SCRIPT)
-    if home.startswith("gymnasium.") and _registers(gym.envs, env_name):
+    call = rf"""register\((?:[^)]*\bid\s*=)?\s*["']{re.escape(env_name)}["']"""
+    if _top(home) == "gymnasium" and re.search(call, _source(gym.envs)):
         return ""
-    for name, module in [*sys.modules.items()]:
-        if _top(name) not in ("gymnasium", "spinup") and _uses_gymnasium(module) and _registers(module, env_name):
+    others = {name: module for name, module in [*sys.modules.items()] if _top(name) not in ("gymnasium", "spinup")}
+    for name, module in others.items():
+        if _uses_gymnasium(module) and re.search(call, _source(module)):
             return name
-    return SCRIPT if _top(home) == "gymnasium" else _top(home)
+    in_package = (module for name, module in others.items() if _top(name) == _top(home))
+    return _top(home) if any("register(" in _source(module) for module in in_package) else SCRIPT
 
 
 def _top(module: str) -> str:
@@ -80,10 +83,8 @@ def _uses_gymnasium(module: ModuleType) -> bool:
     return any(value is door for value in [*getattr(module, "__dict__", {}).values()] for door in doors)
 
 
-def _registers(module: ModuleType, env_id: str) -> bool:
+def _source(module: ModuleType) -> str:
     try:
-        source = inspect.getsource(module)
+        return inspect.getsource(module)
     except (OSError, TypeError):  # there is none, as in a notebook or an extension in C
-        return False
-    call = rf"""register\((?:[^)]*\bid\s*=)?\s*["']{re.escape(env_id)}["']"""
-    return re.search(call, source) is not None
+        return ""

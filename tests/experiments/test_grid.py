@@ -420,9 +420,16 @@ def test_what_the_function_needs_is_given(started):
         grid_of(env_name="CartPole-v1").run(needy)
 
 
-def test_an_environment_of_the_running_script_is_told_before_the_first_experiment(started, monkeypatch):
-    env = type("OfTheScript", (CartPoleEnv,), {"__module__": "__main__"})
-    monkeypatch.setitem(gym.registry, "Script-v0", EnvSpec("Script-v0", env))
+@pytest.mark.parametrize(
+    "entry_point",
+    [
+        type("OfTheScript", (CartPoleEnv,), {"__module__": "__main__"}),
+        "gymnasium.envs.classic_control:CartPoleEnv",
+        "toy_envs:Counter",  # a module that registers nothing
+    ],
+)
+def test_an_environment_of_the_running_script_is_told_before_the_first_experiment(entry_point, started, monkeypatch):
+    monkeypatch.setitem(gym.registry, "Script-v0", EnvSpec("Script-v0", entry_point))
     for grid in (grid_of(env_name="Script-v0", seed=[0, 1]), grid_of(env_fn=EnvFn("Script-v0"))):
         with pytest.raises(
             UserError, match=r"'Script-v0' is registered only in the running script.* module:Script-v0\."
