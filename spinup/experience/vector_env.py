@@ -23,6 +23,10 @@ from spinup.experience.tape import Tape
 from spinup.mpi.tools import process_seed
 
 
+def _spaces(env: gym.Env) -> tuple[gym.Space, gym.Space]:
+    return env.observation_space, env.action_space
+
+
 def _identity(env: gym.Env) -> gym.Env:
     return env
 
@@ -83,6 +87,9 @@ class VectorEnv:
                     "episodes: build a new environment in every call, as lambda: gymnasium.make('CartPole-v1') does."
                 )
             _USERS[id(tape.unwrapped)] = self
+            for ours, first in zip(_spaces(tape), _spaces(self._tapes[0]), strict=True):
+                if ours != first:
+                    raise UserError(f"env_fn returned environments that differ, with {first} and with {ours}.")
         self._norm_obs = norm_obs
         self._copies = normalize(self._tapes, norm_obs, norm_reward, gamma)
         self._memories = [Memory(layers_of(env)[: norm_obs + norm_reward]) for env in self._copies]

@@ -167,6 +167,12 @@ def test_the_same_environment_twice_is_refused(wrap):
         VectorEnv(lambda: wrap(env), 2, 0)
 
 
+def test_copies_that_differ_are_refused():
+    waiting = iter([spaces.Discrete(2), spaces.Discrete(3)])
+    with pytest.raises(UserError, match=r"environments that differ, with Discrete\(2\) and with Discrete\(3\)\.$"):
+        VectorEnv(lambda: Counter(action_space=next(waiting)), 2, 0)
+
+
 def test_training_and_test_environments_are_not_the_same():
     env = Counter()
     envs = VectorEnv(lambda: env, 1, 0)
