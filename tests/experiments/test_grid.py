@@ -333,11 +333,14 @@ def test_every_environment_has_actions_for_the_algorithm(started, monkeypatch, a
     assert len(started) == len(envs) - 1
 
 
-def test_an_agent_of_ones_own_may_act_anywhere(started, monkeypatch):
-    monkeypatch.setitem(gym.registry, "Multi-v0", EnvSpec("Multi-v0", Multi))
-    settings = dict(env_name="Multi-v0", actor_critic=lambda observation_space, action_space, activation: None)
-    grid_of(**settings, ac_kwargs__activation=len, seed=[0, 1]).run(spinup.ppo_pytorch, data_dir="d")
-    assert len(started) == 2
+def test_an_agent_of_ones_own_may_act_anywhere(started):
+    gym.register("Multi-v0", Multi)
+    try:
+        settings = dict(env_name="Multi-v0", actor_critic=lambda observation_space, action_space, activation: None)
+        grid_of(**settings, ac_kwargs__activation=len, seed=[0, 1]).run(spinup.ppo_pytorch, data_dir="d")
+        assert len(started) == 2
+    finally:
+        gym.registry.pop("Multi-v0")
 
 
 def test_a_function_that_is_not_ours_does_not_hide_what_ours_cannot_use(started):
