@@ -8,6 +8,7 @@ import textwrap
 from spinup.exercises.exercise import BACKEND_FREE, exercise_file, find_exercise
 
 XP = {"pytorch": "torch", "jax": "jnp", BACKEND_FREE: "np"}
+STOP = {"pytorch": "torch.Tensor.detach", "jax": "__import__('jax').lax.stop_gradient"}
 
 
 def source_of(blank, backend):
@@ -28,7 +29,7 @@ def answer(number, backend, bodies):
         else:
             head = old[: old.rindex("raise NotImplementedError")]
             new = head + textwrap.indent(textwrap.dedent(body).strip(), "    ").lstrip()
-        text = text.replace(old, new.replace("xp.", f"{XP[backend]}."))
+        text = text.replace(old, new.replace("xp.", f"{XP[backend]}.").replace("stop(", f"{STOP.get(backend)}("))
     return text
 
 
@@ -39,6 +40,9 @@ def definition(text, name):
 
 GAUSSIAN = "gaussian_log_density"
 TERMS = "0.5 * ((x - mu) / xp.exp(log_std)) ** 2 + log_std + 0.5 * math.log(2 * math.pi)"
+A2 = "a2 = target_action(pi_targ, batch.o2, eps, noise_clip, act_low, act_high)\n"
+CLIP = "xp.clip(eps, -noise_clip, noise_clip)"
+HALF = "(act_high - act_low) / 2"
 WRONG = {  # exercise, function, body, and how the mistake is called
     "1.1": [
         (GAUSSIAN, f"return ({TERMS}).sum(-1)", "the sign is wrong"),
@@ -66,6 +70,70 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         ),
         (GAUSSIAN, f"return xp.exp(-({TERMS}).sum(-1))", "you returned the density"),
     ],
+    "1.3": [
+        ("target_action", f"return xp.clip(pi_targ(o2) + {HALF} * eps, act_low, act_high)", "the noise is not clipped"),
+        ("target_action", f"return pi_targ(o2) + {HALF} * {CLIP}", "the action is not clipped"),
+        (
+            "target_action",
+            f"""
+            noise = xp.clip({HALF} * eps, -noise_clip, noise_clip)
+            return xp.clip(pi_targ(o2) + noise, act_low, act_high)
+            """,
+            "the noise is clipped after it was scaled",
+        ),
+        ("target_action", f"return xp.clip(pi_targ(o2) + {CLIP}, act_low, act_high)", "the noise is not scaled"),
+        ("target_action", f"return xp.clip(pi_targ(o2) + {HALF} * {CLIP}, -1, 1)", "the bounds are taken to be -1 and"),
+        (
+            "td_target",
+            A2 + "return batch.r + gamma * xp.amin(q_targ(batch.o2, a2), 0)",
+            "the factor (1 - d) is missing",
+        ),
+        (
+            "td_target",
+            A2 + "return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).mean(0)",
+            "you took the mean",
+        ),
+        (
+            "td_target",
+            A2 + "q1, q2 = q_targ(batch.o2, a2)\nreturn batch.r + gamma * (1 - batch.d) * xp.maximum(q1, q2)",
+            "you took the higher of the two critics",
+        ),
+        (
+            "td_target",
+            "q1, q2 = q_targ(batch.o2, pi_targ(batch.o2))\nreturn batch.r + gamma * (1 - batch.d) * xp.minimum(q1, q2)",
+            "the target action is not smoothed",
+        ),
+        (
+            "td_target",
+            A2 + "q1, q2 = q_targ(batch.o2, a2)\nreturn (1 - batch.d) * (batch.r + gamma * xp.minimum(q1, q2))",
+            "(1 - d) also removes the reward",
+        ),
+        (
+            "q_loss",
+            "q_vals = q(batch.o, batch.a)\nreturn ((q_vals - y) ** 2).mean(), q_vals",
+            "you took the mean over both",
+        ),
+        (
+            "q_loss",
+            "q_vals = q(batch.o, batch.a)\nreturn ((q_vals - y) ** 2).sum(), q_vals",
+            "you summed over the batch",
+        ),
+        (
+            "q_loss",
+            "q1, q2 = q(batch.o, batch.a)\nreturn ((q1 - y) ** 2).mean(), xp.stack([q1, q2])",
+            "only the first critic",
+        ),
+        ("pi_loss", "return q(batch.o, pi(batch.o))[0].mean()", "the sign is wrong"),
+        ("pi_loss", "return -q(batch.o, pi(batch.o)).mean()", "you took the mean over both critics"),
+        ("pi_loss", "return -q(batch.o, pi(batch.o))[1].mean()", "you took the second critic"),
+        (
+            "pi_loss",
+            "q1, q2 = q(batch.o, pi(batch.o))\nreturn -xp.minimum(q1, q2).mean()",
+            "you took the lower of both",
+        ),
+        ("pi_loss", "return -q(batch.o, batch.a)[0].mean()", "you took the actions from the batch"),
+        ("pi_loss", "return -q(batch.o, stop(pi(batch.o)))[0].mean()", "the gradient is cut off"),
+    ],
 }
 RIGHT = {  # exercise, backend or None for all, and another way to write it
     "1.1": [
@@ -87,6 +155,29 @@ RIGHT = {  # exercise, backend or None for all, and another way to write it
                     total = total - (x[:, i] - mu[:, i]) ** 2 / (2 * xp.exp(2 * s) + 1e-8) - s
                 return total - x.shape[-1] / 2 * math.log(2 * math.pi)
                 """
+            },
+        ),
+    ],
+    "1.3": [
+        (
+            None,
+            {
+                "target_action": """
+                half = 0.5 * (act_high - act_low)
+                noise = xp.minimum(xp.maximum(eps, 0 * eps - noise_clip), 0 * eps + noise_clip) * half
+                a = noise + pi_targ(o2)
+                return xp.maximum(xp.minimum(a, act_high), act_low)
+                """,
+                "td_target": A2
+                + """
+q1, q2 = q_targ(batch.o2, a2)
+rows = [r if d else r + gamma * min(x, y) for r, d, x, y in zip(batch.r, batch.d, q1, q2)]
+return xp.stack(rows)""",
+                "q_loss": """
+                q1, q2 = values = q(batch.o, batch.a)
+                return (y - q1) @ (y - q1) / len(y) + xp.square(q2 - y).mean(), values
+                """,
+                "pi_loss": "return (-q(batch.o, pi(batch.o))[0]).sum() / len(batch.o)",
             },
         ),
     ],

@@ -132,9 +132,7 @@ def grade(blank: Blank, function: Callable, on: Any, file: Path, backend: str) -
     passed = []
     for check, mine, right in tried:
         if not _same(mine, right):
-            known = _recognise(blank, tried)
-            lines = _explain(known, blank, backend) if known else _first_difference(mine, right)
-            return Verdict(passed, check.title, lines)
+            return Verdict(passed, check.title, _diagnosis(blank, tried, backend) or _first_difference(mine, right))
         passed.append(check.title)
     if trouble:
         return Verdict(passed, blank.checks[len(passed)].title if _is_written(trouble) else None, trouble)
@@ -181,12 +179,26 @@ def _resembles(mine: list[np.ndarray], wrong: list[np.ndarray]) -> bool:
     return _same(mine, [np.where(np.isnan(y), x, y) for x, y in zip(mine, wrong)])
 
 
-def _recognise(blank: Blank, tried: list[tuple[Check, list, list]]) -> Mistake | None:
-    """The mistake that explains all that the student's function computed."""
-    for mistake in blank.mistakes:
-        if all(_resembles(mine, numbers_of(check, mistake.wrong)) for check, mine, _ in tried):
-            return mistake
-    return None
+def _diagnosis(blank: Blank, tried: list[tuple[Check, list, list]], backend: str) -> list[str]:
+    """The mistake that explains all that the student's function computed, or at least its shapes; else nothing."""
+    wrong = {mistake: [numbers_of(check, mistake.wrong) for check, _, _ in tried] for mistake in blank.mistakes}
+    for mistake, numbers in wrong.items():
+        if all(map(_resembles, (mine for _, mine, _ in tried), numbers)):
+            return [f"It looks as if {mistake.name}.", *_reading(mistake, blank, backend)]
+    differing = [(check, mine) for check, mine, right in tried if not _same(mine, right)]
+    if all(_is_gradient(check) and not np.any(mine) for check, mine in differing):
+        return ["It looks as if the gradient is cut off.", "All of it is 0: is something detached, or a constant?"]
+    shapes = [[x.shape for x in mine] for _, mine, _ in tried]
+    if shapes != [[x.shape for x in right] for _, _, right in tried]:
+        for mistake, numbers in wrong.items():
+            if shapes == [[x.shape for x in some] for some in numbers]:
+                found = f"The shape is {list(shapes[0][0])}, as if {mistake.name}, but the numbers are other ones too."
+                return [found, *_reading(mistake, blank, backend)]
+    return []
+
+
+def _is_gradient(check: Check) -> bool:
+    return getattr(check.numbers, "func", None) is _gradient
 
 
 def numbers_of(check: Check, function: Callable) -> list[np.ndarray]:
@@ -201,11 +213,10 @@ def numbers_of(check: Check, function: Callable) -> list[np.ndarray]:
 # ---- what the student reads ----
 
 
-def _explain(mistake: Mistake, blank: Blank, backend: str) -> list[str]:
-    lines = [f"It looks as if {mistake.name}.", mistake.why]
-    if mistake.line:
-        lines.append(f"Read ({mistake.line}):  {equation(blank.home.format(backend=backend), mistake.line)}")
-    return lines
+def _reading(mistake: Mistake, blank: Blank, backend: str) -> list[str]:
+    if not mistake.line:
+        return [mistake.why]
+    return [mistake.why, f"Read ({mistake.line}):  {equation(blank.home.format(backend=backend), mistake.line)}"]
 
 
 def equation(module: str, number: int) -> str:

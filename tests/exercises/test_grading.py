@@ -120,7 +120,7 @@ def test_every_mistake_is_one_and_can_be_told_from_the_others(number, blank):
 ODD = {
     "return None": "returned nothing (is there a `return`?), but",
     "return 0.0": "returned an object of type float, but",
-    "return x * float('nan')": "The shape is [1, 1], but [1] was expected",
+    "return x * float('nan')": "The shape is [1, 1], as if the sum over the dimensions is missing",
     "return (x * float('nan')).sum(-1)": "Some of the numbers are not finite: nan",
     "return x[..., 0] * 0": "At [0], your number is 0, the right one is -",
     "return x @ mu[:, :0] @ x": "Your code stopped at line 19 of mine.py: return x @ mu[:, :0] @ x",
