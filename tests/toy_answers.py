@@ -18,18 +18,28 @@ def source_of(blank, backend):
 
 
 def answer(number, backend, bodies):
-    """The file to complete, completed: each function with its body in ``bodies``, or else as in the package."""
+    """The file to complete, completed: each function with its body in ``bodies``, or else as in the package.
+
+    A class is replaced as a whole, by its source in ``bodies`` or that of :data:`CLASSES`, with the pairs (old, new) of
+    text in ``bodies`` exchanged.
+    """
     text = exercise_file(number, backend).read_text(encoding="utf-8")
     for blank in find_exercise(number).blanks:
-        body = bodies.get(blank.name)
         old = ast.get_source_segment(text, definition(text, blank.name))
-        if body is None:
+        body = bodies.get(blank.name)
+        if blank.name in CLASSES:
+            new = CLASSES[blank.name][backend]
+            for before, after in (body or {}).get(backend, ()):
+                assert before in new
+                new = new.replace(before, after)
+        elif body is None:
             new = source_of(blank, backend).rstrip()
             new = new[new.index(f"{old.split()[0]} {blank.name}") :]  # the file has its decorators already
         else:
             head = old[: old.rindex("raise NotImplementedError")]
             new = head + textwrap.indent(textwrap.dedent(body).strip(), "    ").lstrip()
-        text = text.replace(old, new.replace("xp.", f"{XP[backend]}.").replace("stop(", f"{STOP.get(backend)}("))
+        new = new.replace("xp.", f"{XP[backend]}.").replace("stop(", f"{STOP.get(backend)}(")
+        text = text.replace(old, new)
     return text
 
 
@@ -38,6 +48,49 @@ def definition(text, name):
     return next(node for node in ast.parse(text).body if getattr(node, "name", "") == name)
 
 
+CLASSES = {  # as a student may write them
+    "MLPGaussianActor": {
+        "pytorch": """class MLPGaussianActor(nn.Module):
+    def __init__(self, obs_dim, action_space, hidden_sizes, activation):
+        super().__init__()
+        layers, n_in = [], obs_dim
+        for n in hidden_sizes:
+            layers += [nn.Linear(n_in, n), activation()]
+            n_in = n
+        self.net = nn.Sequential(*layers, nn.Linear(n_in, action_space.shape[0]))
+        self.log_std = nn.Parameter(torch.full(action_space.shape, -0.5))
+
+    def forward(self, obs, act=None):
+        pi = Normal(self.net(obs), torch.exp(self.log_std))
+        return pi, None if act is None else pi.log_prob(act).sum(-1)
+
+    @torch.no_grad()
+    def act(self, obs, deterministic):
+        pi, _ = self(torch.as_tensor(obs))
+        return (pi.mean if deterministic else pi.sample()).numpy()
+""",
+        "jax": """class MLPGaussianActor:
+    mu_net: core.MLP
+    log_std: jax.Array
+
+    @classmethod
+    def create(cls, obs_dim, action_space, hidden_sizes, activation):
+        n = action_space.shape[0]
+        return cls(core.MLP.create([obs_dim, *hidden_sizes, n], activation), jnp.full(n, -0.5))
+
+    def __call__(self, obs, act=None):
+        pi = core.Gaussian(self.mu_net(obs), self.log_std)
+        return pi, None if act is None else pi.log_prob(act)
+
+    def act(self, obs, deterministic):
+        mu = self.mu_net.forward_numpy(obs)
+        noise = 0 if deterministic else np.random.standard_normal(mu.shape).astype(mu.dtype)
+        return mu + np.exp(np.asarray(self.log_std)) * noise
+""",
+    }
+}
+
+POLICY = "MLPGaussianActor"
 GAUSSIAN = "gaussian_log_density"
 TERMS = "0.5 * ((x - mu) / xp.exp(log_std)) ** 2 + log_std + 0.5 * math.log(2 * math.pi)"
 A2 = "a2 = target_action(pi_targ, batch.o2, eps, noise_clip, act_low, act_high)\n"
@@ -69,6 +122,63 @@ WRONG = {  # exercise, function, body, and how the mistake is called
             "log std has half its weight",
         ),
         (GAUSSIAN, f"return xp.exp(-({TERMS}).sum(-1))", "you returned the density"),
+    ],
+    "1.2": [
+        (
+            POLICY,
+            {
+                "pytorch": [("log_prob(act).sum(-1)", "log_prob(act)")],
+                "jax": [("pi.log_prob(act)", "jax.scipy.stats.norm.logpdf(act, pi.mu, jnp.exp(pi.log_std))")],
+            },
+            "the log-density is not summed over the dimensions",
+        ),
+        (
+            POLICY,
+            {"pytorch": [("sum(-1)", "sum()")], "jax": [("log_prob(act)", "log_prob(act).sum()")]},
+            "the log-density is summed over the batch too",
+        ),
+        (
+            POLICY,
+            {
+                "pytorch": [("torch.exp(self.log_std)", "self.log_std")],
+                "jax": [("(obs), self.log_std)", "(obs), jnp.log(self.log_std))")],
+            },
+            "the parameters are the deviations, not their logarithms",
+        ),
+        (
+            POLICY,
+            {
+                "pytorch": [
+                    ("nn.Parameter(torch.full(action_space.shape, -0.5))", "torch.full(action_space.shape, -0.5)")
+                ],
+                "jax": [("(obs), self.log_std)", "(obs), jnp.full(self.log_std.shape, -0.5))")],
+            },
+            "the deviations are no parameters",
+        ),
+        (
+            POLICY,
+            {
+                "pytorch": [("action_space.shape[0])", "action_space.shape[0]), nn.Tanh()")],
+                "jax": [("n], activation)", "n], activation, jax.nn.tanh)")],
+            },
+            "there is an activation after the last layer",
+        ),
+        (
+            POLICY,
+            {
+                "pytorch": [(", activation()]", "]")],
+                "jax": [("n], activation)", "n], activation).replace(activation=core.identity)")],
+            },
+            "there is no activation between the layers",
+        ),
+        (
+            POLICY,
+            {
+                "pytorch": [("for n in hidden_sizes:", "for n in hidden_sizes[1:]:")],
+                "jax": [("*hidden_sizes", "*hidden_sizes[1:]")],
+            },
+            "the first of the hidden layers is missing",
+        ),
     ],
     "1.3": [
         ("target_action", f"return xp.clip(pi_targ(o2) + {HALF} * eps, act_low, act_high)", "the noise is not clipped"),
@@ -135,7 +245,15 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         ("pi_loss", "return -q(batch.o, stop(pi(batch.o)))[0].mean()", "the gradient is cut off"),
     ],
 }
+INDEPENDENT = [
+    ("Normal(self.net(obs), torch.exp(self.log_std))", "Independent(Normal(self.net(obs), self.log_std.exp()), 1)")
+]
 RIGHT = {  # exercise, backend or None for all, and another way to write it
+    "1.2": [
+        (None, {}),
+        ("pytorch", {POLICY: {"pytorch": [*INDEPENDENT, ("log_prob(act).sum(-1)", "log_prob(act)")]}}),
+        ("jax", {POLICY: {"jax": [("pi.log_prob(act)", "gaussian_log_density(act, pi.mu, pi.log_std)")]}}),
+    ],
     "1.1": [
         (
             "pytorch",

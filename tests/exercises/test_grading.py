@@ -61,6 +61,14 @@ def test_a_blank_fails_with_a_hint_and_its_solution_passes(number, backend, run)
     assert not Path("data").exists(), "only an answer of one's own is recorded"
 
 
+@pytest.fixture(autouse=True)
+def _classes_of_students_are_forgotten(monkeypatch):
+    """A class made for JAX is registered by its name, as those of saved agents are."""
+    from spinup.algos.jax import core
+
+    monkeypatch.setattr(core, "CLASSES", dict(core.CLASSES))
+
+
 @pytest.mark.parametrize(("number", "backend"), WITH_FILES)
 def test_the_package_s_own_code_fits_into_the_blank(number, backend, run):
     status, output = check(run, number, backend, answer(number, backend, {}))
@@ -69,20 +77,24 @@ def test_the_package_s_own_code_fits_into_the_blank(number, backend, run):
 
 @pytest.mark.parametrize(("number", "backend"), WITH_FILES)
 def test_a_blank_does_not_drift_from_its_algorithm(number, backend):
-    """It has the signature, comment and docstring of the package's own function, and the equations of its module."""
+    """It has the signatures, comments and docstrings of the package's own code, and the equations of its module."""
     text = exercise_file(number, backend).read_text(encoding="utf-8")
+    equations = " ".join(ast.get_docstring(ast.parse(text)).split())
     for blank in find_exercise(number).blanks:
-        own, ours = definition(text, blank.name), source_of(blank, backend)
-        original = ast.parse(ours).body[0]
-        assert ast.get_docstring(own) == ast.get_docstring(original)
-        if isinstance(own, ast.FunctionDef):
+        ours = source_of(blank, backend)
+        pairs = [(definition(text, blank.name), ast.parse(ours).body[0])]
+        if isinstance(pairs[0][0], ast.ClassDef):
+            methods = [{node.name: node for node in c.body if isinstance(node, ast.FunctionDef)} for c in pairs[0]]
+            pairs += [(methods[0][name], methods[1][name]) for name in methods[0]]
+        for own, original in pairs:
+            assert (ast.get_docstring(original) or "").startswith(
+                ast.get_docstring(own) or ""
+            )  # a class's: the first line
             assert text.splitlines()[own.lineno - 1] == ours.splitlines()[original.lineno - 1]
-            assert list(map(ast.unparse, own.decorator_list)) == list(map(ast.unparse, original.decorator_list))
-        quoted = [mistake.line for mistake in blank.mistakes if mistake.line]
-        for line in quoted:
-            assert equation(blank.home.format(backend=backend), line) in " ".join(
-                ast.get_docstring(ast.parse(text)).split()
-            )
+        if len(pairs) == 1:
+            assert [*map(ast.unparse, own.decorator_list)] == [*map(ast.unparse, original.decorator_list)]
+        for mistake in blank.mistakes:
+            assert not mistake.line or equation(blank.home.format(backend=backend), mistake.line) in equations
 
 
 @pytest.mark.parametrize(("number", "backend"), WITH_FILES)

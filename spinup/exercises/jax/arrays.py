@@ -25,3 +25,15 @@ def to_numpy(x):
 def gradient(f, x):
     """The gradient of ``f`` at the array ``x``."""
     return jax.grad(f)(x)
+
+
+def policy(cls, obs_dim, action_space, hidden_sizes, fill):
+    """A policy of the class ``cls`` whose parameters are all ``fill``: (obs, act) -> mean, deviation, log-density."""
+    pi = cls.create(obs_dim, action_space, hidden_sizes, jax.nn.tanh)
+    pi = jax.tree.map(lambda x: jnp.full_like(x, fill), pi)
+
+    def numbers(obs, act):
+        distribution, logp = pi(obs, act)
+        return distribution.mu, jnp.broadcast_to(jnp.exp(distribution.log_std), act.shape), logp
+
+    return numbers

@@ -24,3 +24,9 @@ def gradient(f, x, h=1e-5):
     """The gradient of ``f`` at ``x``, by central differences."""
     steps = h * np.eye(x.size).reshape(x.size, *x.shape)
     return np.array([(f(x + step) - f(x - step)) / (2 * h) for step in steps]).reshape(x.shape)
+
+
+def policy(function, obs_dim, action_space, hidden_sizes, fill):
+    """What stands for a policy here: ``function(obs, act, sizes, fill)`` -> mean, deviation, log-density."""
+    sizes = [obs_dim, *hidden_sizes, *action_space.shape]
+    return lambda obs, act: function(obs, act, sizes, fill)

@@ -25,3 +25,17 @@ def gradient(f, x):
     x = x.clone().requires_grad_()
     y = f(x)
     return torch.autograd.grad(y, x, materialize_grads=True)[0] if y.requires_grad else torch.zeros_like(x)
+
+
+@torch.no_grad()
+def policy(cls, obs_dim, action_space, hidden_sizes, fill):
+    """A policy of the class ``cls`` whose parameters are all ``fill``: (obs, act) -> mean, deviation, log-density."""
+    pi = cls(obs_dim, action_space, hidden_sizes, torch.nn.Tanh)
+    for parameter in pi.parameters():
+        parameter.fill_(fill)
+
+    def numbers(obs, act):
+        distribution, logp = pi(obs, act)
+        return distribution.mean, distribution.stddev.expand(act.shape), logp
+
+    return numbers
