@@ -5,6 +5,7 @@ COMMANDS = {  # each is main() of the file of its name; training is named by the
     "test_policy": "watch, measure or film a trained agent",
     "convert": "write a trained agent in the format of another backend",
     "exercise": "list the exercises of the course, start one, or check an answer",
+    "probe": "train on tiny environments that show which part of an algorithm is broken",
     "resume": "continue interrupted runs from their last checkpoints",
     "rerun": "run the experiment of a config.json again, with changed settings",
 }

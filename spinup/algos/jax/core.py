@@ -136,9 +136,9 @@ def _call(net, *args):
     return net(*args)
 
 
-def evaluate(net, obs):
-    """``net(obs)`` as NumPy."""
-    return np.asarray(_call(net, obs))
+def evaluate(net, *inputs):
+    """``net(*inputs)`` as NumPy."""
+    return np.asarray(_call(net, *inputs))
 
 
 def check_activation(activation):

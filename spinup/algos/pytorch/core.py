@@ -505,9 +505,9 @@ def as_tensor(obs, part):
 
 
 @torch.no_grad()
-def evaluate(part, obs):
-    """``part(obs)`` as NumPy, without gradients."""
-    return to_numpy(part(as_tensor(obs, part)))
+def evaluate(part, *inputs):
+    """``part(*inputs)`` as NumPy, without gradients."""
+    return to_numpy(part(*(as_tensor(x, part) for x in inputs)))
 
 
 def to_numpy(x):

@@ -1,0 +1,296 @@
+"""The probes: the algorithms pass them, and each mutant fails at the one that is about its fault."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import spinup
+from spinup.algos.pytorch import ddpg, dqn, ppo
+from spinup.commands import probe as command
+from spinup.errors import UserError
+from spinup.exercises.probes import KINDS, PROBES, ProbeEnv, judge
+from spinup.exercises.pytorch.problem_set_2.exercise2_2 import BuggedDDPGActorCritic
+from spinup.experience import buffers
+from spinup.experience.buffers import RolloutBuffer
+
+BY_NAME = {probe.name: probe for probe in PROBES}
+GAMMA = 0.5
+every_probe = pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+# ---- the environments ----
+
+
+@pytest.mark.filterwarnings("ignore:.*")  # the checker dislikes spaces that it thinks unusual
+@every_kind
+@every_probe
+def test_a_probe_is_an_environment_like_any_other(probe, kind):
+    if probe.truncates:
+        pytest.skip("the checker thinks that no episode is cut after one step")
+    check_env(gym.make(f"spinup.exercises.probes:{probe.env_name(kind)}").unwrapped, skip_render_check=True)
+
+
+@every_kind
+@every_probe
+@pytest.mark.parametrize("c", [-1, 1])
+def test_the_right_values_are_those_of_the_rewards_that_follow(probe, kind, c):
+    env = ProbeEnv(probe.name, kind)
+    for seed in range(4):
+        (o,), _ = env.reset(seed=seed)
+        action = (c + 1) // 2 if kind == "discrete" else np.float32([c])
+        (o2,), r, terminated, truncated, _ = env.step(action)
+        after = 0 if terminated else max(probe.q(o2, c2, GAMMA) for c2 in (-1, 1))
+        assert r + GAMMA * after == probe.q(o, c, GAMMA)
+        assert truncated == (probe.truncates and not terminated)
+
+
+# ---- judging agents that need no training ----
+
+
+def agent(kind, *, values=None, policy=None, probe, critics=1):
+    """An agent that estimates ``values(o, c)``, as Q, or V if ``critics`` is 0, and acts on the side ``policy(o)``."""
+    values = values or (lambda o, c: probe.q(o, c, GAMMA))
+    policy = policy or (lambda o: probe.right_side(o, GAMMA) or 1)
+
+    def act(obs):
+        side = np.array([policy(o) for (o,) in obs])
+        return ((side + 1) // 2).astype(int) if kind == "discrete" else side[:, None]
+
+    def q(obs, actions=None):
+        if kind == "discrete":
+            return np.array([[values(o, c) for c in (-1, 1)] for (o,) in obs])
+        return np.squeeze([[values(o, c) for (o,), (c,) in zip(obs, actions)] for _ in range(critics)])
+
+    v = {"v": lambda obs: np.array([values(o, policy(o)) for (o,) in obs])}
+    return SimpleNamespace(act=act, **v if not critics else {"q": q})
+
+
+def fault(kind, name, critics=1, **wrong):
+    probe = BY_NAME[name]
+    return judge(agent(kind, probe=probe, critics=critics, **wrong), probe, ProbeEnv(name, kind).action_space, GAMMA)[1]
+
+
+@every_kind
+@pytest.mark.parametrize("critics", [0, 1, 2])
+@every_probe
+def test_the_right_agent_passes(probe, kind, critics):
+    assert fault(kind, probe.name, critics) == ""
+
+
+WRONG = [
+    ("ConstantReward", dict(values=lambda o, c: 2), "nothing follows after a terminal state"),
+    ("ConstantReward", dict(values=lambda o, c: 0), "Not even a constant"),
+    ("ConstantReward", dict(values=lambda o, c: float("nan")), "Not even a constant"),
+    ("RewardByObservation", dict(values=lambda o, c: 0), "broadcast"),
+    ("RewardByObservation", dict(values=lambda o, c: -o), "wrong sign"),
+    ("RewardByObservation", dict(values=lambda o, c: 0.5 * o), "not a function of the observation"),
+    ("RewardLater", dict(values=lambda o, c: 0), "no bootstrap"),
+    ("RewardLater", dict(values=lambda o, c: 1), "gamma is missing"),
+    ("RewardLater", dict(values=lambda o, c: 0.25), "once too often"),
+    ("RewardLater", dict(values=lambda o, c: 0.75), "not of two"),
+    ("RewardByAction", dict(policy=lambda o: -1), "Value learning is right, but the policy prefers the worse"),
+    ("RewardByBoth", dict(policy=lambda o: 1), "a single action"),
+    ("TimeLimit", dict(values=lambda o, c: 1), "A time limit is treated as a terminal state"),
+    ("TimeLimit", dict(values=lambda o, c: 1.5), "what is bootstrapped"),
+    ("NowOrLater", dict(policy=lambda o: -1), "not discounted"),
+]
+
+
+@every_kind
+@pytest.mark.parametrize("critics", [0, 1, 2])
+@pytest.mark.parametrize(("name", "wrong", "sentence"), WRONG)
+def test_what_is_wrong_is_named(name, wrong, sentence, kind, critics):
+    assert sentence in fault(kind, name, critics, **wrong)
+
+
+def test_an_undecided_policy_is_told_from_a_reversed_one():
+    assert "does not reach the policy" in fault("continuous", "RewardByAction", policy=lambda o: 0)
+
+
+# ---- training ----
+
+
+def first_fault(train, kind="discrete"):
+    """The first probe that fails, and the sentence; None if all are passed."""
+    for probe in PROBES:
+        _, what = command.try_probe(train, probe, kind, seed=0)
+        if what:
+            return probe.name, what
+    return None
+
+
+def test_training_passes_a_probe_and_a_mutant_does_not(monkeypatch):
+    assert command.try_probe(ppo.ppo, BY_NAME["RewardByAction"], "discrete", 0)[1] == ""
+    loss = ppo.policy_loss
+    monkeypatch.setattr(ppo, "policy_loss", lambda *args: -loss(*args))
+    assert "wrong sign" in command.try_probe(ppo.ppo, BY_NAME["RewardByAction"], "discrete", 0)[1]
+
+
+ALL = [
+    pytest.param(f"{algo}_{backend}", marks=pytest.mark.slow)
+    for backend, algos in spinup.ALGORITHMS.items()
+    for algo in algos
+]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_algorithm_passes(name, capsys):
+    command.main([name])
+    train = getattr(spinup, name)
+    assert capsys.readouterr().out.count("right  ") == len(PROBES) * len(command.kinds_of(train))
+
+
+def reverse_sign(monkeypatch, module, loss):
+    original = getattr(module, loss)
+    monkeypatch.setattr(module, loss, lambda *args: -original(*args))
+
+
+def forget_gamma(monkeypatch):
+    gae = buffers.gae
+    monkeypatch.setattr(buffers, "gae", lambda r, v, v2, d, ended, gamma, lam: gae(r, v, v2, d, ended, 1.0, lam))
+
+
+def change_step(monkeypatch, change):
+    store = RolloutBuffer.store
+    monkeypatch.setattr(RolloutBuffer, "store", lambda self, o, a, step: store(self, o, a, change(step)))
+
+
+def change_target(monkeypatch, module, change):
+    """``change(batch)``, on which the target of an off-policy algorithm is computed."""
+    target = module.td_target
+    names = target.__code__.co_varnames
+    at = names.index("batch")
+    monkeypatch.setattr(module, "td_target", lambda *args: target(*args[:at], change(args[at]), *args[at + 1 :]))
+
+
+MUTANTS = {
+    "PPO, sign": (ppo.ppo, lambda m: reverse_sign(m, ppo, "policy_loss"), "RewardByAction", "wrong sign"),
+    "DDPG, sign": (ddpg.ddpg, lambda m: reverse_sign(m, ddpg, "pi_loss"), "RewardByAction", "wrong sign"),
+    "PPO, policy learns nothing": (
+        ppo.ppo,
+        lambda m: m.setattr(ppo, "policy_loss", lambda logp, *_: 0 * logp.sum()),
+        "RewardByAction",
+        "does not reach the policy",
+    ),
+    "PPO, gae without gamma": (ppo.ppo, forget_gamma, "NowOrLater", "not discounted"),
+    "PPO, without (1 - d)": (
+        ppo.ppo,
+        lambda m: change_step(m, lambda step: step._replace(d=0 * step.d)),
+        "ConstantReward",
+        "(1 - d) is missing",
+    ),
+    "PPO, no bootstrap": (
+        ppo.ppo,
+        lambda m: change_step(m, lambda step: step._replace(d=step.ended)),
+        "TimeLimit",
+        "A time limit is treated",
+    ),
+    "DDPG, without (1 - d)": (
+        ddpg.ddpg,
+        lambda m: change_target(m, ddpg, lambda batch: batch._replace(d=0 * batch.d)),
+        "ConstantReward",
+        "(1 - d) is missing",
+    ),
+    "DQN, without (1 - d)": (
+        dqn.dqn,
+        lambda m: change_target(m, dqn, lambda batch: batch._replace(d=0 * batch.d)),
+        "ConstantReward",
+        "(1 - d) is missing",
+    ),
+    "DDPG, no bootstrap": (
+        ddpg.ddpg,
+        lambda m: m.setattr(ddpg, "td_target", lambda pi, q, batch, gamma: batch.r),
+        "RewardLater",
+        "no bootstrap",
+    ),
+    "DDPG, no gamma": (
+        ddpg.ddpg,
+        lambda m: m.setattr(ddpg, "td_target", partial(without_gamma, ddpg.td_target)),
+        "RewardLater",
+        "gamma is missing",
+    ),
+    "DDPG, [B, 1] against [B]": (
+        partial(ddpg.ddpg, actor_critic=BuggedDDPGActorCritic),
+        lambda m: None,
+        "RewardByObservation",
+        "broadcast",
+    ),
+}
+
+
+def without_gamma(target, pi, q, batch, gamma):
+    return target(pi, q, batch, 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutants_fail_at_the_probe_of_their_fault(mutant, monkeypatch):
+    train, mutate, name, sentence = MUTANTS[mutant]
+    mutate(monkeypatch)
+    [kind, *_] = command.kinds_of(train)
+    failed, what = first_fault(train, kind)
+    assert failed == name and sentence in what
+
+
+# ---- the command ----
+
+
+class Fake:
+    """Training functions that learn nothing."""
+
+    @staticmethod
+    def right(env_fn, gamma):
+        """The right agent, without training."""
+        env = env_fn().unwrapped
+        kind = "discrete" if hasattr(env.action_space, "n") else "continuous"
+        return agent(kind, probe=env._probe)
+
+    @staticmethod
+    def impatient(env_fn, gamma, seed):
+        """Takes any time limit for the end."""
+        env = env_fn().unwrapped
+        return agent("discrete", probe=env._probe, values=lambda o, c: env._probe.outcome(o, c)[0])
+
+
+def test_the_command_prints_each_probe_and_stops_at_the_first_fault(monkeypatch, capsys):
+    monkeypatch.setattr(command, "find_training_function", lambda name: getattr(Fake, name))
+    command.main(["right"])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("  right") for line in lines) == 14
+    with pytest.raises(SystemExit, match="1"):
+        command.main(["impatient", "--actions", "discrete"])
+    output = capsys.readouterr().out
+    assert "  wrong  3  RewardLater: a reward of 1, one step later\n" in output
+    assert "  Q(-1, -1) is 0.00 (right: 0.50), Q(-1, 1) is 0.00 (right: 0.50)\n" in output
+    assert output.endswith("  The value of the next state does not reach the target: no bootstrap.\n")
+
+
+def test_custom_training_functions_are_found(monkeypatch):
+    assert command.find_training_function("spinup.algos.pytorch.ppo:ppo") is ppo.ppo
+    assert command.kinds_of(Fake.right) == list(KINDS)
+    assert command.kinds_of(dqn.dqn) == ["discrete"] and command.kinds_of(ddpg.ddpg) == ["continuous"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["pppo"], "no algorithm or command 'pppo'. Did you mean 'ppo'"),
+        (["nosuchmodule:train"], "There is no module 'nosuchmodule' to import"),
+        (["spinup.algos.pytorch.ppo:pppo"], "has no function 'pppo'. Did you mean 'ppo'"),
+        (["ddpg", "--actions", "discret"], "--actions 'discret' is not one of discrete, continuous"),
+        (["os:getcwd"], "cannot be called as train"),
+    ],
+)
+def test_mistakes_in_the_command_get_a_sentence(words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        command.main(words)
+
+
+def test_what_is_no_agent_is_refused():
+    with pytest.raises(UserError, match="an object of type dict: expected an agent"):
+        judge({}, PROBES[0], ProbeEnv(PROBES[0].name, "discrete").action_space, GAMMA)
