@@ -43,6 +43,7 @@ class Step(NamedTuple):
     ep_len: np.ndarray  # the same shape: lengths in steps
 
 
+_LARGEST = np.finfo(np.float32).max
 _USERS: WeakValueDictionary[int, "VectorEnv"] = WeakValueDictionary()  # the owner of each environment, by its id()
 
 
@@ -144,7 +145,7 @@ class VectorEnv:
         o, _ = self._envs.reset(seed=[*env_seeds])
         self.action_space.seed(action_seed)
         self._steps = 0
-        self.o = self._float32(o, "an observation")
+        self.o = np.array(self._finite(o, "an observation"), dtype=np.float32)
         return self.o
 
     def step(self, a: np.ndarray) -> Step:
@@ -152,12 +153,12 @@ class VectorEnv:
         o, r, d, truncated, infos = self._envs.step(clip_action(a, self.action_space))
         self._steps += self.num_envs
         ended = d | truncated
-        o2 = o = self.o = self._float32(o, "an observation")
-        self._float32(r, "a reward")
+        o2 = o = self.o = np.array(self._finite(o, "an observation"), dtype=np.float32)
+        self._finite(r, "a reward")
         episodes = [tape.finished for tape, over in zip(self._tapes, ended) if over]
         if episodes:
             o2 = o.copy()
-            o2[ended] = self._float32(np.stack(infos["final_obs"][ended]), "an observation")
+            o2[ended] = self._finite(np.stack(infos["final_obs"][ended]), "an observation")
         ep_ret, ep_len = np.array(episodes, dtype=float).reshape(-1, 2).T
         return Step(o2, r, d, ended, o, ep_ret, ep_len.astype(int))
 
@@ -203,12 +204,10 @@ class VectorEnv:
         """One uniformly random action for each environment."""
         return np.stack([self.action_space.sample() for _ in range(self.num_envs)])
 
-    def _float32(self, x: np.ndarray, what: str) -> np.ndarray:
-        """A copy of ``x`` in the precision of the networks; raises UserError unless all of it is finite."""
-        with np.errstate(over="ignore"):
-            y = np.array(x, dtype=np.float32)
-        if not (finite := np.isfinite(y)).all():
-            bad = x[~finite][0]
+    def _finite(self, x: np.ndarray, what: str) -> np.ndarray:
+        """``x``; raises UserError unless all of it is finite, in the precision of the networks too."""
+        if not (fits := np.abs(x) <= _LARGEST).all():
+            bad = x[~fits][0]
             advice = (
                 "it overflows float32, so scale it down"
                 if np.isfinite(bad)
@@ -218,7 +217,7 @@ class VectorEnv:
                 f"The environment returned {what} of {bad} at step {self._steps}: training stops and the last save is "
                 f"kept; {advice}."
             )
-        return y
+        return x
 
     def close(self) -> None:
         """Close every environment."""
