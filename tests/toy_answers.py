@@ -8,6 +8,7 @@ import textwrap
 from spinup.exercises.exercise import BACKEND_FREE, exercise_file, find_exercise
 
 XP = {"pytorch": "torch", "jax": "jnp", BACKEND_FREE: "np"}
+SOFTPLUS = {"pytorch": "F.softplus", "jax": "jax.nn.softplus"}
 STOP = {"pytorch": "torch.Tensor.detach", "jax": "__import__('jax').lax.stop_gradient"}
 
 
@@ -36,9 +37,12 @@ def answer(number, backend, bodies):
             new = source_of(blank, backend).rstrip()
             new = new[new.index(f"{old.split()[0]} {blank.name}") :]  # the file has its decorators already
         else:
-            head = old[: old.rindex("raise NotImplementedError")]
-            new = head + textwrap.indent(textwrap.dedent(body).strip(), "    ").lstrip()
+            new = (
+                old[: old.rindex(old.splitlines()[-1].strip())]
+                + textwrap.indent(textwrap.dedent(body).strip(), "    ").lstrip()
+            )
         new = new.replace("xp.", f"{XP[backend]}.").replace("stop(", f"{STOP.get(backend)}(")
+        new = new.replace("SOFTPLUS", f"{SOFTPLUS.get(backend)}")
         text = text.replace(old, new)
     return text
 
@@ -244,6 +248,152 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         ("pi_loss", "return -q(batch.o, batch.a)[0].mean()", "you took the actions from the batch"),
         ("pi_loss", "return -q(batch.o, stop(pi(batch.o)))[0].mean()", "the gradient is cut off"),
     ],
+    "3.1": [
+        (
+            "discount_cumsum",
+            """
+            y, total = np.zeros(x.shape), 0
+            for t in reversed(range(len(x))):
+                y[t] = total = x[t] + discount * total
+            return y
+            """,
+            "the sum runs on across the end of an episode",
+        ),
+        (
+            "discount_cumsum",
+            """
+            y, total = np.zeros_like(x), 0
+            for t in reversed(range(len(x))):
+                y[t] = total = x[t] + discount * total * (1 - ended[t])
+            return y
+            """,
+            "the sums are stored as whole numbers",
+        ),
+        (
+            "discount_cumsum",
+            """
+            y, total = np.zeros(x.shape), 0
+            for t in range(len(x)):
+                total = x[t] + (discount * (1 - ended[t - 1]) * total if t else 0)
+                y[t] = total
+            return y
+            """,
+            "the sum is over the past",
+        ),
+        ("gae", "return discount_cumsum(r + gamma * v2 - v, gamma * lam, ended)", "terminal states are bootstrapped"),
+        (
+            "gae",
+            "return discount_cumsum(r + gamma * (1 - ended) * v2 - v, gamma * lam, ended)",
+            "a time limit counts as",
+        ),
+        (
+            "gae",
+            "return discount_cumsum(r + gamma * (1 - d) * v2 - v, gamma * lam, d)",
+            "the sum runs on behind a time",
+        ),
+        ("gae", "return discount_cumsum(r + gamma * (1 - d) * v2 - v, gamma, ended)", "lambda is missing"),
+        ("gae", "return discount_cumsum(r + (1 - d) * v2 - v, gamma * lam, ended)", "V(o2) is not discounted"),
+        (
+            "gae",
+            """
+            v_next = np.append(v[1:], v2[-1:], axis=0)
+            return discount_cumsum(r + gamma * (1 - d) * v_next - v, gamma * lam, ended)
+            """,
+            "the value of the next row stands for that of the successor",
+        ),
+    ],
+    "3.2": [
+        (
+            "td_target",
+            f"return batch.r + gamma * {factor} * q_targ(batch.o2, pi_targ(batch.o2))",
+            name,
+        )
+        for factor, name in (
+            ("1", "life goes on after a terminal state"),
+            ("(1 - batch.ended)", "a time limit counts as death"),
+            ("batch.d", "d stands where (1 - d) belongs"),
+            ("(1 - batch.ended + batch.d)", "life goes on after a fall, but not after a time limit"),
+        )
+    ]
+    + [
+        (
+            "td_target",
+            "return (1 - batch.d) * (batch.r + gamma * q_targ(batch.o2, pi_targ(batch.o2)))",
+            "(1 - d) also removes the reward",
+        )
+    ],
+    "3.3": [
+        ("policy_loss", f"w = xp.exp(logp - logp_old)\n{body}", name)
+        for body, name in (
+            (
+                "return xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()",
+                "the sign is wrong",
+            ),
+            (
+                "return -xp.maximum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()",
+                "you took the larger",
+            ),
+            ("return -(w * adv).mean()", "the ratio is not clipped"),
+            ("return -(xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()", "only the clipped term is left"),
+            (
+                "w = 1 / w\nreturn -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()",
+                "the ratio is up",
+            ),
+            (
+                "return -xp.minimum(w * adv, xp.clip(w * adv, 1 - clip_ratio, 1 + clip_ratio)).mean()",
+                "the product with the",
+            ),
+            (
+                "return -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).sum()",
+                "you took the sum over",
+            ),
+            ("return -(logp * adv).mean()", "this is the loss of VPG"),
+            (
+                "w = stop(w)\nreturn -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()",
+                "the gradient is",
+            ),
+        )
+    ],
+    "3.4": [
+        ("squashed_log_density", f"g = gaussian_log_density(u, mu, log_std)\n{body}", name)
+        for body, name in (
+            ("return g", "the correction for tanh is missing"),
+            ("return g - xp.log(1 - xp.tanh(u) ** 2).sum(-1)", "the correction is rounded, since tanh(u) is 1"),
+            ("return g - xp.log(1 - xp.tanh(u) ** 2 + 1e-6).sum(-1)", "the correction is rounded, and saved by 1e-6"),
+            (
+                "g = gaussian_log_density(xp.tanh(u), mu, log_std)\n"
+                "return g - 2 * (math.log(2) - u - SOFTPLUS(-2 * u)).sum(-1)",
+                "the Gaussian is eval",
+            ),
+            ("return g + 2 * (math.log(2) - u - SOFTPLUS(-2 * u)).sum(-1)", "the correction has the wrong sign"),
+            ("return g - 2 * (math.log(2) - u - SOFTPLUS(-2 * u)).mean(-1)", "the correction is averaged"),
+            ("return g - (math.log(2) - u - SOFTPLUS(-2 * u)).sum(-1)", "half of the correction is missing"),
+        )
+    ]
+    + [
+        (
+            "td_target",
+            f"a2, logp = pi(batch.o2, eps)\nq1, q2 = q_targ(batch.o2, a2)\nreturn batch.r + gamma * {body}",
+            name,
+        )
+        for body, name in (
+            ("(1 - batch.d) * xp.minimum(q1, q2)", "the entropy is missing"),
+            ("(1 - batch.d) * (xp.minimum(q1, q2) + alpha * logp)", "the entropy has the wrong sign"),
+            ("((1 - batch.d) * xp.minimum(q1, q2) - alpha * logp)", "the entropy counts after a terminal state"),
+            ("(1 - batch.d) * (q1 - alpha * logp)", "you took the first critic only"),
+            ("(xp.minimum(q1, q2) - alpha * logp)", "the factor (1 - d) is missing"),
+        )
+    ]
+    + [
+        ("pi_loss", f"a, logp = pi(batch.o, eps)\nq1, q2 = q(batch.o, a)\nreturn {body}.mean(), logp", name)
+        for body, name in (
+            ("(xp.minimum(q1, q2) - alpha * logp)", "the sign is wrong"),
+            ("(-xp.minimum(q1, q2) - alpha * logp)", "the entropy has the wrong sign"),
+            ("(-xp.minimum(q1, q2))", "the entropy is missing"),
+            ("(alpha * logp - q1)", "you took the first critic only"),
+            ("(alpha * logp - xp.minimum(*q(batch.o, batch.a)))", "the critic judges the actions of the batch"),
+        )
+    ],
 }
 INDEPENDENT = [
     ("Normal(self.net(obs), torch.exp(self.log_std))", "Independent(Normal(self.net(obs), self.log_std.exp()), 1)")
@@ -298,5 +448,77 @@ return xp.stack(rows)""",
                 "pi_loss": "return (-q(batch.o, pi(batch.o))[0]).sum() / len(batch.o)",
             },
         ),
+    ],
+    "3.1": [
+        (
+            None,
+            {
+                "discount_cumsum": """
+                T = len(x)
+                y = np.array(x, float)
+                for t in range(T):
+                    weight = 1.0
+                    for later in range(t + 1, T):
+                        weight = weight * discount * (1 - 1.0 * ended[later - 1])
+                        y[t] += weight * x[later]
+                return y
+                """,
+                "gae": """
+                adv, last = np.zeros(np.shape(r)), 0
+                for t in range(len(r) - 1, -1, -1):
+                    bootstrap = np.where(d[t], 0, v2[t])
+                    last = r[t] + gamma * bootstrap - v[t] + np.where(ended[t], 0, gamma * lam * last)
+                    adv[t] = last
+                return adv
+                """,
+            },
+        )
+    ],
+    "3.2": [
+        (
+            None,
+            {
+                "td_target": "v2 = q_targ(batch.o2, pi_targ(batch.o2))\n"
+                "return xp.where(batch.d > 0, batch.r, batch.r + gamma * v2)"
+            },
+        ),
+    ],
+    "3.3": [
+        (
+            None,
+            {
+                "policy_loss": """
+                w = xp.exp(logp) / xp.exp(logp_old)
+                bound = xp.where(adv > 0, 1 + clip_ratio, 1 - clip_ratio)
+                return -xp.where(adv > 0, xp.minimum(w, bound), xp.maximum(w, bound)).dot(adv) / len(adv)
+                """
+            },
+        )
+    ],
+    "3.4": [
+        (
+            None,
+            {
+                "squashed_log_density": """
+                x = abs(u)  # the slope is even
+                log_slope = math.log(4) - 2 * x - 2 * xp.log1p(xp.exp(-2 * x))
+                total = 0
+                for i in range(u.shape[1]):
+                    one = slice(i, i + 1)
+                    total = total + gaussian_log_density(u[:, one], mu[:, one], log_std[:, one]) - log_slope[:, i]
+                return total
+                """,
+                "td_target": """
+                a2, logp = pi(batch.o2, eps)
+                soft = xp.minimum(*q_targ(batch.o2, a2)) - alpha * logp
+                return xp.where(batch.d == 1, batch.r, batch.r + gamma * soft)
+                """,
+                "pi_loss": """
+                a, logp = pi(batch.o, eps)
+                q1, q2 = q(batch.o, a)
+                return -(xp.minimum(q1, q2) - alpha * logp).mean(), logp
+                """,
+            },
+        )
     ],
 }

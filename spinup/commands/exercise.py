@@ -68,7 +68,8 @@ def main(argv: list[str]) -> None:
 
 def check_file(number: str, backend: str, file: str) -> None:
     """What the file of an exercise does when it is run: check it, with any other flags of the command."""
-    exit_on_user_error(main, [number, "--backend", backend, "--file", file, *sys.argv[1:]])
+    chosen = [] if backend == BACKEND_FREE else ["--backend", backend]
+    exit_on_user_error(main, [number, *chosen, "--file", file, *sys.argv[1:]])
 
 
 def overview(backend: str, data_dir: str) -> str:

@@ -92,6 +92,7 @@ def test_a_blank_does_not_drift_from_its_algorithm(number, backend):
             )  # a class's: the first line
             assert text.splitlines()[own.lineno - 1] == ours.splitlines()[original.lineno - 1]
         if len(pairs) == 1:
+            assert ast.unparse(own.args) == ast.unparse(original.args)
             assert [*map(ast.unparse, own.decorator_list)] == [*map(ast.unparse, original.decorator_list)]
         for mistake in blank.mistakes:
             assert not mistake.line or equation(blank.home.format(backend=backend), mistake.line) in equations

@@ -1,0 +1,3 @@
+"""Solution of exercise 3.3: the loss of the package's PPO."""
+
+from spinup.algos.pytorch.ppo import policy_loss as policy_loss
