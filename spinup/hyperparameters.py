@@ -3,6 +3,8 @@
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -175,13 +177,7 @@ def check_hyperparameters(
         UserError: naming the parameter, its value and what was expected.
     """
     _check_rules(RULES, config)
-    ac_kwargs = config.get("ac_kwargs") or {}
-    _check_rules(AC_RULES, ac_kwargs, prefix="ac_kwargs:")
-    actor_critic = config.get("actor_critic")
-    if actor_critic is not None:
-        check_keywords(actor_critic, ac_kwargs)
-        for key in {"observation_space", "action_space"} & set(ac_kwargs):
-            raise UserError(f"ac_kwargs:{key} is taken from the environment: leave it out.")
+    _check_builder(config.get("actor_critic"), config.get("ac_kwargs") or {})
     logger_kwargs = config.get("logger_kwargs") or {}
     if "resume" in logger_kwargs:
         raise UserError("logger_kwargs:resume is invalid: pass resume=True to the algorithm itself.")
@@ -204,6 +200,21 @@ def check_hyperparameters(
     if "device" in config:
         config["device"] = _name_of_device(config["device"])
     return config | {"algorithm": algorithm, "num_cpu": processes} if algorithm else config
+
+
+def _check_builder(actor_critic: Any, ac_kwargs: Mapping[str, Any]) -> None:
+    """Refuse settings that an agent's class does not take; what a partial function sets is one of them."""
+    while isinstance(actor_critic, partial):
+        actor_critic, ac_kwargs = actor_critic.func, {**actor_critic.keywords, **ac_kwargs}
+    _check_rules(AC_RULES, ac_kwargs, prefix="ac_kwargs:")
+    if actor_critic is None:
+        return
+    if isinstance(actor_critic, type) and is_dataclass(actor_critic) and hasattr(actor_critic, "create"):  # of JAX
+        name = actor_critic.__name__
+        raise UserError(f"actor_critic={name} is a class of JAX: give what builds its agents, {name}.create.")
+    check_keywords(actor_critic, ac_kwargs)
+    for key in {"observation_space", "action_space"} & set(ac_kwargs):
+        raise UserError(f"ac_kwargs:{key} is taken from the environment: leave it out.")
 
 
 def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:

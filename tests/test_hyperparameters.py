@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import spinup
+from spinup.algos.jax.core import MLPActorCritic
 from spinup.commands.arguments import exit_on_user_error
 from spinup.errors import UserError, did_you_mean, first_line
 from spinup.hyperparameters import AC_RULES, RULES, check_hyperparameters, check_keywords, with_defaults
@@ -206,6 +207,21 @@ def test_known_keywords():
     check_keywords(train, ["env_fn", "gamma", "num_envs"])
     check_keywords(train, ["env_name"], also=["env_name"])
     check_keywords(lambda **anything: None, ["whatever"])
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"actor_critic": partial(Agent, hiden_sizes=[8])}, "^Agent has no parameter 'hiden_sizes'. .*'hidden_sizes'"),
+        ({"actor_critic": partial(Agent), "ac_kwargs": {"hiden_sizes": [8]}}, "^Agent has no parameter 'hiden_sizes'"),
+        ({"actor_critic": partial(Agent, hidden_sizes=[0])}, r"^ac_kwargs:hidden_sizes=\[0\] is invalid"),
+        ({"actor_critic": MLPActorCritic, "ac_kwargs": {"hidden_sizes": [8]}}, r"give .*, MLPActorCritic\.create\.$"),
+    ],
+)
+def test_what_builds_an_agent_is_checked(config, told):
+    with pytest.raises(UserError, match=told):
+        check_hyperparameters(config)
+    check_hyperparameters({"actor_critic": partial(Agent, hidden_sizes=[8])})
 
 
 def test_the_arguments_of_the_actor_critic_given_are_checked():

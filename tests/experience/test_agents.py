@@ -213,7 +213,6 @@ class ReturnsJax(jax_core.MLPActorCritic):
     [
         (UnsqueezedInJax.create, r"UnsqueezedInJax\.v\(o\) returned shape \[5, 1\] .*: squeeze the last dimension"),
         (ReturnsJax.create, r"ReturnsJax\.act\(obs\) returned a \w+: act takes one observation"),
-        (MineInJax, r"actor_critic=MineInJax is a class: give the function that builds .*, MineInJax\.create"),
         (core.MLPActorCritic, r"actor_critic built a MLPActorCritic that JAX cannot train"),
     ],
 )

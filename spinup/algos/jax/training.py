@@ -54,9 +54,6 @@ def build(actor_critic, envs, ac_kwargs, device, asked):
         UserError: for an agent that JAX cannot take apart into arrays, that could not be saved, or that lacks what is
             asked, see :mod:`spinup.experience.agents`.
     """
-    if isinstance(actor_critic, type) and hasattr(actor_critic, "create"):
-        name = actor_critic.__qualname__
-        raise UserError(f"actor_critic={name} is a class: give the function that builds its agents, {name}.create.")
     ac = construct(actor_critic, envs, ac_kwargs)
     strange = [x for x in jax.tree.leaves(ac) if not isinstance(x, jax.Array | np.ndarray | np.generic)]
     if strange or CLASSES.get(type(ac).__name__) is not type(ac):
