@@ -9,6 +9,7 @@ from typing import Any
 from spinup.experience.envs import EnvFn, as_env_fn
 from spinup.experiments.cores import check_num_cpu
 from spinup.hyperparameters import with_defaults
+from spinup.records.config import dotted_name
 from spinup.records.directory import holds_run, is_finished, last_epoch
 
 
@@ -78,9 +79,7 @@ class Experiment:
 
 def readable(value: Any) -> str:
     """``value`` as text for the user: the dotted name of a function or class, else its ``repr``."""
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return repr(value)
+    return dotted_name(value) if hasattr(value, "__qualname__") else repr(value)
 
 
 def experiment_of(

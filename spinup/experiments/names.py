@@ -1,5 +1,6 @@
 """Names of experiments and of their directories."""
 
+import inspect
 import os
 import re
 import string
@@ -14,8 +15,11 @@ from spinup.errors import UserError
 def path_safe(value: Any) -> str:
     """``value`` in lower case, with only letters, digits, ``-`` and ``_``: ``0.1`` is ``0-1``.
 
-    Callables are written by their ``__name__``; the items of lists and tuples are joined with ``-``.
+    Callables are written by their ``__name__``, class methods after that of their class; the items of lists and tuples
+    are joined with ``-``.
     """
+    if inspect.ismethod(value) and isinstance(value.__self__, type):
+        value = (value.__self__, value.__name__)
     if isinstance(value, list | tuple):
         return "-".join(path_safe(item) for item in value)
     text = str(getattr(value, "__name__", value)).lower()

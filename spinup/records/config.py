@@ -41,9 +41,18 @@ def convert_json(obj: Any, outer: tuple = ()) -> Any:
     if obj is None or isinstance(obj, str | int | float | bool):
         return obj
     if hasattr(obj, "__qualname__"):
-        module = getattr(obj, "__module__", None)  # methods of builtin classes have none
-        return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
+        return dotted_name(obj)
     return repr(obj)
+
+
+def dotted_name(obj: Any) -> str:
+    """The name that imports a function or a class; a class method belongs to the class that it was taken from."""
+    if inspect.ismethod(obj) and isinstance(
+        obj.__self__, type
+    ):  # its __qualname__ is that of the class that defines it
+        return f"{dotted_name(obj.__self__)}.{obj.__name__}"
+    module = getattr(obj, "__module__", None)  # methods of builtin classes have none
+    return f"{module}.{obj.__qualname__}" if module else obj.__qualname__
 
 
 def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Callable, dict[str, Any], dict[str, Any]]:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import gymnasium as gym
@@ -86,6 +87,7 @@ def started(monkeypatch):
         ("naïve", "na-ve"),
         (int, "int"),
         (path_safe, "path_safe"),
+        (Fraction.from_float, "fraction-from_float"),
         ([int, [1, 2.5]], "int-1-2-5"),
     ],
 )

@@ -418,6 +418,14 @@ class SomeClass:
     def method(self):
         """Has a name, too."""
 
+    @classmethod
+    def create(cls):
+        """Has that of the class it is taken from."""
+
+
+class Heir(SomeClass):
+    """One that inherits ``create``."""
+
 
 def saved_config(config, **kwargs):
     Logger("run", overwrite=True, **kwargs).save_config(config)
@@ -481,6 +489,8 @@ def test_a_name_in_the_configuration_itself_counts_more():
         (len, "builtins.len"),
         (str.upper, "str.upper"),
         ([].append, "list.append"),
+        (Heir.create, f"{__name__}.Heir.create"),  # the class that runs, not the one that defines it
+        (dict.fromkeys, "dict.fromkeys"),
         (functools.partial(int, base=2), "functools.partial(<class 'int'>, base=2)"),
         (torch.nn.ReLU(), "ReLU()"),
         (torch.float32, "torch.float32"),
