@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from spinup.errors import UserError
+from spinup.interrupts import importing
 
 _ALGOS = Path(__file__).parent / "algos"
 _COURSE = ("vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac")  # the order of the course; other algorithms follow
@@ -115,4 +116,5 @@ def import_backend(backend: str, module: str) -> ModuleType:
         raise MissingFramework(
             f"The backend {backend!r} needs {' and '.join(missing)}, not installed here: run {about(backend).INSTALL}."
         )
-    return importlib.import_module(f"spinup.algos.{backend}.{module}")
+    with importing():
+        return importlib.import_module(f"spinup.algos.{backend}.{module}")

@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("bench/**/*.py")])
 
 FLOORS = (  # who may import whom: only what is on the same floor or below
-    {"errors", "user_config"},
+    {"errors", "interrupts", "user_config"},
     {"mpi", "backends"},
     {"hyperparameters", "experience"},
     {"records"},

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spinup.commands.arguments import exit_on_user_error
 from spinup.errors import command_line
+from spinup.interrupts import accept_interrupts, importing
 
 
 def run(argv: list[str]) -> None:
@@ -22,15 +23,14 @@ def run(argv: list[str]) -> None:
     if args.leash:
         _interrupt_when_input_ends()
 
-    import cloudpickle
+    with importing():
+        accept_interrupts()
+        import cloudpickle
 
-    from spinup.experiments.launchers.process import accept_interrupts
-
-    thunk, kwargs, program = cloudpickle.loads(args.file.read_bytes())
+        thunk, kwargs, program = cloudpickle.loads(args.file.read_bytes())
     if args.output_dir:
         kwargs["logger_kwargs"]["output_dir"] = args.output_dir
     try:
-        accept_interrupts()
         with command_line(program):
             thunk(**kwargs)
     except KeyboardInterrupt:

@@ -20,10 +20,10 @@ from spinup.errors import UserError, first_line, setting
 from spinup.experience.buffers import Batch, ReplayBuffer
 from spinup.experience.memory import set_python_state
 from spinup.experience.vector_env import VectorEnv
+from spinup.interrupts import interrupts_deferred
 from spinup.mpi.tools import broadcast, gather, mpi_sum, only_first, scatter
 from spinup.records.directory import CHECKPOINTS, OVERWRITE, checkpoint_files
 from spinup.records.files import pack, unpack, write_atomically
-from spinup.records.interrupts import interrupts_deferred
 from spinup.records.logger import Logger
 
 _KEPT = 2

@@ -12,13 +12,13 @@ from spinup.backends import backend_of_agent, import_backend
 from spinup.errors import UserError, setting
 from spinup.experience.buffers import ReplayBuffer
 from spinup.experience.vector_env import VectorEnv
+from spinup.interrupts import interrupts_explained
 from spinup.mpi.tools import only_first
 from spinup.records.agents import refuse_diverged, save_agent
 from spinup.records.checkpoints import Checkpoint
 from spinup.records.config import refuse_taken_directory
 from spinup.records.directory import after_interrupt
 from spinup.records.environment import save_normalization
-from spinup.records.interrupts import interrupts_explained
 from spinup.records.logger import EpochLogger
 from spinup.records.recipe import NoRecipe, describe, with_normalized_inputs
 

@@ -23,10 +23,10 @@ from spinup.backends import about
 from spinup.errors import UserError
 from spinup.experience.envs import EnvFn
 from spinup.experience.vector_env import VectorEnv
+from spinup.interrupts import interrupts_deferred
 from spinup.records import checkpoints
 from spinup.records.directory import is_finished, last_epoch
 from spinup.records.files import pack, unpack
-from spinup.records.interrupts import interrupts_deferred
 
 ON_POLICY = dict(steps_per_epoch=60, num_envs=2)
 OFF_POLICY = dict(steps_per_epoch=60, update_after=40, update_every=20, batch_size=8, num_test_episodes=1)

@@ -2,6 +2,8 @@
 
 import csv
 import itertools
+import os
+import signal
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +72,7 @@ class Trained(NamedTuple):
     steps: list[list[int]]  # of each epoch
 
 
-def train(backend="pytorch", columns=COLUMNS, learner=None, env_fn=lambda: Counter(length=7), **changes):
+def train(backend="pytorch", columns=COLUMNS, learner=None, env_fn=lambda: Counter(length=7), replay=True, **changes):
     """A training function that learns nothing from random actions, but moves its parameters at random."""
     config = dict(env_fn=env_fn, epochs=4, steps_per_epoch=10, num_envs=1, save_freq=1, snapshots=False, resume=False)
     config |= dict(logger_kwargs=dict(output_dir="run")) | changes
@@ -79,7 +81,7 @@ def train(backend="pytorch", columns=COLUMNS, learner=None, env_fn=lambda: Count
     rng, buffer = np.random.default_rng(5), ReplayBuffer(OBSERVATIONS, ACTIONS, 15)
     learner = learner or new_learner(backend)
 
-    run = Run(config, columns, envs, buffer=buffer, rng=rng)
+    run = Run(config, columns, envs, buffer=buffer if replay else None, rng=rng)
     learner = run.restore(learner)
     epochs, steps = [], []
     for epoch in run.epochs():
@@ -239,6 +241,42 @@ def test_epochs_after_the_last_checkpoint_are_trained_again():
     assert without_time(rows("whole")) == without_time(rows("run"))
 
 
+def test_without_a_replay_buffer_every_epoch_has_its_checkpoint():
+    train(epochs=4, save_freq=10, replay=False)
+    assert sorted(checkpoint_files(Path("run"))) == [2, 3]
+    train(**in_folder("off_policy", epochs=4, save_freq=10))
+    assert sorted(checkpoint_files(Path("off_policy"))) == [0, 3]
+
+
+class Impatient(Counter):
+    """Ctrl-C is pressed in the middle of step ``when``, counted from 1 over all copies."""
+
+    steps, when = 0, 0
+
+    def step(self, action):
+        Impatient.steps += 1
+        if Impatient.steps == self.when:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().step(action)
+
+
+@pytest.mark.parametrize(
+    ("when", "said", "rest"),
+    [
+        (5, "Interrupted: nothing is saved yet.", [0, 1, 2, 3]),
+        (25, "Interrupted: 'run' is saved up to the end of epoch 1. Resume with resume=True.", [2, 3]),
+    ],
+)
+def test_ctrl_c_says_what_is_saved_and_how_to_go_on(when, said, rest, monkeypatch):
+    monkeypatch.setattr(Impatient, "steps", 0)
+    monkeypatch.setattr(Impatient, "when", when)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        train(env_fn=Impatient)
+    assert str(interrupt.value) == said
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert train(env_fn=Impatient, resume=True).epochs == rest
+
+
 def test_time_continues_where_it_was():
     train(epochs=2)
     lines = Path("run/progress.txt").read_text()
@@ -304,14 +342,15 @@ def test_an_agent_of_no_backend_is_refused_before_the_first_epoch(agent):
     assert not Path("run/progress.txt").exists() and not Path("run/checkpoint").exists()
 
 
-def test_an_agent_that_diverges_keeps_what_was_saved_before(monkeypatch):
-    train(epochs=2)
+@pytest.mark.parametrize("replay", [True, False])
+def test_an_agent_that_diverges_keeps_what_was_saved_before(monkeypatch, replay):
+    train(epochs=2, save_freq=5, replay=replay)
     before = {
         file: file.read_bytes() for folder in ("pyt_save", "checkpoint") for file in Path("run", folder).iterdir()
     }
     monkeypatch.setitem(globals(), "update", lambda learner, _: update_to_nan(learner))
     with pytest.raises(UserError, match="The agent has diverged"):
-        train(epochs=4, resume=True)
+        train(epochs=4, save_freq=5, resume=True, replay=replay)
     for file, content in before.items():
         assert file.read_bytes() == content
 

@@ -4,7 +4,6 @@ import contextlib
 import io
 import operator
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import cloudpickle
 
 from spinup.errors import typed_program
 from spinup.experiments.experiment import Experiment
+from spinup.interrupts import accept_interrupts, hold_interrupts
 from spinup.mpi import tools as mpi_tools
 from spinup.records.console import NOTEBOOK, flush, in_a_notebook
 
@@ -52,21 +52,6 @@ def run_in_process(experiment: Experiment) -> int:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-
-
-def hold_interrupts() -> None:
-    """Hold Ctrl-C back until :func:`accept_interrupts`, in this process and in those that it starts.
-
-    So a new process is never interrupted in the middle of an import, which would end in any error.
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-
-
-def accept_interrupts() -> None:
-    """Let Ctrl-C take effect, also one that was held back; Ray's workers hold it back, too."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def pickle_call(experiment: Experiment) -> bytes:

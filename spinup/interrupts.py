@@ -1,9 +1,37 @@
-"""Ctrl-C while a run trains: never in the middle of a save, and with a message that says what is saved."""
+"""Ctrl-C: never in the middle of an import or a save, and with a message that says what is saved."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+
+from spinup.errors import typed_program
+
+
+def hold_interrupts() -> None:
+    """Hold Ctrl-C back until :func:`accept_interrupts`, in this process and in those that it starts.
+
+    So a new process is never interrupted in the middle of an import.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+
+def accept_interrupts() -> None:
+    """Let Ctrl-C take effect, also one that was held back; Ray's workers hold it back, too."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """In the block, Ctrl-C ends a command at once, quietly; in Python it waits for the end of the block.
+
+    Frameworks may ignore it while they are imported, or fail with any error; and a command has nothing to lose then.
+    """
+    with _handled_by(lambda *_: os._exit(130)) if typed_program() else interrupts_deferred():
+        yield
 
 
 @contextlib.contextmanager
