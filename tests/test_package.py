@@ -68,6 +68,38 @@ def test_star_import_gives_every_name():
     assert set(spinup.__all__) <= set(names)
 
 
+@pytest.mark.parametrize("module", ["spinup", "spinup.algos"])
+@pytest.mark.parametrize("name", ["ppo", "PPO", "ppo_tf1"])
+def test_names_of_the_original_say_what_is_meant(module, name):
+    hint = rf"module '{module}' has no attribute '{name}': import ppo_pytorch or ppo_jax from spinup"
+    with pytest.raises(ImportError, match=hint):
+        exec(f"from {module} import {name}")
+    with pytest.raises(AttributeError, match=hint):
+        getattr(importlib.import_module(module), name)
+
+
+def test_addresses_of_the_original():
+    from spinup.algos.pytorch import core
+
+    for line in (
+        "from spinup.algos.pytorch.ppo import core",
+        "import spinup.algos.pytorch.ppo.core as core",
+        "from spinup.algos.pytorch.sac.core import mlp; core = __import__('sys').modules[mlp.__module__]",
+    ):
+        names = {}
+        exec(line, names)
+        assert names["core"] is core
+    exec("from spinup.utils.serialization_utils import convert_json")
+
+
+def test_functions_of_the_original_core():
+    from spinup.algos.pytorch import core
+
+    assert [core.combined_shape(3, *shape) for shape in ([], [4], [(4, 5)])] == [(3,), (3, 4), (3, 4, 5)]
+    assert core.count_vars(core.mlp([2, 3], core.nn.Tanh)) == 9
+    assert core.discount_cumsum([1, 2, 3], 0.5).tolist() == [2.75, 3.5, 3]
+
+
 @pytest.mark.parametrize("name", ["ppo", "ppo_tensorflow", "a2c_pytorch", "_nothing", "torch"])
 def test_other_names_are_attribute_errors(name):
     with pytest.raises(AttributeError, match=f"module 'spinup' has no attribute '{name}'"):

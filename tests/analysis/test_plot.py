@@ -64,6 +64,13 @@ def test_a_prefix_stands_for_every_directory_that_begins_with_it(data):
     assert list(lines(draw(str(data)))) == ["algo1", "algo2"]
 
 
+def test_a_directory_is_not_taken_for_the_prefix_of_another(tmp_path):
+    write_run(tmp_path / "off" / "off_s0", [1, 2], exp_name="off")
+    write_run(tmp_path / "offj" / "offj_s0", [3, 4], exp_name="offj")
+    assert list(lines(draw("off"))) == ["off"]
+    assert list(lines(draw("of"))) == ["off", "offj"]
+
+
 def test_a_run_is_not_taken_for_the_prefix_of_another(tmp_path):
     write_run(tmp_path / "run_s1", [1, 2])
     write_run(tmp_path / "run_s10", [3, 4])

@@ -1,5 +1,6 @@
 """The command line as a user types it: values, flags, directories, errors."""
 
+import io
 import json
 import math
 import os
@@ -15,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinup import run, user_config
+from spinup.algos.pytorch.ppo import COLUMNS as PPO_COLUMNS
 from spinup.commands.flags import parse_flags
 from spinup.commands.train import find_algorithm
 from spinup.commands.values import parse_value
-from spinup.errors import UserError
+from spinup.errors import ExperimentFailed, UserError
+from spinup.records.columns import describe_columns
 
 TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
 
@@ -256,10 +259,36 @@ def test_help(capsys):
         assert all(word in text for word in ("vpg", "trpo", "ppo", "pytorch", "plot", "test_policy", "--env"))
 
 
-def test_help_on_an_algorithm(capsys):
-    spinup("ppo --help")
+@pytest.mark.parametrize("line", ["ppo --help", "PPO -h", "help ppo", "--help Ppo"])
+def test_help_on_an_algorithm(line, capsys):
+    spinup(line)
     text = capsys.readouterr().out
     assert "--clip_ratio 0.2" in text and find_algorithm("ppo").__doc__.splitlines()[0] in text
+    assert text.endswith(textwrap.indent(describe_columns(PPO_COLUMNS), "    ") + "\n")
+
+
+@pytest.mark.parametrize("line", ["help plot", "PLOT --help"])
+def test_help_on_a_command(line, capsys):
+    with pytest.raises(SystemExit):
+        spinup(line)
+    assert capsys.readouterr().out.startswith("usage: spinup plot ")
+
+
+@pytest.mark.parametrize(
+    ("program", "typed"),
+    [
+        ("/any/bin/spinup", "spinup"),
+        ("/any/spinup/run.py", "python -m spinup.run"),
+        ("/any/spinup/__main__.py", "python -m spinup"),
+        ("/any/script.py", "spinup"),
+    ],
+)
+def test_messages_say_what_was_typed(program, typed, capfd, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [program])
+    assert f"See `{typed} ppo --help`." in fails("ppo --env CartPole-v1 --gama 0.9", capfd)
+    assert f"See {typed} test_policy --help." in fails("test_policy", capfd)
+    spinup("help")
+    assert f"\n  {typed} plot data/first\n" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("line", ["rerun --help", "rerun -h", "rerun nowhere/config.json --help"])
@@ -319,6 +348,27 @@ def test_the_grid_of_the_documentation(started):
     assert started[0].kwargs["ac_kwargs"] == {"hidden_sizes": [32, 32], "activation": torch.nn.Tanh}
 
 
+@pytest.mark.parametrize(
+    ("flags", "networks"),
+    [
+        ("--hid 64", [{"hidden_sizes": [64]}]),
+        ("--hid 64 [32,32]", [{"hidden_sizes": [64]}, {"hidden_sizes": [32, 32]}]),
+        ("--act relu leaky_relu", [{"activation": torch.nn.ReLU}, {"activation": torch.nn.LeakyReLU}]),
+        ("--act ELU torch.nn.Tanh", [{"activation": torch.nn.ELU}, {"activation": torch.nn.Tanh}]),
+    ],
+)
+def test_networks_as_people_type_them(flags, networks, started):
+    spinup(f"ppo --env CartPole-v1 --data_dir d {flags}")
+    assert [experiment.kwargs["ac_kwargs"] for experiment in started] == networks
+
+
+def test_an_activation_is_that_of_the_backend(started):
+    jax = pytest.importorskip("jax")
+    spinup("ppo_jax --env CartPole-v1 --data_dir d --act Tanh LeakyReLU soft_sign")
+    activations = [experiment.kwargs["ac_kwargs"]["activation"] for experiment in started]
+    assert activations == [jax.nn.tanh, jax.nn.leaky_relu, jax.nn.soft_sign]
+
+
 def test_environments_and_their_arguments_make_a_grid_too(started):
     spinup("ppo --env CartPole-v1 Pendulum-v1 --data_dir d --exp_name x")
     spinup("ppo --env Pendulum-v1 --env_kwargs:g 9.8 1.6 --data_dir d --exp_name y")
@@ -362,6 +412,7 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
         ("ppo --env LunarLander-v2", ["'LunarLander-v2'", "'LunarLander-v3'"]),
         ("ppo --env HalfCheetah-v2", ["'HalfCheetah-v2'", "'HalfCheetah-v5'"]),
         ("ppo --env CartPol-v1", ["'CartPol-v1'", "'CartPole-v1'"]),
+        ("ppo --env dm_control/cartpole-balance-v0", ["needs shimmy", "shimmy:dm_control/cartpole-balance-v0"]),
         ("ppo --env no_such_module:X-v0", ["no_such_module"]),
         ("ppo --env CartPole-v1 --env_kwargs:colour red", ["colour"]),
         ("ppo --env CartPole-v1 --env_kwargs 3", ["env_kwargs=3"]),
@@ -383,6 +434,8 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
         ("ppo --env CartPole-v1 --dt --resume", ["--dt", "`spinup resume PATH`"]),
         ("ppo --env CartPole-v1 --overwrite --resume", ["contradict each other"]),
         ("plot nowhere --save curve.png", ["nowhere"]),
+        ("plot nowhere", ["'nowhere' is not a run"]),  # and there is no display
+        ("ppo --env CartPol-v1 --launcher ray --cpus_per_run 2", ["'CartPol-v1'"]),  # and perhaps no Ray
         ("test_policy nowhere", ["nowhere"]),
     ],
 )
@@ -400,6 +453,66 @@ def test_a_directory_that_holds_a_run(capfd, started):
     spinup("ppo --env CartPole-v1 --data_dir d --overwrite")
     spinup("ppo --env CartPole-v1 --data_dir d --dt")
     assert len(started) == 2
+
+
+OTHER = "its environment is CartPole-v1): add --exp_name NAME to save this one elsewhere, --dt"
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--env CartPole-v1", "already holds a run: add --resume to continue it"),
+        ("--env CartPole-v1 --epochs 9", "already holds a run: add --resume to continue it"),
+        ("--env Acrobot-v1", f"already holds a run of another experiment ({OTHER}"),
+        ("--env CartPole-v1 --gamma 0.5", "another experiment (gamma=0.99 there, 0.5 here): add --exp_name NAME"),
+        ("--env CartPol-v1", "does not exist"),
+        ("--env CartPole-v1 --gamma 5", "gamma=5 is invalid"),
+        ("--env Pendulum-v1 --act nothing", "activation"),
+    ],
+)
+def test_a_directory_that_holds_a_run_of_another_experiment(flags, told, capfd, started, monkeypatch):
+    monkeypatch.setattr("spinup.experiments.launch.run_in_series", lambda es, *_: es[0].thunk(**es[0].kwargs))
+    tiny = "--epochs 1 --steps_per_epoch 20 --num_envs 2 --data_dir d"
+    spinup(f"ppo --env CartPole-v1 {tiny}")
+    assert told in fails(f"ppo {tiny.replace('--epochs 1 ', '')} {flags}", capfd)
+
+
+def test_a_device_is_tried_before_the_directory_is_refused(capfd, monkeypatch):
+    Path("d/cmd_ppo/cmd_ppo_s0").mkdir(parents=True)
+    Path("d/cmd_ppo/cmd_ppo_s0/progress.txt").touch()
+    monkeypatch.setattr("spinup.experiments.preflight.run_in_process", lambda _: 2)  # which has reported it
+    with pytest.raises(SystemExit) as exit_:
+        spinup("ppo --env CartPole-v1 --data_dir d --device cuda:77")
+    assert (exit_.value.code, capfd.readouterr().err) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt("Interrupted: nothing is saved yet."), 130, "Interrupted: nothing is saved yet.\n"),
+        (ExperimentFailed("1 of 2 failed."), 1, "error: 1 of 2 failed.\n"),
+        (ExperimentFailed("its error is above.", 2), 2, ""),
+        (SystemExit(143), 143, ""),
+    ],
+)
+def test_how_commands_end(end, status, said, capfd, monkeypatch):
+    def launch(*_, **__):
+        raise end
+
+    monkeypatch.setattr("spinup.experiments.grid.launch", launch)
+    with pytest.raises(SystemExit) as exit_:
+        spinup("ppo --env CartPole-v1")
+    assert (exit_.value.code, capfd.readouterr().err) == (status, said)
+
+
+def test_names_that_the_console_cannot_show(monkeypatch, started):
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    spinup("ppo --env CartPole-v1 --exp_name größe --seed 0 1 --data_dir d")
+    stdout.flush()
+    shown = stdout.buffer.getvalue().decode("ascii")
+    assert "Experiment grid 'gr\\xf6\\xdfe'" in shown and "spinup plot 'd/gr\\xf6\\xdfe'" in shown
 
 
 # ---- for real ----

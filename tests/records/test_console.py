@@ -1,6 +1,7 @@
 """The console: what stands in for it, how numbers look, what a notebook shows, and bars that move."""
 
 import io
+import os
 import re
 import sys
 
@@ -12,7 +13,7 @@ from spinup.experiments.experiment import Experiment
 from spinup.experiments.launch import call_experiment
 from spinup.experiments.launchers.live_table import PlainLines, make_display, printable
 from spinup.experiments.launchers.process import run_in_process
-from spinup.records.console import LINE, NOTEBOOK, colorize, compact_table, in_a_notebook, on_a_terminal, readable
+from spinup.records.console import LINE, NOTEBOOK, colorize, compact_table, in_a_notebook, on_a_terminal, readable, say
 from spinup.records.logger import EpochLogger, Logger
 
 
@@ -137,3 +138,15 @@ def test_a_bar_moves_however_much_slower_steps_become(monkeypatch):
     percent = re.findall(r"run (\d+)%", sys.stdout.getvalue())
     assert len(percent) >= 9 + 50, "at each slow step it is drawn"
     assert max(speeds) > 5000 and speeds[-1] == pytest.approx(5, rel=0.1)
+
+
+def test_characters_that_stdout_cannot_encode_are_shown_by_their_numbers(monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    say("größe")
+    Logger("größe").log("in größe")
+    assert stdout.buffer.getvalue().decode().splitlines() == [
+        "gr\\xf6\\xdfe",
+        f"Logging to gr\\xf6\\xdfe{os.sep}progress.txt",
+        "in gr\\xf6\\xdfe",
+    ]

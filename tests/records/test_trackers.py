@@ -352,6 +352,23 @@ except KeyboardInterrupt:
 PPO = ["ppo", "--env", "CartPole-v1", "--data_dir", "d"]
 
 
+def test_a_finished_run_is_skipped_whatever_its_tracker_lacks(capsys, started, monkeypatch):
+    place, tiny = dict(output_dir="d/cmd_ppo/cmd_ppo_s0"), dict(steps_per_epoch=20, num_envs=2, epochs=1)
+    ppo_pytorch("CartPole-v1", **tiny, logger_kwargs=place)
+    config = Path(place["output_dir"], "config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"logger_kwargs": {"track": ["wandb"]}}))
+
+    def no_account():
+        raise UserError("no account here")
+
+    monkeypatch.setattr("spinup.records.trackers._check_account", no_account)
+    run.main(["resume", "d"])
+    assert f"{config.parent} has finished already: skipped.\n" in capsys.readouterr().out and not started
+    flags = [word for key, value in tiny.items() for word in (f"--{key}", str(value))]
+    run.main([*PPO, *flags, "--track", "wandb", "--resume"])
+    assert [experiment.is_finished for experiment in started] == [True]
+
+
 def test_trackers_are_a_setting_of_the_experiment(started):
     run.main([*PPO, "--track", "tensorboard", "wandb", "--seed", "0", "1"])
     run.main([*PPO, "--track", "wandb", "--exp_name", "other"])
