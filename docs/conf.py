@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.katex",
     "chain",  # docs/_ext: equation, function, test and exercise
+    "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
 ]
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]

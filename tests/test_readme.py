@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 
 import spinup
+from spinup.commands import COMMANDS
 from spinup.commands import plot as plot_command
+from spinup.commands.flags import check_flags, parse_flags
+from spinup.commands.train import find_algorithm
 
 ROOT = Path(spinup.__file__).parent.parent
 PAGES = [
@@ -108,6 +111,15 @@ def test_every_python_block_runs():
 @pytest.mark.parametrize("page", [page for page in PAGES[1:] if blocks("(?:sh|python)", page)])
 def test_every_block_of_the_other_pages_runs(page):
     run_all(page, "sh|python")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_training_command_that_is_only_shown_is_understood(page):
+    lines = "\n".join(blocks("(?:bash|console)", page)).splitlines()
+    for line in lines:
+        words = shlex.split(line.removeprefix("$ "), comments=True) if re.match(r"(\$ )?spinup ", line) else [""]
+        if words[0] and words[1] not in COMMANDS:
+            check_flags(words[1], find_algorithm(words[1]), parse_flags(words[2:]))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,5 +1,6 @@
 """The site, built and opened in a browser: no warnings, dead links, requests to other hosts, errors or wide pages."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import spinup
+from spinup.commands import train
+from spinup.experiments.grid import ExperimentGrid
 
 ROOT = Path(spinup.__file__).parents[1]
 PAGES = ["index", "algorithms/td3", "utils/logger", "wrappers", "user/running"]  # one of each kind
@@ -92,6 +95,49 @@ def test_equations_and_code_are_there_without_scripts(site, browser):
     assert page.locator(".chain").count() == 5
     assert page.locator(".chain .katex-display").count() == 5
     assert "def td_target" in page.locator(".chain").nth(1).inner_text()
+    page.context.close()
+
+
+@pytest.mark.parametrize("algo", ["vpg", "trpo", "ppo", "dqn", "ddpg", "td3", "sac"])
+def test_the_command_builder_writes_commands_that_are_understood(site, browser, algo, monkeypatch):
+    page = browser.new_context().new_page()
+    page.goto(f"file://{site}/user/running.html")
+    builder = page.locator("#command-builder")
+    builder.locator("[name=algorithm]").select_option(algo)
+    builder.locator("[name=backend]").select_option("jax")
+    builder.locator("[name=env]").fill("Pendulum-v1" if algo in ("ddpg", "td3", "sac") else "CartPole-v1")
+    builder.locator("[name=add]").click()
+    builder.locator("[name=key]").nth(1).select_option("gamma")
+    builder.locator("[name=values]").nth(1).fill("0.9 .99 [1]")
+
+    grids = []
+    monkeypatch.setattr(ExperimentGrid, "run", lambda grid, *_, **__: grids.append(grid))
+    program, *words = shlex.split(builder.locator("pre").inner_text())
+    train.main(words)
+    (grid,) = grids
+    assert (program, words[0], grid.name) == ("spinup", f"{algo}_jax", "first")
+    assert builder.locator(".sum").inner_text().startswith(f"{len(grid.variants())} runs = 2 hid × 3 gamma × 3 seeds")
+    page.context.close()
+
+
+def test_the_command_builder_says_what_cannot_be_trained(site, browser):
+    page = browser.new_context().new_page()
+    page.goto(f"file://{site}/user/running.html")
+    builder = page.locator("#command-builder")
+    builder.locator("[name=algorithm]").select_option("sac")
+    assert "sac cannot act in CartPole-v1" in builder.locator(".sum").inner_text()
+    builder.locator("[name=env]").fill("")
+    assert "Name an environment" in builder.locator(".sum").inner_text()
+    page.context.close()
+
+
+def test_without_scripts_the_command_builder_shows_an_example(site, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"file://{site}/user/running.html")
+    builder = page.locator("#command-builder")
+    assert "needs JavaScript" in builder.inner_text()
+    assert "spinup ppo --env CartPole-v1" in builder.locator("pre").inner_text()
+    assert not builder.locator("form").is_visible()
     page.context.close()
 
 
