@@ -31,7 +31,7 @@ FIRST = {"algorithm": "ppo", "env": "CartPole-v1", "epochs": 30, "seeds": "0 10 
 
 
 def training_functions() -> dict[str, Callable]:
-    """The training functions by algorithm, in its default backend; the tests see to it that the others take the same."""
+    """The training functions by algorithm, in its default backend; tests check that the others take the same."""
     return {algo: getattr(spinup, f"{algo}_{backend}") for algo, backend in user_config.DEFAULT_BACKEND.items()}
 
 
