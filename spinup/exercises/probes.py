@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.backends import backend_of_agent, import_backend
-from spinup.errors import UserError
+from spinup.errors import UserError, first_line
 
 KINDS = ("discrete", "continuous")  # of actions
 END = None  # what follows where an episode terminates
@@ -248,22 +248,28 @@ def _agree(numbers: Iterable[Number]) -> bool:
 def _estimates(agent: Any, o: float, chosen: np.ndarray, space: spaces.Space) -> Iterator[Estimate]:
     """The values at ``o``: V of the policy, which has ``chosen`` these sides, or Q of both sides."""
     if hasattr(agent, "v"):
-        yield Estimate(f"V({o:g})", o, chosen, evaluate(agent, agent.v, np.float32([[o]])).reshape(1))
+        yield Estimate(f"V({o:g})", o, chosen, evaluate(agent.v, np.float32([[o]])).reshape(1))
         return
     if isinstance(space, spaces.Discrete):
-        q = evaluate(agent, agent.q, np.float32([[o]]))
+        q = evaluate(agent.q, np.float32([[o]]))
     else:
-        q = evaluate(agent, agent.q, np.float32([[o], [o]]), np.float32([[-1], [1]]))
+        q = evaluate(agent.q, np.float32([[o], [o]]), np.float32([[-1], [1]]))
     for c, critics in zip((-1, 1), q.reshape(-1, 2).T):
         yield Estimate(f"Q({o:g}, {c})", o, [c], critics)
 
 
-def evaluate(agent: Any, network: Callable, *inputs: np.ndarray) -> np.ndarray:
-    """``network(*inputs)``, one of the agent's, as NumPy."""
+def evaluate(network: Callable, *inputs: np.ndarray) -> np.ndarray:
+    """``network(*inputs)`` as NumPy; raises UserError unless it is a backend's network or takes NumPy arrays."""
     try:
-        backend = backend_of_agent(agent)
-    except TypeError:  # it computes with NumPy, or answers with what NumPy understands
-        return np.asarray(network(*inputs))
+        backend = backend_of_agent(network)
+    except TypeError:
+        try:
+            return np.asarray(network(*inputs))
+        except Exception as error:  # it may need anything
+            raise UserError(
+                f"The agent's v or q cannot be called with NumPy arrays ({first_line(error)}): let it be a network "
+                "such as a torch.nn.Module, or let it take NumPy arrays and return one."
+            ) from error
     return import_backend(backend, "core").evaluate(network, *inputs)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
 
 import spinup
@@ -289,6 +290,17 @@ def test_custom_training_functions_are_found(monkeypatch):
 def test_mistakes_in_the_command_get_a_sentence(words, sentence):
     with pytest.raises(UserError, match=sentence):
         command.main(words)
+
+
+def test_an_agent_of_any_class_is_judged_by_its_networks():
+    v = torch.nn.Linear(1, 1)  # [B, 1], as a student may have it
+    with torch.no_grad():
+        v.weight[:], v.bias[:] = 0, 1
+    space = ProbeEnv("ConstantReward", "discrete").action_space
+    theirs = SimpleNamespace(act=lambda obs: np.zeros(len(obs), int), v=v)
+    assert judge(theirs, PROBES[0], space, GAMMA)[1] == ""
+    with pytest.raises(UserError, match="cannot be called with NumPy arrays"):
+        judge(SimpleNamespace(act=theirs.act, v=lambda obs: v(obs)), PROBES[0], space, GAMMA)
 
 
 def test_what_is_no_agent_is_refused():
