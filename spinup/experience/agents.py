@@ -29,6 +29,7 @@ from spinup.experience.vector_env import VectorEnv
 ROWS = 5  # observations in the check; agents rarely have as many actions or action dimensions
 
 Shape = tuple[int, ...]
+Result = tuple[Shape | str, bool]  # the shape of an array (else the name of a type), and whether gradients can flow
 
 
 def construct(actor_critic: Callable, envs: VectorEnv, ac_kwargs: Mapping[str, Any] | None) -> Any:
@@ -45,7 +46,7 @@ def construct(actor_critic: Callable, envs: VectorEnv, ac_kwargs: Mapping[str, A
     return actor_critic(*arguments, **kwargs)
 
 
-def check_agent(agent: Any, asked: str, envs: VectorEnv, shapes_of: Callable[..., list[Shape | str]]) -> None:
+def check_agent(agent: Any, asked: str, envs: VectorEnv, call: Callable[..., list[Result]]) -> None:
     """Check that ``agent`` acts in ``envs`` and has the parts that ``asked`` describes.
 
     The random numbers of NumPy and Python continue as if none had been drawn.
@@ -54,21 +55,21 @@ def check_agent(agent: Any, asked: str, envs: VectorEnv, shapes_of: Callable[...
         agent: for one whose class lists the name of a part in ``unchecked``, that part may return any shape.
         asked: the constant ``AGENT`` of an algorithm.
         envs: the environments to act in.
-        shapes_of: ``shapes_of(function, *arrays)`` calls ``function`` with ``arrays`` in the types of the framework,
-            and gives the shapes of the list that it returns; for anything but an array, the name of its type.
+        call: ``call(function, *arrays)`` calls ``function`` with ``arrays`` in the types of the framework, and
+            describes each item of the list that it returns.
 
     Raises:
         UserError: for the first call that is missing, fails or returns something else.
     """
-    name, calls = type(agent).__name__, dict(re.findall(r"(\w+\(.*?\)) -> ([^;]+)", asked))
-    parts = {call: call.partition("(")[0] for call in calls}
+    name, usages = type(agent).__name__, dict(re.findall(r"(\w+\(.*?\)) -> ([^;]+)", asked))
+    parts = {usage: usage.partition("(")[0] for usage in usages}
     missing = [part for part in ("act", *parts.values()) if not callable(getattr(agent, part, None))]
     if missing:
         raise UserError(
             f"actor_critic built a {name}, which has no {' and no '.join(missing)}: this algorithm needs "
             f"act(obs, deterministic=False); {asked}."
         )
-    if "q(o, a)" in calls and hasattr(type(agent), "pi"):
+    if "q(o, a)" in usages and hasattr(type(agent), "pi"):
         raise UserError(
             f"{name}.pi is a method: this algorithm improves pi through q without moving q, so pi must be a network of "
             "its own, with its own parameters."
@@ -78,9 +79,9 @@ def check_agent(agent: Any, asked: str, envs: VectorEnv, shapes_of: Callable[...
         o = np.zeros((ROWS, *(envs.observation_space.shape or ())), np.float32)
         a = _check_act(agent, o, envs.action_space)
         arrays = {"o": o, "a": a, "eps": np.zeros(a.shape, np.float32)}
-        for call, results in calls.items():
-            if parts[call] not in getattr(agent, "unchecked", ()):
-                _check_part(agent, call, results, arrays, sizes, shapes_of)
+        for usage, results in usages.items():
+            if parts[usage] not in getattr(agent, "unchecked", ()):
+                _check_part(agent, usage, results, arrays, sizes, call)
 
 
 def _sizes(asked: str, space: Any) -> dict[str, int]:
@@ -119,11 +120,11 @@ _ACT = "act takes one observation or a batch of them as a NumPy array, and retur
 
 
 def _check_part(
-    agent: Any, call: str, results: str, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int], shapes_of: Callable
+    agent: Any, usage: str, results: str, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int], call: Callable
 ) -> None:
-    """Call a part of ``agent`` as ``call`` says, such as ``q(o, a)``, and compare with ``results``, such as ``[B]``."""
+    """Call a part of ``agent`` by its ``usage``, such as ``q(o, a)``, and compare with ``results``, such as ``[B]``."""
     kinds = re.findall(r"\[.+?\]|\w+", results)
-    name, *inputs = re.findall(r"\w+", call)
+    name, *inputs = re.findall(r"\w+", usage)
 
     def values(*inputs):
         found = getattr(agent, name)(*inputs)
@@ -132,21 +133,26 @@ def _check_part(
             raise ValueError(f"the number of results is {len(found)}")
         return [x.entropy() if kind == "distribution" else x for kind, x in zip(kinds, found)]
 
-    told = f"{type(agent).__name__}.{call}"
+    told = f"{type(agent).__name__}.{usage}"
     with _reported(f"{told} fails for {ROWS} observations", f"expected {results}, where B={ROWS}"):
-        shapes = shapes_of(values, *(arrays[x] for x in inputs))
-    for kind, found in zip(kinds, shapes):
-        expected = (ROWS,) if kind == "distribution" else _shape(kind, sizes)
-        if found != expected:
-            what, remedy = "shape", f"this algorithm needs {kind}"
-            if kind == "distribution":
-                what = "a distribution whose entropy has shape"
-                remedy = "sum it over the dimensions of an action, as torch.distributions.Independent(..., 1) does"
-            elif found == (*expected, 1):
-                remedy = "squeeze the last dimension, or losses would compare every value with every target"
-            raise UserError(
-                f"{told} returned {what} {_text(found)} for {ROWS} observations, expected {_text(expected)}: {remedy}."
-            )
+        found = call(values, *(arrays[x] for x in inputs))
+    for kind, (shape, learns) in zip(kinds, found):
+        _check_result(told, kind, shape, (ROWS,) if kind == "distribution" else _shape(kind, sizes))
+        if not learns and kind != "distribution":  # whose entropy may be constant
+            raise UserError(f"{told} returned {kind} that no gradient flows through: remove no_grad() or detach().")
+
+
+def _check_result(told: str, kind: str, found: Shape | str, expected: Shape) -> None:
+    if found == expected:
+        return
+    what = f"a {found}" if isinstance(found, str) else f"shape {_text(found)}"
+    remedy = f"this algorithm needs {kind}"
+    if kind == "distribution":
+        what = f"a distribution whose entropy has {what}"
+        remedy = "sum it over the dimensions of an action, as torch.distributions.Independent(..., 1) does"
+    elif found == (*expected, 1):
+        remedy = "squeeze the last dimension, or losses would compare every value with every target"
+    raise UserError(f"{told} returned {what} for {ROWS} observations, expected {_text(expected)}: {remedy}.")
 
 
 def _shape(kind: str, sizes: Mapping[str, int]) -> Shape:
@@ -154,8 +160,8 @@ def _shape(kind: str, sizes: Mapping[str, int]) -> Shape:
     return tuple(int(size) if size.isdecimal() else sizes[size] for size in re.findall(r"\w+", kind))
 
 
-def _text(shape: Shape | str) -> str:
-    return f"of a {shape}" if isinstance(shape, str) else str([*shape])
+def _text(shape: Shape) -> str:
+    return str([*shape])
 
 
 @contextmanager

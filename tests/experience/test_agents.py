@@ -135,6 +135,18 @@ class NoLogProbability(Mine):
         self.pi.forward = lambda o, a=None: torch.distributions.Normal(self.pi.mode(o), 1)
 
 
+class NoGradients(Mine):
+    def __init__(self, observation_space, action_space):
+        super().__init__(observation_space, action_space)
+        self.v.forward = torch.no_grad()(self.v.forward)
+
+
+class NumPyValues(Mine):
+    def __init__(self, observation_space, action_space):
+        super().__init__(observation_space, action_space)
+        self.v.forward = lambda o: np.zeros(len(o))
+
+
 class OtherObservations(Mine):
     def __init__(self, observation_space, action_space):
         super().__init__(spaces.Box(-1, 1, (2,)), action_space)
@@ -156,6 +168,8 @@ class Stranger:
         (Floats, DISCRETE, r"Floats\.act\(obs\) returned float64, expected integers: its actions are Discrete\(3\)"),
         (PerDimension, BOX, r"a distribution whose entropy has shape \[5, 3\] .*, expected \[5\]: sum it over"),
         (NoLogProbability, BOX, r"\.pi\(o, a\) fails .* \(the number of results is 1\): expected distribution, \[B\]"),
+        (NoGradients, BOX, r"NoGradients\.v\(o\) returned \[B\] that no gradient flows through: remove no_grad"),
+        (NumPyValues, BOX, r"NumPyValues\.v\(o\) returned a ndarray for 5 .*, expected \[5\]: .* needs \[B\]"),
         (OtherObservations, BOX, r"OtherObservations\.act\(obs\) fails for the NumPy observation \[4\] \(mat"),
         (lambda *_: Stranger(), BOX, r"actor_critic built a Stranger: expected an agent that is a torch\.nn\.Module"),
         (lambda *_: None, BOX, r"actor_critic built a NoneType: expected"),

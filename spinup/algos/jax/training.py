@@ -61,13 +61,13 @@ def build(actor_critic, envs, ac_kwargs, device, asked):
             f"actor_critic built a {type(ac).__name__} that JAX cannot train: make its class and those of its parts "
             "with @spinup.algos.jax.core.pytree(), which takes the names of the fields that are no arrays."
         )
-    check_agent(ac, asked, envs, _shapes_of)
+    check_agent(ac, asked, envs, _results_of)
     return ac
 
 
-def _shapes_of(function, *arrays):
-    """The shapes of what ``function`` returns for ``arrays``; nothing is computed or compiled."""
-    return [x.shape for x in jax.eval_shape(function, *arrays)]
+def _results_of(function, *arrays):
+    """The shape of each array that ``function`` returns for ``arrays``; nothing is computed, so gradients may flow."""
+    return [(x.shape, True) for x in jax.eval_shape(function, *arrays)]
 
 
 @pytree()

@@ -69,16 +69,17 @@ def build(actor_critic, envs, ac_kwargs, device, asked):
     if hasattr(ac, "q1") and hasattr(ac, "q2") and not hasattr(ac, "q"):
         ac.q = Twin(ac.q1, ac.q2) if isinstance(ac.q1, nn.Module) else MethodType(Twin.forward, ac)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        check_agent(copy.deepcopy(ac), asked, envs, partial(_shapes_of, device=device))
+        check_agent(copy.deepcopy(ac), asked, envs, partial(_results_of, device=device))
     sync_params(ac)
     return ac
 
 
-@torch.no_grad()
-def _shapes_of(function, *arrays, device):
-    """The shapes of what ``function`` returns for ``arrays``; of anything but a tensor, the name of its type."""
+def _results_of(function, *arrays, device):
+    """The shape of each tensor that ``function`` returns for ``arrays``, and whether gradients flow through it."""
     results = function(*(torch.as_tensor(x, device=device) for x in arrays))
-    return [tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__ for x in results]
+    return [
+        (tuple(x.shape), x.requires_grad) if isinstance(x, torch.Tensor) else (type(x).__name__, False) for x in results
+    ]
 
 
 class Adam:
