@@ -63,6 +63,7 @@ ONLY_IN_PYTORCH = {
     "module_of": "where parameters are if a part is a method; in JAX such a part is a tree, as any other",
     "as_tensor": "JAX takes arrays of NumPy as they are",
     "to_numpy": "NumPy takes arrays of JAX as they are",
+    **dict.fromkeys(("combined_shape", "count_vars", "discount_cumsum"), "names that scripts import from the original"),
 }
 ONLY_IN_JAX = {
     "pytree": "makes a class that JAX can take apart; in PyTorch that is nn.Module",
