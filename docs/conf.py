@@ -23,6 +23,7 @@ extensions = [
     "sphinxcontrib.katex",
     "chain",  # docs/_ext: equation, function, test and exercise
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
+    "file_map",  # docs/_ext: what stands where in the file of an algorithm
 ]
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ DOCS = ROOT / "docs"
 sys.path.append(str(DOCS / "_ext"))
 
 chain = pytest.importorskip("chain", reason="the extra docs is not installed")
+file_map = pytest.importorskip("file_map", reason="the extra docs is not installed")
 ALGORITHMS = sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos})
 
 
@@ -56,3 +58,12 @@ def test_every_page_is_in_the_contents():
     listed = set(re.findall(r"^([a-z]\w*(?:/\w+)?)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
     pages = {str(file.relative_to(DOCS).with_suffix("")) for file in DOCS.rglob("*.md") if "_build" not in file.parts}
     assert pages - {"index"} == listed
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_file_of_an_algorithm_has_the_parts_of_the_map(algo):
+    for file in (ROOT / "spinup" / "algos").glob(f"*/{algo}.py"):
+        source = file.read_text(encoding="utf-8")
+        parts = list(file_map.parts_of(source, algo).values())
+        assert parts[0][0] == 1
+        assert all(before[1] + 1 == after[0] <= after[1] for before, after in pairwise(parts))
