@@ -63,7 +63,7 @@ class FileMap(SphinxDirective):
 def _item(name: str, first: int, last: int, text: str) -> str:
     text = re.sub(r"`([^`]*)`", r'<code class="literal">\1</code>', html.escape(text))
     return (
-        f'<li style="--lines: {last - first + 1}"><span class="lines">{first}–{last}</span>'
+        f'<li style="--lines: {last - first + 1}"><span class="lines">{first}&ndash;{last}</span>'
         f"<div><strong>{name}</strong> {text}</div></li>"
     )
 
