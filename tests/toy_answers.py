@@ -13,9 +13,9 @@ STOP = {"pytorch": "torch.Tensor.detach", "jax": "__import__('jax').lax.stop_gra
 
 
 def source_of(blank, backend):
-    """The source of the package's own function (or class)."""
+    """The source of the package's own function or class, of which a bugged one is a copy."""
     module = importlib.import_module(blank.home.format(backend=backend))
-    return textwrap.dedent(inspect.getsource(getattr(module, blank.name)))
+    return textwrap.dedent(inspect.getsource(getattr(module, blank.name.removeprefix("Bugged"))))
 
 
 def answer(number, backend, bodies):
@@ -94,7 +94,14 @@ CLASSES = {  # as a student may write them
     }
 }
 
-POLICY = "MLPGaussianActor"
+for _backend in ("pytorch", "jax"):
+    _text = exercise_file("2.2", _backend).read_text(encoding="utf-8")
+    _bugged = ast.get_source_segment(_text, definition(_text, "BuggedMLPQFunction"))
+    CLASSES.setdefault("BuggedMLPQFunction", {})[_backend] = _bugged.replace("act))", "act)).squeeze(-1)").replace(
+        "net(x)", "net(x).squeeze(-1)"
+    )
+
+POLICY, CRITIC = "MLPGaussianActor", "BuggedMLPQFunction"
 GAUSSIAN = "gaussian_log_density"
 TERMS = "0.5 * ((x - mu) / xp.exp(log_std)) ** 2 + log_std + 0.5 * math.log(2 * math.pi)"
 A2 = "a2 = target_action(pi_targ, batch.o2, eps, noise_clip, act_low, act_high)\n"
@@ -248,6 +255,17 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         ("pi_loss", "return -q(batch.o, batch.a)[0].mean()", "you took the actions from the batch"),
         ("pi_loss", "return -q(batch.o, stop(pi(batch.o)))[0].mean()", "the gradient is cut off"),
     ],
+    "2.2": [
+        (CRITIC, {backend: [(".squeeze(-1)", way)] for backend in ("pytorch", "jax")}, name)
+        for way, name in (
+            ("", "the values have the shape [B, 1]"),
+            (".squeeze()", "all dimensions of length 1 are gone"),
+            (".reshape(1, -1)", "the values have the shape [1, B]"),
+            (".mean()", "you took the mean over the batch"),
+            ("[0]", "you took the first row of the batch"),
+            (" * xp.ones(len(obs))", "the values are a matrix [B, B]"),
+        )
+    ],
     "3.1": [
         (
             "discount_cumsum",
@@ -305,7 +323,7 @@ WRONG = {  # exercise, function, body, and how the mistake is called
     "3.2": [
         (
             "td_target",
-            f"return batch.r + gamma * {factor} * q_targ(batch.o2, pi_targ(batch.o2))",
+            f"return batch.r + gamma * {factor} * pick(values, a2)",
             name,
         )
         for factor, name in (
@@ -318,7 +336,7 @@ WRONG = {  # exercise, function, body, and how the mistake is called
     + [
         (
             "td_target",
-            "return (1 - batch.d) * (batch.r + gamma * q_targ(batch.o2, pi_targ(batch.o2)))",
+            "return (1 - batch.d) * (batch.r + gamma * pick(values, a2))",
             "(1 - d) also removes the reward",
         )
     ],
@@ -399,6 +417,11 @@ INDEPENDENT = [
     ("Normal(self.net(obs), torch.exp(self.log_std))", "Independent(Normal(self.net(obs), self.log_std.exp()), 1)")
 ]
 RIGHT = {  # exercise, backend or None for all, and another way to write it
+    "2.2": [
+        (None, {}),
+        (None, {CRITIC: {backend: [(".squeeze(-1)", "[..., 0]")] for backend in ("pytorch", "jax")}}),
+        (None, {CRITIC: {backend: [(".squeeze(-1)", ".flatten()")] for backend in ("pytorch", "jax")}}),
+    ],
     "1.2": [
         (None, {}),
         ("pytorch", {POLICY: {"pytorch": [*INDEPENDENT, ("log_prob(act).sum(-1)", "log_prob(act)")]}}),
@@ -477,10 +500,7 @@ return xp.stack(rows)""",
     "3.2": [
         (
             None,
-            {
-                "td_target": "v2 = q_targ(batch.o2, pi_targ(batch.o2))\n"
-                "return xp.where(batch.d > 0, batch.r, batch.r + gamma * v2)"
-            },
+            {"td_target": "return xp.where(batch.d > 0, batch.r, batch.r + gamma * pick(values, a2))"},
         ),
     ],
     "3.3": [

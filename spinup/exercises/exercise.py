@@ -42,10 +42,27 @@ class Training:
 
 @dataclass(frozen=True)
 class Question:
-    """A question whose answer is typed: ``judge(answer)`` returns whether it is right, and a sentence on it."""
+    """A question whose answer is typed: ``judge(answer)`` returns whether it is right, and a sentence on it.
+
+    A ``bonus`` need not be answered.
+    """
 
     text: str
     judge: Callable[[str], tuple[bool, str]]
+    bonus: bool = False
+
+
+def choice(text: str, right: str, options: Mapping[str, tuple[str, str]], bonus: bool = False) -> Question:
+    """A question with ``options``: by letter, what can be chosen and what there is to say on it."""
+
+    def judge(answer: str) -> tuple[bool, str]:
+        letter = answer.strip().lower().strip("().")
+        if letter not in options:
+            raise UserError(f"--answer {answer!r} is not one of {', '.join(options)}.")
+        return letter == right, options[letter][1]
+
+    listed = "\n".join(f"  {letter}  {option}" for letter, (option, _) in options.items())
+    return Question(f"{text}\n\n{listed}", judge, bonus)
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,11 @@ def all_backends() -> list[str]:
 
 def backend_for(number: str, backend: str) -> str:
     """``backend``, or ``BACKEND_FREE`` if the exercise needs none."""
-    return BACKEND_FREE if list((HERE / BACKEND_FREE).glob(f"*/{file_name(number)}")) else backend
+    return (
+        BACKEND_FREE
+        if not find_exercise(number).blanks or list((HERE / BACKEND_FREE).glob(f"*/{file_name(number)}"))
+        else backend
+    )
 
 
 def file_name(number: str) -> str:

@@ -1,5 +1,6 @@
 """The exercises: what they are about is there to be found."""
 
+import importlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,14 +45,17 @@ def test_the_bug_of_2_2_compares_every_value_with_every_target():
     torch.testing.assert_close(loss, torch.stack(wrong).mean())
 
 
-def test_2_2_trains_with_and_without_the_bug(monkeypatch):
+@pytest.mark.parametrize(
+    ("backend", "names"), [("pytorch", ["DDPGActorCritic", "BuggedDDPGActorCritic"]), ("jax", ["plain", "bugged"])]
+)
+def test_2_2_trains_with_and_without_the_bug(backend, names, monkeypatch):
     ran = []
     monkeypatch.setattr(ExperimentGrid, "run", lambda grid, thunk, **how: ran.append((grid.variants(), thunk, how)))
-    exercise2_2.main(["--epochs", "2", "--jobs", "auto"])
+    importlib.import_module(f"spinup.exercises.{backend}.problem_set_2.exercise2_2").main(["--jobs", "auto"])
     [(variants, thunk, how)] = ran
     nets = [(v["actor_critic"].__name__, v["seed"]) for v in variants]
-    assert nets == [(f"{bug}DDPGActorCritic", seed) for bug in ("", "Bugged") for seed in (0, 10, 20)]
-    assert thunk is spinup.ddpg_pytorch and how["jobs"] == "auto"
+    assert nets == [(name, seed) for name in names for seed in (0, 10, 20)]
+    assert thunk is getattr(spinup, f"ddpg_{backend}") and how["jobs"] == "auto"
 
 
 # ---- the experiments that were run ----

@@ -86,10 +86,10 @@ def test_a_blank_does_not_drift_from_its_algorithm(number, backend):
         if isinstance(pairs[0][0], ast.ClassDef):
             methods = [{node.name: node for node in c.body if isinstance(node, ast.FunctionDef)} for c in pairs[0]]
             pairs += [(methods[0][name], methods[1][name]) for name in methods[0]]
-        for own, original in pairs:
-            assert (ast.get_docstring(original) or "").startswith(
-                ast.get_docstring(own) or ""
-            )  # a class's: the first line
+        bugged = blank.name.startswith("Bugged")  # whose words must not give the bug away
+        for own, original in pairs[bugged:]:
+            docs = [ast.get_docstring(node) or "" for node in (original, own)]
+            assert bugged or docs[0].startswith(docs[1])  # of a class, the first line
             assert text.splitlines()[own.lineno - 1] == ours.splitlines()[original.lineno - 1]
         if len(pairs) == 1:
             assert ast.unparse(own.args) == ast.unparse(original.args)

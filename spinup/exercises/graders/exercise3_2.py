@@ -6,7 +6,7 @@ import numpy as np
 
 from spinup.exercises.exercise import Exercise, Training
 from spinup.exercises.grading import Blank, Check, Mistake, call
-from spinup.exercises.networks import Critic, Policy
+from spinup.exercises.networks import Policy
 
 rng = np.random.default_rng(32)
 
@@ -22,9 +22,9 @@ class Batch(NamedTuple):
     ended: Any
 
 
-PI, Q = Policy(rng.standard_normal((3, 2))), Critic(rng.standard_normal(3), rng.standard_normal(2))
+TARG, Q = Policy(rng.standard_normal((3, 2))), Policy(rng.standard_normal((3, 2)))  # values of two actions, [B, 2]
 BATCH = Batch(
-    *(rng.standard_normal(shape) for shape in ((6, 3), (6, 2), 6, (6, 3))),
+    *(rng.standard_normal(shape) for shape in ((6, 3), 6, 6, (6, 3))),
     d=np.array([0.0, 1, 0, 0, 1, 0]),
     ended=np.array([0.0, 1, 1, 0, 1, 0]),
 )
@@ -37,7 +37,13 @@ def rows(*which):
 
 def target(goes_on, r_of=lambda b: b.r):
     """A target that counts the value of what follows ``goes_on(batch)`` times."""
-    return lambda pi, q, batch, gamma: r_of(batch) + gamma * goes_on(batch) * q(batch.o2, pi(batch.o2))
+
+    def td_target(q_targ, q, batch, gamma, double_q):
+        values = q_targ(batch.o2)
+        a2 = (q(batch.o2) if double_q else values).argmax(-1)
+        return r_of(batch) + gamma * goes_on(batch) * np.take_along_axis(values, a2[:, None], -1)[:, 0]
+
+    return td_target
 
 
 EXERCISE = Exercise(
@@ -47,20 +53,20 @@ EXERCISE = Exercise(
     blanks=[
         Blank(
             "td_target",
-            "spinup.algos.{backend}.ddpg",
+            "spinup.algos.{backend}.dqn",
             target(lambda b: 1 - b.d),
             [
-                Check("in the middle of an episode", call(PI, Q, rows(0, 3), 0.9)),
-                Check("where the pole fell", call(PI, Q, rows(1, 4), 0.9)),
-                Check("where the time was up", call(PI, Q, rows(2), 0.9)),
-                Check("all of these in one batch", call(PI, Q, BATCH, 0.9)),
+                Check("in the middle of an episode", call(TARG, Q, rows(0, 3), 0.9, True)),
+                Check("where the pole fell", call(TARG, Q, rows(1, 4), 0.9, True)),
+                Check("where the time was up", call(TARG, Q, rows(2), 0.9, True)),
+                Check("all of these in one batch", call(TARG, Q, BATCH, 0.9, False)),
             ],
             [
                 Mistake(
                     "life goes on after a terminal state",
                     target(lambda b: 1),
                     "After a fall, y still counts the value of what follows, so a fall costs nothing: with a reward of "
-                    "1 at every step, all states come to be worth 1 / (1 - gamma), and any action is as good as another.",
+                    "1 at every step, all states come to be worth 1 / (1 - gamma), and any action is as good as any.",
                     1,
                 ),
                 Mistake(
@@ -96,7 +102,7 @@ EXERCISE = Exercise(
                 ),
                 Mistake(
                     "gamma is missing",
-                    lambda pi, q, batch, gamma: target(lambda b: 1 - b.d)(pi, q, batch, 1),
+                    lambda q_targ, q, batch, gamma, double_q: target(lambda b: 1 - b.d)(q_targ, q, batch, 1, double_q),
                     "What follows counts gamma times as much as the reward of this step.",
                     1,
                 ),
@@ -105,18 +111,18 @@ EXERCISE = Exercise(
     ],
     trainings=[
         Training(
-            "ddpg",
+            "dqn",
             {
-                "env_name": "InvertedPendulum-v5",
+                "env_name": "CartPole-v1",
                 "ac_kwargs": {"hidden_sizes": [64, 64]},
-                "max_ep_len": 150,
-                "epochs": 8,
-                "start_steps": 1000,
+                "epochs": 10,
                 "steps_per_epoch": 2000,
+                "epsilon_steps": 5000,
+                "q_lr": 1e-3,
             },
             "AverageTestEpRet",
-            lambda results: results.max() > 100,
-            "the pole should stand for over 100 steps in one of 8 epochs; with the shipped target, it falls at once",
+            lambda results: results.max() > 150,
+            "the pole should stand for over 150 steps in one of 10 epochs",
         )
     ],
 )

@@ -37,3 +37,8 @@ def policy(cls, obs_dim, action_space, hidden_sizes, fill):
         return distribution.mu, jnp.broadcast_to(jnp.exp(distribution.log_std), act.shape), logp
 
     return numbers
+
+
+def critic(cls, obs_dim, action_space, hidden_sizes, fill):
+    """An action-value function of the class ``cls`` whose parameters are all ``fill``."""
+    return jax.tree.map(lambda x: jnp.full_like(x, fill), cls.create(obs_dim, action_space, hidden_sizes, jax.nn.relu))

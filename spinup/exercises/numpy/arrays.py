@@ -30,3 +30,9 @@ def policy(function, obs_dim, action_space, hidden_sizes, fill):
     """What stands for a policy here: ``function(obs, act, sizes, fill)`` -> mean, deviation, log-density."""
     sizes = [obs_dim, *hidden_sizes, *action_space.shape]
     return lambda obs, act: function(obs, act, sizes, fill)
+
+
+def critic(function, obs_dim, action_space, hidden_sizes, fill):
+    """What stands for an action-value function here: ``function(obs, act, sizes, fill)``."""
+    sizes = [obs_dim + action_space.shape[0], *hidden_sizes, 1]
+    return lambda obs, act: function(obs, act, sizes, fill)

@@ -39,3 +39,12 @@ def policy(cls, obs_dim, action_space, hidden_sizes, fill):
         return distribution.mean, distribution.stddev.expand(act.shape), logp
 
     return numbers
+
+
+@torch.no_grad()
+def critic(cls, obs_dim, action_space, hidden_sizes, fill):
+    """An action-value function of the class ``cls`` whose parameters are all ``fill``."""
+    q = cls(obs_dim, action_space, hidden_sizes, torch.nn.ReLU)
+    for parameter in q.parameters():
+        parameter.fill_(fill)
+    return q

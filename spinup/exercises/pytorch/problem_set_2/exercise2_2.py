@@ -6,16 +6,19 @@ trains DDPG on HalfCheetah-v5 six times: three seeds with spinup's own networks,
 below. ``spinup plot data/ex2-2`` then draws the learning curves. An interrupted exercise resumes when run again.
 
 The bug causes no error and no warning. Without looking into core.py: what is wrong with the bugged networks, and how
-does it affect the equations of ddpg.py? Would some choice of hyperparameters have hidden it?
+does it affect the equations of ddpg.py? Repair ``BuggedMLPQFunction``, then check it with ``spinup exercise 2.2``.
+
+    y    = r + gamma (1 - d) Q_targ(o2, mu_targ(o2))                 (1) target
+    L_Q  = E[(Q(o, a) - y)^2]                                        (2) critic loss
 """
 
 import sys
 
+import torch
+
 from spinup.algos.pytorch import core
-from spinup.algos.pytorch.ddpg import ddpg
-from spinup.commands.arguments import ArgumentParser, exit_on_user_error
-from spinup.commands.values import parse_value
-from spinup.experiments.grid import ExperimentGrid
+from spinup.commands.arguments import exit_on_user_error
+from spinup.exercises.comparison import compare
 
 
 class BuggedMLPQFunction(core.MLPQFunction):
@@ -38,21 +41,7 @@ class BuggedDDPGActorCritic(core.DDPGActorCritic):
 
 def main(argv: list[str] | None = None) -> None:
     """Train with and without the bug."""
-    parser = ArgumentParser(prog="python -m spinup.exercises.pytorch.problem_set_2.exercise2_2", description=__doc__)
-    parser.add_argument("--env", default="HalfCheetah-v5", help="environment (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=25, help="epochs of 4000 steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0, 10, 20], help="random seeds (default: 0 10 20)")
-    parser.add_argument("--jobs", type=parse_value, help="number of runs in parallel, or auto")
-    parser.add_argument("--data_dir", help="parent directory of the results (default: data)")
-    args = parser.parse_args(argv)
-
-    grid = ExperimentGrid("ex2-2")
-    grid.add("actor_critic", [core.DDPGActorCritic, BuggedDDPGActorCritic], "", True)
-    grid.add("seed", args.seed)
-    grid.add("env_name", args.env)
-    grid.add("epochs", args.epochs)
-    grid.add("resume", True)
-    grid.run(ddpg, data_dir=args.data_dir, jobs=args.jobs)
+    compare(argv, "pytorch", [core.DDPGActorCritic, BuggedDDPGActorCritic], __doc__)
 
 
 if __name__ == "__main__":

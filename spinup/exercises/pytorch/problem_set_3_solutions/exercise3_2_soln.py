@@ -1,3 +1,3 @@
-"""Solution of exercise 3.2: the target of the package's DDPG."""
+"""Solution of exercise 3.2: the target of the package's DQN."""
 
-from spinup.algos.pytorch.ddpg import td_target as td_target
+from spinup.algos.pytorch.dqn import td_target as td_target
