@@ -12,7 +12,9 @@ does it affect the equations of ddpg.py? Repair ``BuggedMLPQFunction``, then che
     L_Q  = E[(Q(o, a) - y)^2]                                        (2) critic loss
 """
 
+import importlib
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import jax
@@ -62,5 +64,6 @@ def main(argv: list[str] | None = None) -> None:
     compare(argv, "jax", [plain, bugged], __doc__)
 
 
-if __name__ == "__main__":
-    exit_on_user_error(main, sys.argv[1:])
+if __name__ == "__main__":  # the processes of the experiments import the classes, so that JAX gets to know them
+    sys.path.insert(0, str(Path(__file__).parent))
+    exit_on_user_error(importlib.import_module(Path(__file__).stem).main, sys.argv[1:])
