@@ -76,12 +76,18 @@ def check_agent(agent: Any, asked: str, envs: VectorEnv, call: Callable[..., lis
         )
     sizes = _sizes(asked, envs.action_space)
     with _random_numbers_kept():
-        o = np.zeros((ROWS, *(envs.observation_space.shape or ())), np.float32)
+        o = _observations(envs.observation_space)
         a = _check_act(agent, o, envs.action_space)
         arrays = {"o": o, "a": a, "eps": np.zeros(a.shape, np.float32)}
         for usage, results in usages.items():
             if parts[usage] not in getattr(agent, "unchecked", ()):
                 _check_part(agent, usage, results, arrays, sizes, call)
+
+
+def _observations(space: Any) -> np.ndarray:
+    """Observations ``[B, obs_dim]`` within the bounds of ``space``, near 0 but not all alike."""
+    o = np.random.default_rng(0).standard_normal((ROWS, *space.shape))
+    return np.clip(o, space.low, space.high).astype(np.float32)
 
 
 def _sizes(asked: str, space: Any) -> dict[str, int]:

@@ -91,6 +91,15 @@ class Mine(core.MLPActorCritic):
         return core.evaluate(self.pi.mode, obs)
 
 
+class OfDirections(Mine):
+    """One that no observation of zeros could be given to."""
+
+    def act(self, obs, deterministic=False):
+        length = np.linalg.norm(obs, axis=-1, keepdims=True)
+        assert (length > 0).all()
+        return super().act(obs / length)
+
+
 class Unsqueezed(Mine):
     def __init__(self, observation_space, action_space):
         super().__init__(observation_space, action_space)
@@ -177,7 +186,7 @@ class Stranger:
     ],
 )
 def test_an_agent_that_breaks_the_contract_is_refused(agent, space, told):
-    assert build("pytorch", "ppo", Mine, space)
+    assert build("pytorch", "ppo", Mine, space) and build("pytorch", "ppo", OfDirections, space)
     with pytest.raises(UserError, match=told):
         build("pytorch", "ppo", agent, space)
 
