@@ -178,6 +178,7 @@ def test_a_traced_agent_acts_alike(agent):
     torch.testing.assert_close(traced(o), agent(o))
 
 
+@slow  # as torch.export imports much
 def test_an_exported_agent_acts_alike(agent):
     o = torch.randn(6, 4)
     exported = torch.export.export(agent, (o,)).module()

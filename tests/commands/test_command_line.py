@@ -161,6 +161,7 @@ def test_an_agent_may_be_named_as_an_environment_is(name, started):
     assert agent is sys.modules["of_mine"].Mine
 
 
+@pytest.mark.slow  # two processes
 @pytest.mark.usefixtures("a_module_of_mine")
 def test_a_named_agent_is_found_again_if_trusted():
     spinup("ppo --env CartPole-v1 --actor_critic of_mine:Mine " + " ".join(TINY))
