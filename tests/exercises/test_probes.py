@@ -1,9 +1,11 @@
 """The probes: the algorithms pass them, and each mutant fails at the one that is about its fault."""
 
+import importlib
 from functools import partial
 from types import SimpleNamespace
 
 import gymnasium as gym
+import jax
 import numpy as np
 import pytest
 import torch
@@ -146,96 +148,83 @@ def test_every_algorithm_passes(name, capsys):
     assert capsys.readouterr().out.count("right  ") == len(PROBES) * len(command.kinds_of(train))
 
 
-def reverse_sign(monkeypatch, module, loss):
-    original = getattr(module, loss)
-    monkeypatch.setattr(module, loss, lambda *args: -original(*args))
+def reverse(loss):
+    """The mutant whose ``loss`` has the other sign."""
+    return lambda m, module: m.setattr(module, loss, partial(negative, getattr(module, loss)))
 
 
-def forget_gamma(monkeypatch):
+def negative(loss, *args):
+    return -loss(*args)
+
+
+def learn_no_policy(m, module):
+    m.setattr(module, "policy_loss", lambda logp, *_: 0 * logp.sum())
+
+
+def forget_gamma(m, module):
     gae = buffers.gae
-    monkeypatch.setattr(buffers, "gae", lambda r, v, v2, d, ended, gamma, lam: gae(r, v, v2, d, ended, 1.0, lam))
+    m.setattr(buffers, "gae", lambda r, v, v2, d, ended, gamma, lam: gae(r, v, v2, d, ended, 1.0, lam))
 
 
-def change_step(monkeypatch, change):
+def change_step(change):
+    """The mutant of an on-policy algorithm that stores ``change(step)``."""
     store = RolloutBuffer.store
-    monkeypatch.setattr(RolloutBuffer, "store", lambda self, o, a, step: store(self, o, a, change(step)))
+    return lambda m, _: m.setattr(RolloutBuffer, "store", lambda self, o, a, step: store(self, o, a, change(step)))
 
 
-def change_target(monkeypatch, module, change):
-    """``change(batch)``, on which the target of an off-policy algorithm is computed."""
+def never_terminated(m, module):
     target = module.td_target
-    names = target.__code__.co_varnames
-    at = names.index("batch")
-    monkeypatch.setattr(module, "td_target", lambda *args: target(*args[:at], change(args[at]), *args[at + 1 :]))
+    m.setattr(module, "td_target", lambda a, b, batch, *rest: target(a, b, batch._replace(d=0 * batch.d), *rest))
 
 
-MUTANTS = {
-    "PPO, sign": (ppo.ppo, lambda m: reverse_sign(m, ppo, "policy_loss"), "RewardByAction", "wrong sign"),
-    "DDPG, sign": (ddpg.ddpg, lambda m: reverse_sign(m, ddpg, "pi_loss"), "RewardByAction", "wrong sign"),
-    "PPO, policy learns nothing": (
-        ppo.ppo,
-        lambda m: m.setattr(ppo, "policy_loss", lambda logp, *_: 0 * logp.sum()),
-        "RewardByAction",
-        "does not reach the policy",
-    ),
-    "PPO, gae without gamma": (ppo.ppo, forget_gamma, "NowOrLater", "not discounted"),
-    "PPO, without (1 - d)": (
-        ppo.ppo,
-        lambda m: change_step(m, lambda step: step._replace(d=0 * step.d)),
-        "ConstantReward",
-        "(1 - d) is missing",
-    ),
-    "PPO, no bootstrap": (
-        ppo.ppo,
-        lambda m: change_step(m, lambda step: step._replace(d=step.ended)),
-        "TimeLimit",
-        "A time limit is treated",
-    ),
-    "DDPG, without (1 - d)": (
-        ddpg.ddpg,
-        lambda m: change_target(m, ddpg, lambda batch: batch._replace(d=0 * batch.d)),
-        "ConstantReward",
-        "(1 - d) is missing",
-    ),
-    "DQN, without (1 - d)": (
-        dqn.dqn,
-        lambda m: change_target(m, dqn, lambda batch: batch._replace(d=0 * batch.d)),
-        "ConstantReward",
-        "(1 - d) is missing",
-    ),
-    "DDPG, no bootstrap": (
-        ddpg.ddpg,
-        lambda m: m.setattr(ddpg, "td_target", lambda pi, q, batch, gamma: batch.r),
-        "RewardLater",
-        "no bootstrap",
-    ),
-    "DDPG, no gamma": (
-        ddpg.ddpg,
-        lambda m: m.setattr(ddpg, "td_target", partial(without_gamma, ddpg.td_target)),
-        "RewardLater",
-        "gamma is missing",
-    ),
-    "DDPG, [B, 1] against [B]": (
-        partial(ddpg.ddpg, actor_critic=BuggedDDPGActorCritic),
-        lambda m: None,
-        "RewardByObservation",
-        "broadcast",
-    ),
-}
+def no_bootstrap(m, module):
+    m.setattr(module, "td_target", lambda pi, q, batch, gamma: batch.r)
 
 
-def without_gamma(target, pi, q, batch, gamma):
-    return target(pi, q, batch, 1.0)
+def no_gamma(m, module):
+    target = module.td_target
+    m.setattr(module, "td_target", lambda pi, q, batch, gamma: target(pi, q, batch, 1.0))
+
+
+def broadcast(m, module):
+    m.setattr(module, "ddpg", partial(module.ddpg, actor_critic=BuggedDDPGActorCritic))
+
+
+ALIVE, TIMED_OUT = (lambda step: step._replace(d=0 * step.d)), (lambda step: step._replace(d=step.ended))
+MUTANTS = [  # backend, algorithm, what is changed, the probe that fails, what it says
+    ("pytorch", "ppo", reverse("policy_loss"), "RewardByAction", "wrong sign"),
+    ("pytorch", "ppo", learn_no_policy, "RewardByAction", "does not reach the policy"),
+    ("pytorch", "ppo", forget_gamma, "NowOrLater", "not discounted"),
+    ("pytorch", "ppo", change_step(ALIVE), "ConstantReward", "(1 - d) is missing"),
+    ("pytorch", "ppo", change_step(TIMED_OUT), "TimeLimit", "A time limit is treated"),
+    ("pytorch", "dqn", never_terminated, "ConstantReward", "(1 - d) is missing"),
+    ("pytorch", "ddpg", never_terminated, "ConstantReward", "(1 - d) is missing"),
+    ("pytorch", "ddpg", reverse("pi_loss"), "RewardByAction", "wrong sign"),
+    ("pytorch", "ddpg", no_bootstrap, "RewardLater", "no bootstrap"),
+    ("pytorch", "ddpg", no_gamma, "RewardLater", "gamma is missing"),
+    ("pytorch", "ddpg", broadcast, "RewardByObservation", "broadcast"),
+    ("jax", "ppo", reverse("policy_loss"), "RewardByAction", "wrong sign"),
+    ("jax", "ddpg", never_terminated, "ConstantReward", "(1 - d) is missing"),
+    ("jax", "ddpg", no_bootstrap, "RewardLater", "no bootstrap"),
+]
+
+
+@pytest.fixture
+def fresh_jax():
+    """What JAX has compiled is forgotten, or a mutated function would not be traced, and then one would stay."""
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutants_fail_at_the_probe_of_their_fault(mutant, monkeypatch):
-    train, mutate, name, sentence = MUTANTS[mutant]
-    mutate(monkeypatch)
-    [kind, *_] = command.kinds_of(train)
-    failed, what = first_fault(train, kind)
-    assert failed == name and sentence in what
+@pytest.mark.parametrize(("backend", "algo", "mutate", "probe", "sentence"), MUTANTS)
+def test_mutants_fail_at_the_probe_of_their_fault(backend, algo, mutate, probe, sentence, monkeypatch, fresh_jax):
+    module = importlib.import_module(f"spinup.algos.{backend}.{algo}")
+    mutate(monkeypatch, module)
+    train = getattr(module, algo)
+    failed, what = first_fault(train, command.kinds_of(train)[0])
+    assert failed == probe and sentence in what
 
 
 # ---- the command ----
