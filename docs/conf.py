@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.katex",
     "chain",  # docs/_ext: equation, function, test and exercise
+    "columns",  # docs/_ext: what the columns of the log mean, with curves of real runs
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
 ]

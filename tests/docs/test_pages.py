@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 import spinup
+from spinup.records.columns import MEANING
 
 ROOT = Path(spinup.__file__).parents[1]
 DOCS = ROOT / "docs"
 sys.path.append(str(DOCS / "_ext"))
 
 chain = pytest.importorskip("chain", reason="the extra docs is not installed")
+columns = pytest.importorskip("columns", reason="the extra docs is not installed")
 file_map = pytest.importorskip("file_map", reason="the extra docs is not installed")
 ALGORITHMS = sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos})
 
@@ -67,3 +69,19 @@ def test_every_file_of_an_algorithm_has_the_parts_of_the_map(algo):
         parts = list(file_map.parts_of(source, algo).values())
         assert parts[0][0] == 1
         assert all(before[1] + 1 == after[0] <= after[1] for before, after in pairwise(parts))
+
+
+def test_every_column_of_the_log_is_in_the_glossary_under_its_name():
+    page = (DOCS / "user" / "metrics.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (\w+)\n```{column} \1$", page, flags=re.MULTILINE)) == sorted(MEANING)
+
+
+def test_a_column_is_described_by_the_package_and_drawn_from_its_runs():
+    assert {*columns.loggers_of("KL")} == {"vpg", "trpo", "ppo"}
+    assert "Four columns" in columns.facts_of("EpRet") and "Four columns" not in columns.facts_of("KL")
+    pair = columns.figures({"healthy": "cartpole_ppo/cartpole_ppo_s0"}, "VVals")
+    assert "120,000 steps" in pair and pair.count("<polyline") == 1
+    with pytest.raises(LookupError, match="no column Alpha"):
+        columns.curve("cartpole_ppo/cartpole_ppo_s0", "Alpha")
+    with pytest.raises(LookupError, match="there is no bench/results/none"):
+        columns.curve("none", "KL")
