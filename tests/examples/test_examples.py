@@ -160,6 +160,6 @@ def test_a_misspelt_environment_gets_a_sentence(backend, monkeypatch):
 @every_backend
 @every_lesson
 def test_the_lessons_learn_to_balance(backend, lesson, capsys):
-    example(backend, f"pg_math.{lesson}").train(epochs=40)
+    example(backend, f"pg_math.{lesson}").train(epochs=40, batch_size=1000)
     returns = [float(ret) for ret in re.findall(r"return +([.\d]+)", capsys.readouterr().out)]
-    assert max(returns) > 100 > 40 > returns[0]
+    assert returns[0] < 40 and max(returns) > 80, returns
