@@ -105,15 +105,17 @@ def _backend_in(file: Path | None) -> str | None:
 
 
 def _start(number: str, backend: str, folder: Path) -> None:
-    source = exercise_file(number, backend)
+    data = find_exercise(number).data
+    source = data or exercise_file(number, backend)
     if not source.is_file():
         raise UserError(f"Exercise {number} has nothing to write: see `{COMMAND} {number}`.")
     target = folder / source.name
+    check = f"`{COMMAND} {number}`" if data else f"`python {target}`"
     if target.exists():
-        raise UserError(f"{str(target)!r} exists already, and is kept: check it with `python {target}`.")
+        raise UserError(f"{str(target)!r} exists already, and is kept: go on with {check}.")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    say(f"Complete {target}, then check it with `python {target}`.")
+    say(f"Look at {target}, as {check} says." if data else f"Complete {target}, then check it with {check}.")
 
 
 def _congratulate(attempt: Attempt, is_own: bool) -> None:

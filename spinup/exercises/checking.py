@@ -110,7 +110,7 @@ def _question_is_answered(attempt: Attempt) -> bool:
     if not question:
         return True
     if attempt.answer is None:
-        say(f"\n{'Bonus: ' * question.bonus}{question.text}\n\nAnswer with --answer.")
+        say(f"\n{'Bonus: ' * question.bonus}{question.text}")
         return question.bonus
     right, sentence = question.judge(attempt.answer)
     say("\n" + textwrap.fill(f"{'Right' if right else 'Not quite'}: {sentence}", WIDTH))

@@ -62,12 +62,12 @@ def choice(text: str, right: str, options: Mapping[str, tuple[str, str]], bonus:
         return letter == right, options[letter][1]
 
     listed = "\n".join(f"  {letter}  {option}" for letter, (option, _) in options.items())
-    return Question(f"{text}\n\n{listed}", judge, bonus)
+    return Question(f"{text}\n\n{listed}\n\nAnswer with its letter: --answer LETTER.", judge, bonus)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; ``difficulty`` is 1 to 3."""
+    """One exercise; ``difficulty`` is 1 to 3, ``data`` a file to look at."""
 
     title: str
     minutes: int
@@ -75,6 +75,7 @@ class Exercise:
     blanks: Sequence[Blank] = ()
     trainings: Sequence[Training] = ()
     question: Question | None = None
+    data: Path | None = None
 
 
 def all_numbers() -> list[str]:
@@ -111,7 +112,7 @@ def file_name(number: str) -> str:
 
 
 def exercise_file(number: str, backend: str, solution: bool = False) -> Path:
-    """The file of the package to complete, or its solution; it may not exist."""
+    """The file of the package to complete, or its solution; it does not exist where there is nothing to write."""
     folder = f"problem_set_{number[0]}" + "_solutions" * solution
     name = file_name(number).replace(".py", "_soln.py") if solution else file_name(number)
     return HERE / backend_for(number, backend) / folder / name

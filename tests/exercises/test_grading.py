@@ -13,6 +13,7 @@ from toy_answers import RIGHT, WRONG, answer, definition, source_of
 from spinup.commands import exercise as command
 from spinup.errors import UserError
 from spinup.exercises.exercise import all_backends, all_numbers, backend_for, exercise_file, find_exercise
+from spinup.exercises.graders import exercise3_5
 from spinup.exercises.grading import TOLERANCE, equation, numbers_of
 
 WITH_FILES = [
@@ -126,6 +127,40 @@ def test_every_mistake_is_one_and_can_be_told_from_the_others(number, blank):
         for other, others in answers.items():
             same = some.shape == others.shape and np.allclose(some, others, **TOLERANCE, equal_nan=True)
             assert same == (name == other), f"{name} | {other}"
+
+
+# ---- questions ----
+
+
+def test_a_choice_has_one_right_answer_and_a_sentence_on_each_wrong_one(run):
+    for number, right in (("2.1", "c"), ("2.2", "d")):
+        question = find_exercise(number).question
+        judged = {letter: question.judge(letter) for letter in "abcdef"}
+        assert [letter for letter, (is_right, _) in judged.items() if is_right] == [right]
+        assert len({sentence for _, sentence in judged.values()}) == 6
+        with pytest.raises(UserError, match="--answer 'z' is not one of a, b"):
+            question.judge("z")
+    status, output = run("2.1")
+    assert status == 1 and "Answer with its letter" in output
+    assert run("2.1", "--answer", "a")[0] == 1 and run("2.1", "--answer", "C")[0] == 0
+    assert run("2.2", "--use_soln", "--answer", "a")[0] == 0, "a bonus need not be answered well"
+    assert "2.1 Fitting the value function of TRPO 30 * passed" in run("--backend", "jax")[1], "in any backend"
+
+
+def test_how_sure_one_can_be_is_compared_with_the_usual_mistakes(run):
+    known = exercise3_5.known_answers()
+    values = [value for value, _ in known.values()]
+    assert len(known) >= 6 and np.diff(sorted(values)).min() > 0.001
+    for name, (value, sentence) in known.items():
+        is_right, said = exercise3_5.judge(f"b {value:.4f}")
+        assert is_right == (name == "right") and said == sentence
+    assert exercise3_5.judge("B 98%")[0] and exercise3_5.judge("b, 98.2")[0]
+    assert "the probability is another one" in exercise3_5.judge("B 0.7")[1] and not exercise3_5.judge("A 0.98")[0]
+    for typed in ("B", "98", "C 0.9", "B 0.9.8", "B 900"):
+        with pytest.raises(UserError, match="give a variant and a probability"):
+            exercise3_5.judge(typed)
+    assert run("3.5", "--start", "here")[0] == 0 and Path("here/curves3_5.csv").is_file()
+    assert run("3.5", "--answer", "B", "0.98")[0] == 0
 
 
 # ---- answers of any kind ----
