@@ -55,7 +55,9 @@ def shorten(words):
         return ["make", "-C", str(ROOT), "--dry-run", *rest]
     assert program == "python"
     if rest[1].startswith("spinup.algos.") or rest[2] in TRAINING:
-        rest = drop(drop(rest, "--epochs"), "--seed", keep=1)
+        for flag in ("--epochs", "--steps_per_epoch", "--max_ep_len", "--data_dir"):
+            rest = drop(rest, flag)
+        rest = drop(rest, "--seed", keep=1)
         rest += ["--epochs", "1", "--steps_per_epoch", "400", "--max_ep_len", "50", "--data_dir", "data"]
     if rest[1].endswith("bench_ppo_cartpole"):
         rest += ["--epochs", "1", "--data_dir", "data"]

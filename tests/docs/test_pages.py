@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import spinup
+from spinup.backends import import_backend
 from spinup.records.columns import MEANING
 
 ROOT = Path(spinup.__file__).parents[1]
@@ -85,3 +86,10 @@ def test_a_column_is_described_by_the_package_and_drawn_from_its_runs():
         columns.curve("cartpole_ppo/cartpole_ppo_s0", "Alpha")
     with pytest.raises(LookupError, match="there is no bench/results/none"):
         columns.curve("none", "KL")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_the_page_on_custom_agents_states_what_each_algorithm_asks_for(algo):
+    page = (DOCS / "user" / "custom_actor_critics.md").read_text(encoding="utf-8")
+    asked = import_backend("pytorch", algo).AGENT
+    assert re.search(rf"^\|.*\b{algo.upper()}\b.*\| `{re.escape(asked)}` \|$", page, flags=re.MULTILINE)
