@@ -1,7 +1,6 @@
 """``spinup probe ALGORITHM``: train on tiny environments whose right answers are known, and say what is broken."""
 
 import contextlib
-import importlib
 import inspect
 import io
 import tempfile
@@ -13,9 +12,10 @@ from gymnasium import spaces
 
 from spinup.commands.arguments import ArgumentParser
 from spinup.commands.train import find_algorithm
-from spinup.errors import UserError, did_you_mean
+from spinup.errors import UserError
 from spinup.exercises.probes import KINDS, PROBES, Number, Probe, ProbeEnv, judge
 from spinup.experience.envs import EnvFn
+from spinup.records.config import import_by_name
 from spinup.records.console import colorize, say
 
 COMMAND = "python -m spinup.run probe"
@@ -111,20 +111,12 @@ def settings_for(train: Callable, **others: Any) -> dict[str, Any]:
 
 def find_training_function(name: str) -> Callable:
     """An algorithm by its name, or a function as ``module:function``."""
-    module_name, colon, function_name = name.partition(":")
-    if not colon:
+    if ":" not in name:
         return find_algorithm(name)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"There is no module {error.name!r} to import for {name!r}: install it, or run from the folder that "
-            "contains it."
-        ) from error
-    function = getattr(module, function_name, None)
+    is_name = all(part.isidentifier() for part in name.replace(":", ".").split("."))
+    function = import_by_name(name) if is_name else None
     if not callable(function):
-        hint = did_you_mean(function_name, [key for key, value in vars(module).items() if callable(value)])
-        raise UserError(f"The module {module_name!r} has no function {function_name!r}.{hint}")
+        raise UserError(f"{name!r} is invalid: expected an algorithm, or a training function as module:function.")
     return function
 
 

@@ -270,8 +270,10 @@ def test_custom_training_functions_are_found(monkeypatch):
     ("words", "sentence"),
     [
         (["pppo"], "no algorithm or command 'pppo'. Did you mean 'ppo'"),
-        (["nosuchmodule:train"], "There is no module 'nosuchmodule' to import"),
-        (["spinup.algos.pytorch.ppo:pppo"], "has no function 'pppo'. Did you mean 'ppo'"),
+        (["nosuchmodule:train"], "there is no module 'nosuchmodule'"),
+        (["spinup.algos.pytorch.ppo:pppo"], "has no 'pppo'. Did you mean 'ppo'"),
+        (["./my_module.py:train"], "expected an algorithm, or a training function as module:function"),
+        (["spinup.algos.pytorch.ppo:COLUMNS"], "expected an algorithm, or a training function as module:function"),
         (["ddpg", "--actions", "discret"], "--actions 'discret' is not one of discrete, continuous"),
         (["os:getcwd"], "cannot be called as train"),
     ],
