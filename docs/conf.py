@@ -25,6 +25,7 @@ extensions = [
     "columns",  # docs/_ext: what the columns of the log mean, with curves of real runs
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
+    "results",  # docs/_ext: what commands have reached, from bench/results
 ]
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]
