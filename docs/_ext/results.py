@@ -4,8 +4,8 @@
     cartpole_ppo: spinup ppo --env CartPole-v1 --epochs 30
     ```
 
-Each line names an experiment of ``bench/results`` or ``bench/results/curves`` and the command that repeats it. The build
-fails where a flag of the command differs from what the runs were made with.
+Each line names an experiment of ``bench/results`` or ``bench/results/curves`` and the command that repeats it. The
+build fails where a flag of the command differs from what the runs were made with.
 """
 
 import csv
@@ -91,7 +91,9 @@ class Results(SphinxDirective):
         values = [value for _, runs in experiments for run in runs for value in run.performance]
         rows = "".join(_row(command, runs, min(values), max(values)) for command, runs in experiments)
         head = "".join(f"<th>{title}</th>" for title in ("command", "steps", "return of the runs", "", "minutes"))
-        table = f"<table class='docutils align-default results'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = (
+            f"<table class='docutils align-default results'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
         return [nodes.raw("", f"<div class='table-wrapper docutils container'>{table}</div>", format="html")]
 
 

@@ -11,7 +11,9 @@ import spinup
 DOCS = Path(spinup.__file__).parents[1] / "docs"
 sys.path.append(str(DOCS / "_ext"))
 results = pytest.importorskip("results", reason="the extra docs is not installed")
-SHOWN = re.findall(r"^(\w+): (spinup .*)$", (DOCS / "user" / "environments.md").read_text(encoding="utf-8"), re.MULTILINE)
+SHOWN = re.findall(
+    r"^(\w+): (spinup .*)$", (DOCS / "user" / "environments.md").read_text(encoding="utf-8"), re.MULTILINE
+)
 
 
 @pytest.mark.parametrize(("name", "command"), SHOWN)
