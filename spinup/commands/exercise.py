@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spinup import user_config
 from spinup.commands.arguments import ArgumentParser, exit_on_user_error
-from spinup.errors import UserError
+from spinup.errors import UserError, typed_program
 from spinup.exercises import progress
 from spinup.exercises.checking import Attempt, succeeds
 from spinup.exercises.exercise import (
@@ -21,13 +21,17 @@ from spinup.exercises.exercise import (
 )
 from spinup.records.console import colorize, say
 
-COMMAND = "python -m spinup.run exercise"
 NOT_YET = 1  # exit status
+
+
+def _command() -> str:
+    """What the user types for this command."""
+    return f"{typed_program() or 'spinup'} exercise"
 
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog=COMMAND,
+        prog=_command(),
         description="List the exercises, start one (exercise 1.1 --start), or check an answer (exercise 1.1).",
         epilog="Exit status: 0 passed, 1 not yet, 2 a mistake in the command.",
     )
@@ -81,13 +85,13 @@ def overview(backend: str, data_dir: str) -> str:
     for number, exercise in exercises.items():
         level, state = "*" * exercise.difficulty, f"passed {passed[number]}" if number in passed else "not yet"
         rows.append(f"{number:<5}{exercise.title:<{width}}  {exercise.minutes:>7}  {level:<5}  {state}")
-    return "\n".join([*rows, "", f"Start one with `{COMMAND} 1.1 --start`, check it with `{COMMAND} 1.1`."])
+    return "\n".join([*rows, "", f"Start one with `{_command()} 1.1 --start`, check it with `{_command()} 1.1`."])
 
 
 def _choose(args) -> tuple[Path | None, str]:
     """The file to check (None where there is nothing to write), and its backend."""
     if args.file and not args.file.is_file():
-        raise UserError(f"--file {str(args.file)!r} does not exist: `{COMMAND} {args.number} --start` makes one.")
+        raise UserError(f"--file {str(args.file)!r} does not exist: `{_command()} {args.number} --start` makes one.")
     here = Path(file_name(args.number))
     own = args.file or (here if here.is_file() else None)
     backend = backend_for(args.number, args.backend or _backend_in(own) or all_backends()[0])
@@ -108,9 +112,9 @@ def _start(number: str, backend: str, folder: Path) -> None:
     data = find_exercise(number).data
     source = data or exercise_file(number, backend)
     if not source.is_file():
-        raise UserError(f"Exercise {number} has nothing to write: see `{COMMAND} {number}`.")
+        raise UserError(f"Exercise {number} has nothing to write: see `{_command()} {number}`.")
     target = folder / source.name
-    check = f"`{COMMAND} {number}`" if data else f"`python {target}`"
+    check = f"`{_command()} {number}`" if data else f"`python {target}`"
     if target.exists():
         raise UserError(f"{str(target)!r} exists already, and is kept: go on with {check}.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,4 +131,4 @@ def _congratulate(attempt: Attempt, is_own: bool) -> None:
         progress.record(attempt.data_dir, attempt.backend, attempt.number)
     later = [number for number in all_numbers() if number > attempt.number]
     if later:
-        say(f"The next one: `{COMMAND} {later[0]} --start`.")
+        say(f"The next one: `{_command()} {later[0]} --start`.")
