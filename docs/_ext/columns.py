@@ -80,14 +80,19 @@ def drawn(x: np.ndarray, y: np.ndarray, low: float, high: float) -> str:
     )
 
 
+def shortly(value: float) -> str:
+    """``value`` with three digits, or all of them before the decimal point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def figures(runs: dict[str, str], column: str) -> str:
     """The curves of ``runs``, by what they show, side by side on one scale."""
     curves = {title: curve(run, column) for title, run in runs.items()}
     low, high = min(np.nanmin(y) for _, y in curves.values()), max(np.nanmax(y) for _, y in curves.values())
     panels = [
-        f'<figure class="{title}"><figcaption>{title.capitalize()} <span>from {y[0]:.3g} to {y[-1]:.3g}, in '
+        f'<figure class="{title}"><figcaption>{title.capitalize()} <span>from {shortly(y[0])} to {shortly(y[-1])}, in '
         f"{x[-1]:,.0f} steps</span></figcaption>{drawn(x, y, low, high)}"
-        f"<small><code>{runs[title]}</code>, scale {low:.3g} to {high:.3g}</small></figure>"
+        f"<small><code>{runs[title]}</code>, scale {shortly(low)} to {shortly(high)}</small></figure>"
         for title, (x, y) in curves.items()
     ]
     return f'<div class="curves">{"".join(panels)}</div>'
