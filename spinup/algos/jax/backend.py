@@ -22,8 +22,8 @@ def is_agent(x):
 
 
 def parameters_of(agent):
-    """The arrays that ``agent`` learns."""
-    return jax.tree.leaves(agent)
+    """The arrays that ``agent`` learns, as NumPy's: anything done with JAX's would be compiled for each shape."""
+    return [np.asarray(x) for x in jax.tree.leaves(agent)]
 
 
 def activation_named(name):
