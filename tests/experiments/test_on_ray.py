@@ -145,7 +145,7 @@ def test_failures_are_those_of_the_local_launcher(cluster):
     trouble = {0: "crash", 1: "mistake", 2: "kill"}
     process = start(cluster, {"seed": [0, 1, 2, 3], "trouble": trouble}, retries=1)
     out, err = process.communicate(timeout=110)
-    assert process.returncode == 1 and err.endswith("error: 2 of 4 experiments failed: g_s0, g_s1.\n"), err
+    assert process.returncode == 1 and err.endswith("ExperimentFailed: 2 of 4 experiments failed: g_s0, g_s1.\n"), err
     assert "RuntimeError: boom" in out and "error: you erred" in out and "g_s2 failed (killed by signal 9)" in out
     assert [[t["first"] for t in told(run_of(seed))] for seed in range(4)] == [[0, 1], [0], [1], [0]]
     assert [epochs_of(run_of(seed)) for seed in range(4)] == [[0], [0], [0, 1, 2], [0, 1, 2]]
