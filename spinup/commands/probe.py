@@ -12,13 +12,12 @@ from gymnasium import spaces
 
 from spinup.commands.arguments import ArgumentParser
 from spinup.commands.train import find_algorithm
-from spinup.errors import UserError
+from spinup.errors import UserError, command
 from spinup.exercises.probes import KINDS, PROBES, Number, Probe, ProbeEnv, judge
 from spinup.experience.envs import EnvFn
 from spinup.records.config import import_by_name
 from spinup.records.console import colorize, say
 
-COMMAND = "python -m spinup.run probe"
 BROKEN = 1  # exit status
 GAMMA = 0.5  # so that its powers are far apart
 
@@ -53,7 +52,7 @@ OFF_POLICY: dict[str, Any] = dict(
 def main(argv: list[str]) -> None:
     """The command line ``probe``: see ``probe --help``; raises SystemExit(1) if a probe fails."""
     parser = ArgumentParser(
-        prog=COMMAND,
+        prog=command("probe"),
         description="Train on tiny environments whose right answers are known, and say what is broken.",
         epilog="A custom function is called as train(env_fn, gamma=..., ...), with those settings of\n"
         "spinup/commands/probe.py that it has parameters for, and returns an agent with act(obs) and v(obs) or\n"

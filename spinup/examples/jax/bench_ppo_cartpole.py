@@ -1,7 +1,7 @@
 """How do network size and activation affect PPO on CartPole? A grid of 4 experiments, each with several seeds.
 
 Run it with ``python -m spinup.examples.jax.bench_ppo_cartpole``, and plot the results with
-``python -m spinup.run plot data/ppo-jax-bench``.
+``spinup plot data/ppo-jax-bench``.
 """
 
 import sys

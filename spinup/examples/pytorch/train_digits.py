@@ -1,7 +1,7 @@
 """The logger outside reinforcement learning: a network learns to read handwritten digits.
 
     python -m spinup.examples.pytorch.train_digits --output_dir data/digits
-    python -m spinup.run plot data/digits --value TestAcc --xaxis TotalGradientSteps
+    spinup plot data/digits --value TestAcc --xaxis TotalGradientSteps
 
 The images, 1797 of 8 x 8 pixels, come with scikit-learn: nothing is downloaded.
 """
