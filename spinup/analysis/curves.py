@@ -23,7 +23,7 @@ PERFORMANCE_COLUMNS = ("AverageTestEpRet", "AverageEpRet")  # the first of these
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One training run: its directory, experiment name, environment, and log (NaN for empty cells)."""
+    """One training run: its directory, experiment name, environment, and log by column, [rows] (NaN: empty cells)."""
 
     path: Path
     exp_name: str
@@ -133,7 +133,15 @@ def collect_curves(
 ) -> dict[str, list[LoggedRun]]:
     """The runs of each curve by label, in the order of the arguments.
 
-    Raises :class:`UserError` if no run is found, or if ``legend`` does not have one name for each directory with runs.
+    Args:
+        all_logdirs: directories, or the beginnings of their names, searched recursively for runs.
+        legend: one name for each directory with runs; None: the ``exp_name`` in ``config.json``.
+        count: one curve for each run.
+        select: keep only runs whose paths contain all of these.
+        exclude: keep only runs whose paths contain none of these.
+
+    Raises:
+        UserError: if no run is found, or if ``legend`` does not have one name for each directory with runs.
     """
     found: dict[Path, list[Path]] = {}
     for argument in all_logdirs:
@@ -169,7 +177,7 @@ def collect_curves(
 
 
 def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving average over ``window`` rows, fewer at the ends. Empty cells stay empty."""
+    """Centred moving average of ``y`` [n] over ``window`` rows, fewer at the ends. Empty cells (NaN) stay empty."""
     present = ~np.isnan(y)
     start = (window - 1) // 2
     total, number = (
@@ -248,7 +256,7 @@ ESTIMATORS: dict[str, Callable[[np.ndarray, Sequence], Band]] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """The curve of one label: ``y`` over ``x``, with a band from ``low`` to ``high`` unless they are None."""
+    """The curve of one label: ``y`` over ``x``, with a band from ``low`` to ``high`` unless they are None; all [n]."""
 
     label: str
     runs: int
@@ -261,7 +269,19 @@ class Curve:
 def make_curve(
     label: str, runs: Sequence[LoggedRun], xaxis: str, value: str, window: int, estimator: str
 ) -> Curve | None:
-    """Average ``runs`` into one curve; None, with a printed warning, if none of them has a point."""
+    """Average ``runs`` into one curve; None, with a printed warning, if none of them has a point.
+
+    Args:
+        label: the name of the curve.
+        runs: the runs to average.
+        xaxis: the column on the x axis.
+        value: the column on the y axis, or ``Performance``.
+        window: width of the centred moving average, in rows.
+        estimator: one of ``ESTIMATORS``.
+
+    Raises:
+        UserError: if the runs cannot be averaged over ``xaxis``.
+    """
     points = [(run, *series(run, xaxis, value, window)) for run in runs]
     for run, x, _ in points:
         if not len(x):

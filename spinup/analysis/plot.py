@@ -216,6 +216,7 @@ def make_plots(
     """Draw learning curves, show or save them, and return one matplotlib figure for each of ``values``.
 
     Also called ``spinup.plot``. The figures appear in windows, or in the notebook; without a display, a line says so.
+    Runs logged at different steps are interpolated linearly, within the range that all of them cover.
 
     Args:
         all_logdirs: Directories, or the beginnings of their names, searched recursively for runs.
@@ -231,8 +232,6 @@ def make_plots(
             (interquartile mean with a 95 % bootstrap interval, stratified by environment and experiment).
         save: File to write (``.png``, ``.svg`` or ``.pdf``) instead; with several values, their names are added to it.
         show: If False (and ``save`` is None), the figures wait for ``plt.show()``.
-
-    Runs logged at different steps are interpolated linearly, within the range that all of them cover.
 
     Raises:
         UserError: If no run is found, or for an unknown column, a ``legend`` of the wrong length, or an invalid
