@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import gymnasium
+import numpy as np
 from docutils import nodes
+from gymnasium import spaces
 from sphinx.util.docutils import SphinxDirective
 
 import spinup
@@ -21,7 +22,10 @@ from spinup.commands.flags import NOT_FLAGS
 from spinup.errors import UserError
 
 NAMES = {"pytorch": "PyTorch", "jax": "JAX", "tf1": "TensorFlow"}
-ENVS = ("CartPole-v1", "Acrobot-v1", "LunarLander-v3", "Pendulum-v1", "Swimmer-v5", "Hopper-v5", "HalfCheetah-v5")
+OBSERVATIONS = spaces.Box(-1, 1, (3,), np.float32)
+DISCRETE, CONTINUOUS = spaces.Discrete(2), spaces.Box(-1, 1, (2,), np.float32)  # actions of these kinds
+ENVS = dict.fromkeys(("CartPole-v1", "Acrobot-v1", "LunarLander-v3"), DISCRETE)
+ENVS |= dict.fromkeys(("Pendulum-v1", "Swimmer-v5", "Hopper-v5", "HalfCheetah-v5"), CONTINUOUS)
 OWN_FIELDS = (*NOT_FLAGS, "actor_critic", "ac_kwargs", "seed", "epochs", "resume")  # not in the list of the form
 SHORTCUTS = {  # of entries of ac_kwargs, whose defaults are those of the networks
     "hid": ("", "sizes of the hidden layers, such as [64,64]"),
@@ -54,11 +58,11 @@ def _plain(description: str) -> str:
     return re.sub(r":\w+:`~?([^`]*)`|``", r"\1", " ".join(description.split()))
 
 
-def suits(function: Callable, env: gymnasium.Env) -> bool:
-    """Whether the agent of a training function can act in ``env``."""
+def suits(function: Callable, actions: spaces.Space) -> bool:
+    """Whether the agent of a training function can act in the space ``actions``."""
     agent = inspect.signature(function).parameters["actor_critic"].default
     try:
-        getattr(agent, "create", agent)(env.observation_space, env.action_space)
+        agent(OBSERVATIONS, actions)
     except UserError:
         return False
     return True
@@ -66,12 +70,11 @@ def suits(function: Callable, env: gymnasium.Env) -> bool:
 
 def form_data() -> dict[str, Any]:
     """All that the script knows of each algorithm."""
-    envs = {name: gymnasium.make(name) for name in ENVS}
     return {
         algo: {
             "default": user_config.DEFAULT_BACKEND[algo],
             "backends": [backend for backend, algos in spinup.ALGORITHMS.items() if algo in algos],
-            "unsuited": [name for name, env in envs.items() if not suits(function, env)],
+            "unsuited": [name for name, actions in ENVS.items() if not suits(function, actions)],
             "steps": inspect.signature(function).parameters["steps_per_epoch"].default,
             "parameters": SHORTCUTS | {k: v for k, v in parameters_of(function).items() if k not in OWN_FIELDS},
         }

@@ -90,7 +90,7 @@ class Results(SphinxDirective):
             experiments.append((command, runs))
         values = [value for _, runs in experiments for run in runs for value in run.performance]
         rows = "".join(_row(command, runs, min(values), max(values)) for command, runs in experiments)
-        head = "".join(f"<th>{title}</th>" for title in ("command", "steps", "return of the runs", "", "minutes"))
+        head = "".join(f"<th>{title}</th>" for title in ("command", "steps", "return of the runs", "curves", "minutes"))
         table = (
             f"<table class='docutils align-default results'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )

@@ -4,6 +4,7 @@ import inspect
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 import spinup
@@ -20,6 +21,11 @@ def test_every_flag_is_described_and_the_same_in_every_backend(algo, function):
         found = command_builder.parameters_of(getattr(spinup, f"{algo}_{backend}"))
         assert list(found) == flags
         assert all(description for _, description in found.values())
+
+
+@pytest.mark.parametrize(("name", "actions"), command_builder.ENVS.items())
+def test_the_actions_of_an_environment_are_of_the_kind_it_is_listed_under(name, actions):
+    assert type(gymnasium.make(name).action_space) is type(actions)
 
 
 def test_the_form_knows_which_environments_suit():

@@ -15,7 +15,15 @@ from spinup.commands import train
 from spinup.experiments.grid import ExperimentGrid
 
 ROOT = Path(spinup.__file__).parents[1]
-PAGES = ["index", "algorithms/td3", "utils/logger", "wrappers", "user/running"]  # one of each kind
+PAGES = [
+    "index",
+    "algorithms/td3",
+    "utils/logger",
+    "wrappers",
+    "user/running",
+    "user/algorithms",
+    "user/environments",
+]  # one of each kind
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.slow
