@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinup.analysis.curves import complete
+from spinup.backends import backend_of
 from spinup.errors import command, setting
 from spinup.experience.registration import with_module
 from spinup.experiments.experiment import Experiment, readable
 from spinup.mpi.tools import only_first
 from spinup.records import directory
+from spinup.records.config import convert_json
 from spinup.records.console import colorize, say
 
 
@@ -68,8 +70,10 @@ def _folder(experiment: Experiment) -> Path:
 
 
 def _trust(experiment: Experiment) -> str:
-    """The flag without which a command would not import the user's own module, which the environment needs."""
-    return " --trust" if ":" in with_module(str(experiment.config.get("env_name"))) else ""
+    """The flag without which a command would not import the user's own module, of the environment or of the agent."""
+    agent = experiment.kwargs.get("actor_critic")
+    custom = agent is not None and not backend_of(convert_json(agent))
+    return " --trust" if custom or ":" in with_module(str(experiment.config.get("env_name"))) else ""
 
 
 def _quoted(path: Path) -> str:

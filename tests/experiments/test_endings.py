@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from toy_runs import train
 
+from spinup.algos.pytorch import core
 from spinup.errors import command_line
 from spinup.experiments.endings import after_interrupt, suggest_plot
 from spinup.experiments.experiment import Experiment
@@ -33,6 +34,16 @@ SAVED = "{!r} is saved up to the end of epoch 7. Resume with"
         (
             partial(experiment, "d/x", saved=7, env_name="mine:E-v0"),
             f"{SAVED}: spinup resume d/x --trust",
+            f"{SAVED} resume=True.",
+        ),
+        (
+            partial(experiment, "d/x", saved=7, actor_critic=partial),
+            f"{SAVED}: spinup resume d/x --trust",
+            f"{SAVED} resume=True.",
+        ),
+        (
+            partial(experiment, "d/x", saved=7, actor_critic=core.MLPActorCritic),
+            f"{SAVED}: spinup resume d/x",
             f"{SAVED} resume=True.",
         ),
         (partial(experiment, "d/x"), "nothing is saved yet.", "nothing is saved yet."),
