@@ -103,7 +103,7 @@ def _choose(args) -> tuple[Path | None, str]:
 
 def _backend_in(file: Path | None) -> str | None:
     """The backend that the file of an exercise names in its last line, or else imports from."""
-    text = file.read_text(encoding="utf-8") if file else ""
+    text = file.read_text(encoding="utf-8", errors="replace") if file else ""
     found = re.search(r'check_file\("[\d.]+", "(\w+)"', text) or re.search(r"spinup\.algos\.(\w+)", text)
     return found[1] if found else None
 

@@ -246,10 +246,12 @@ def _first_difference(mine: list[np.ndarray], right: list[np.ndarray]) -> list[s
 
 def describe_crash(error: BaseException, file: Path, name: str) -> list[str]:
     """What went wrong in the student's ``file``: the last line of it that ran, not the lines of ours."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename) == file]
     if isinstance(error, SyntaxError):
-        return [f"{file.name} is not valid Python: {error.msg}, line {error.lineno}.", *_code(error.text)]
-    if own and isinstance(error, NotImplementedError):
+        where = f", line {error.lineno}" if error.lineno else ""
+        return [f"{file.name} is not valid Python: {error.msg}{where}.", *_code(error.text)]
+    if own and own[-1] is frames[-1] and isinstance(error, NotImplementedError):
         return [f"{own[-1].name} {UNWRITTEN}: replace the last line of it, line {own[-1].lineno} of {file.name}."]
     what = f"{type(error).__name__}: {first_line(error)}" if str(error) else type(error).__name__
     if not own:
