@@ -144,9 +144,9 @@ def train(env_name="CartPole-v1", hidden_sizes=(32,), lr=1e-2, epochs=50, batch_
 
     for one in (env, shown_env):
         one.reset(seed=seed)  # seeds all later resets, too
-    init_key, value_key, act_key = jax.random.split(jax.random.key(seed), 3)
+    init_key, act_key = jax.random.split(jax.random.key(seed))
     params = init_mlp(init_key, [env.observation_space.shape[0], *hidden_sizes, int(env.action_space.n)])
-    value_params = init_mlp(value_key, [env.observation_space.shape[0], *hidden_sizes, 1])
+    value_params = init_mlp(jax.random.fold_in(init_key, 1), [env.observation_space.shape[0], *hidden_sizes, 1])
     optimizer = optax.adam(lr)
     learned = params, optimizer.init(params), value_params, optimizer.init(value_params)
 
