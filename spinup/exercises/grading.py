@@ -151,19 +151,20 @@ def _read(numbers: Any, like: list[np.ndarray], on: Any, name: str) -> list[np.n
     """The student's ``numbers`` as arrays, as many as ``like`` has."""
     parts = list(numbers) if isinstance(numbers, tuple | list) and len(like) > 1 else [numbers]
     if len(parts) != len(like):
-        raise _Unreadable(f"{name} returned {_kind(numbers)}, but {len(like)} results were expected, as a pair.")
+        expected = f"{len(like)} results were expected: see the comment in its first line"
+        raise _Unreadable(f"{name} returned {_kind(numbers, on)}, but {expected}.")
     for part in parts:
         if not on.is_array(part):
-            raise _Unreadable(f"{name} returned {_kind(part)}, but {on.ARRAY} was expected.")
+            raise _Unreadable(f"{name} returned {_kind(part, on)}, but {on.ARRAY} was expected.")
     return [on.to_numpy(part) for part in parts]
 
 
-def _kind(x: Any) -> str:
+def _kind(x: Any, on: Any) -> str:
     if x is None:
         return "nothing (is there a `return`?)"
-    return {"tuple": f"a tuple of {len(x) if isinstance(x, tuple) else 0}"}.get(
-        type(x).__name__, f"an object of type {type(x).__name__}"
-    )
+    if isinstance(x, tuple):
+        return f"a tuple of {len(x)}"
+    return on.ARRAY if on.is_array(x) else f"an object of type {type(x).__name__}"
 
 
 def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:

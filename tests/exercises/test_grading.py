@@ -248,6 +248,12 @@ def test_a_file_checks_itself_when_run(capsys, monkeypatch):
     assert end.value.code == 0 and "Exercise 1.1 is passed." in capsys.readouterr().out
 
 
+def test_a_pair_must_be_one(run):
+    for body, said in (("return y.sum()", "a tensor"), ("return y.sum(), y, y", "a tuple of 3")):
+        status, output = check(run, "1.3", "pytorch", answer("1.3", "pytorch", {"q_loss": body}))
+        assert status == 1 and f"q_loss returned {said}, but 2 results were expected" in output
+
+
 def test_what_a_library_has_not_implemented_is_no_blank(run):
     text = exercise_file("1.1", "pytorch").read_text(encoding="utf-8")
     body = "import asyncio\n    return asyncio.AbstractEventLoop().time()"
