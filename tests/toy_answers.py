@@ -65,8 +65,8 @@ CLASSES = {  # as a student may write them
         self.log_std = nn.Parameter(torch.full(action_space.shape, -0.5))
 
     def forward(self, obs, act=None):
-        pi = Normal(self.net(obs), torch.exp(self.log_std))
-        return pi, None if act is None else pi.log_prob(act).sum(-1)
+        pi = Independent(Normal(self.net(obs), torch.exp(self.log_std)), 1)
+        return pi, None if act is None else pi.log_prob(act)
 
     @torch.no_grad()
     def act(self, obs, deterministic):
@@ -101,6 +101,7 @@ for _backend in ("pytorch", "jax"):
         "net(x)", "net(x).squeeze(-1)"
     )
 
+INDEPENDENT = "Independent(Normal(self.net(obs), torch.exp(self.log_std)), 1)"
 POLICY, CRITIC = "MLPGaussianActor", "BuggedMLPQFunction"
 GAUSSIAN = "gaussian_log_density"
 TERMS = "0.5 * ((x - mu) / xp.exp(log_std)) ** 2 + log_std + 0.5 * math.log(2 * math.pi)"
@@ -138,14 +139,24 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         (
             POLICY,
             {
-                "pytorch": [("log_prob(act).sum(-1)", "log_prob(act)")],
+                "pytorch": [("pi.log_prob", "Normal(pi.mean, pi.stddev).log_prob")],
                 "jax": [("pi.log_prob(act)", "jax.scipy.stats.norm.logpdf(act, pi.mu, jnp.exp(pi.log_std))")],
             },
             "the log-density is not summed over the dimensions",
         ),
         (
             POLICY,
-            {"pytorch": [("sum(-1)", "sum()")], "jax": [("log_prob(act)", "log_prob(act).sum()")]},
+            {
+                "pytorch": [
+                    (INDEPENDENT, "Normal(self.net(obs), self.log_std.exp())"),
+                    ("pi.log_prob(act)", "pi.log_prob(act).sum(-1)"),
+                ],
+            },
+            "the entropy is not summed",
+        ),
+        (
+            POLICY,
+            {backend: [("log_prob(act)", "log_prob(act).sum()")] for backend in ("pytorch", "jax")},
             "the log-density is summed over the batch too",
         ),
         (
@@ -413,9 +424,6 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         )
     ],
 }
-INDEPENDENT = [
-    ("Normal(self.net(obs), torch.exp(self.log_std))", "Independent(Normal(self.net(obs), self.log_std.exp()), 1)")
-]
 RIGHT = {  # exercise, backend or None for all, and another way to write it
     "2.2": [
         (None, {}),
@@ -424,7 +432,20 @@ RIGHT = {  # exercise, backend or None for all, and another way to write it
     ],
     "1.2": [
         (None, {}),
-        ("pytorch", {POLICY: {"pytorch": [*INDEPENDENT, ("log_prob(act).sum(-1)", "log_prob(act)")]}}),
+        ("pytorch", {POLICY: {"pytorch": [("pi.log_prob(act)", "gaussian_log_density(act, pi.mean, self.log_std)")]}}),
+        (
+            "pytorch",
+            {
+                POLICY: {
+                    "pytorch": [
+                        (
+                            INDEPENDENT,
+                            "torch.distributions.MultivariateNormal(self.net(obs), torch.diag(self.log_std.exp() ** 2))",
+                        )
+                    ]
+                }
+            },
+        ),
         ("jax", {POLICY: {"jax": [("pi.log_prob(act)", "gaussian_log_density(act, pi.mu, pi.log_std)")]}}),
     ],
     "1.1": [

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from spinup.backends import import_backend
+from spinup.errors import ExperimentFailed
 from spinup.exercises.exercise import BACKEND_FREE, Exercise, Training
 from spinup.exercises.grading import Blank, Verdict, describe_crash, grade
 from spinup.exercises.training import load_file, train_and_judge
@@ -99,7 +100,11 @@ def _training_succeeds(attempt: Attempt, file: Path, training: Training) -> bool
     training = training.elsewhere(attempt.env) if attempt.env else training
     say(f"\nNow {training.algo} trains in {training.settings['env_name']} with your code: {training.bar}.")
     where = dict(number=attempt.number, backend=attempt.backend, data_dir=attempt.data_dir, seed=attempt.seed)
-    enough, results = train_and_judge(training, attempt.exercise.blanks, file, **where)
+    try:
+        enough, results = train_and_judge(training, attempt.exercise.blanks, file, **where)
+    except ExperimentFailed:
+        say("\nIt failed with your code: see the error above.")
+        return False
     say(f"\n{training.column} in the last epochs: {', '.join(f'{x:.0f}' for x in results[-5:])}.")
     say("That is good enough." if enough else f"That is not good enough: {training.bar}.")
     return enough

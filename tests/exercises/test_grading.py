@@ -110,6 +110,8 @@ def test_wrong_answers_are_called_by_name(number, backend, run):
     wrong = WRONG[number]
     assert len(wrong) >= 5
     for function, body, name in wrong:
+        if isinstance(body, dict) and backend not in body:
+            continue
         status, output = check(run, number, backend, answer(number, backend, {function: body}))
         assert status == 1 and f"It looks as if {name}" in output, output
 

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from spinup.exercises.exercise import Exercise, Training
-from spinup.exercises.graders.exercise1_1 import terms
+from spinup.exercises.graders.exercise1_1 import HALF_LOG_2PI, terms
 from spinup.exercises.grading import Blank, Check, Mistake
 
 rng = np.random.default_rng(12)
@@ -22,19 +22,29 @@ def perceptron(x, sizes, fill, activation=np.tanh, last=lambda x: x, bias=1):
     return x
 
 
-def policy(log_std=lambda fill: fill, logp=lambda x, mu, s: terms(x, mu, s).sum(-1), sizes=lambda s: s, **network):
-    """A policy, in NumPy, with a log std, log-density, sizes or network that may be wrong."""
+def summed(x):
+    """The sum over the dimensions of the action."""
+    return x.sum(-1)
+
+
+def policy(log_std=lambda fill: fill, logp=summed, entropy=summed, sizes=lambda s: s, **network):
+    """A policy, in NumPy: log std, sums, sizes or network may be wrong."""
 
     def numbers(obs, act, given, fill):
         mu = perceptron(obs, sizes(given), fill, **network)
         s = np.full(act.shape, float(log_std(fill)))
-        return mu, np.exp(s), logp(act, mu, s)
+        return mu, np.exp(s), logp(terms(act, mu, s)), entropy(0.5 + HALF_LOG_2PI + s)
 
     return numbers
 
 
+def same(x):
+    """No sum."""
+    return x
+
+
 def with_(fill, hidden_sizes=(8, 4), obs=OBS, act=ACT):
-    """Mean, deviation and log-density of a policy whose parameters are all ``fill``."""
+    """Mean, deviation, log-density and entropy of a policy whose parameters are all ``fill``."""
     space = spaces.Box(-1, 1, ACT.shape[1:])
 
     def numbers(cls, on):
@@ -53,22 +63,34 @@ EXERCISE = Exercise(
             "spinup.algos.{backend}.core",
             policy(),
             [
-                Check("mean, deviation and log-density of one action", with_(0.2, obs=OBS[:1], act=ACT[:1])),
-                Check("of five actions, with two hidden layers", with_(0.5)),
+                Check("mean, deviation, log-density and entropy for one action", with_(0.2, obs=OBS[:1], act=ACT[:1])),
+                Check("for five actions, with two hidden layers", with_(0.5)),
                 Check("with one hidden layer", with_(-0.3, [16])),
                 Check("far from 0", with_(0.9, [64, 64], 5 * OBS, 5 * ACT)),
             ],
             [
                 Mistake(
-                    "the log-density is not summed over the dimensions of the action",
-                    policy(logp=terms),
+                    "neither log-density nor entropy is summed over the dimensions of the action",
+                    policy(logp=same, entropy=same),
                     "One number an action, [B]: its dimensions are independent, so their log-densities add up. "
-                    "Normal.log_prob alone gives [B, act_dim].",
+                    "Normal alone gives [B, act_dim]; Independent(Normal(mu, std), 1) gives [B].",
                     1,
                 ),
                 Mistake(
+                    "the log-density is not summed over the dimensions of the action",
+                    policy(logp=same),
+                    "One number an action, [B]: its dimensions are independent, so their log-densities add up.",
+                    1,
+                ),
+                Mistake(
+                    "the entropy is not summed over the dimensions of the action",
+                    policy(entropy=same),
+                    "PPO also asks the distribution for its entropy, one number an action. That of Normal is one for "
+                    "each dimension: Independent(Normal(mu, std), 1) makes it a distribution over whole actions.",
+                ),
+                Mistake(
                     "the log-density is summed over the batch too",
-                    policy(logp=lambda x, mu, s: terms(x, mu, s).sum()),
+                    policy(logp=np.sum),
                     "One number an action, [B]: the sum in (1) is over the last dimension only.",
                     1,
                 ),
@@ -123,7 +145,7 @@ EXERCISE = Exercise(
                 ),
                 Mistake(
                     "the sign of the log-density is wrong",
-                    policy(logp=lambda x, mu, s: -terms(x, mu, s).sum(-1)),
+                    policy(logp=lambda x: -x.sum(-1)),
                     "Actions near the mean are more likely: (1) is largest there.",
                     1,
                 ),

@@ -28,13 +28,14 @@ def gradient(f, x):
 
 
 def policy(cls, obs_dim, action_space, hidden_sizes, fill):
-    """A policy of the class ``cls`` whose parameters are all ``fill``: (obs, act) -> mean, deviation, log-density."""
+    """A policy of class ``cls``, all parameters ``fill``: (obs, act) -> mean, deviation, log-density, entropy."""
     pi = cls.create(obs_dim, action_space, hidden_sizes, jax.nn.tanh)
     pi = jax.tree.map(lambda x: jnp.full_like(x, fill), pi)
 
     def numbers(obs, act):
         distribution, logp = pi(obs, act)
-        return distribution.mu, jnp.broadcast_to(jnp.exp(distribution.log_std), act.shape), logp
+        std = jnp.broadcast_to(jnp.exp(distribution.log_std), act.shape)
+        return distribution.mu, std, logp, distribution.entropy()
 
     return numbers
 

@@ -27,7 +27,7 @@ def gradient(f, x, h=1e-5):
 
 
 def policy(function, obs_dim, action_space, hidden_sizes, fill):
-    """What stands for a policy here: ``function(obs, act, sizes, fill)`` -> mean, deviation, log-density."""
+    """What stands for a policy here: ``function(obs, act, sizes, fill)`` -> what (1) needs, and the entropy."""
     sizes = [obs_dim, *hidden_sizes, *action_space.shape]
     return lambda obs, act: function(obs, act, sizes, fill)
 

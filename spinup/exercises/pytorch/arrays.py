@@ -29,14 +29,14 @@ def gradient(f, x):
 
 @torch.no_grad()
 def policy(cls, obs_dim, action_space, hidden_sizes, fill):
-    """A policy of the class ``cls`` whose parameters are all ``fill``: (obs, act) -> mean, deviation, log-density."""
+    """A policy of class ``cls``, all parameters ``fill``: (obs, act) -> mean, deviation, log-density, entropy."""
     pi = cls(obs_dim, action_space, hidden_sizes, torch.nn.Tanh)
     for parameter in pi.parameters():
         parameter.fill_(fill)
 
     def numbers(obs, act):
         distribution, logp = pi(obs, act)
-        return distribution.mean, distribution.stddev.expand(act.shape), logp
+        return distribution.mean, distribution.stddev.expand(act.shape), logp, distribution.entropy()
 
     return numbers
 

@@ -6,8 +6,9 @@ A network gives the mean mu of each dimension i of the action; the logarithms of
 that do not depend on the observation. PPO samples actions from this policy, and differentiates (1) of those it took.
 
 Write the two methods: a multilayer perceptron with ``hidden_sizes`` and ``activation`` (a class such as torch.nn.Tanh)
-between its layers, and nothing after the last; and the distribution with its log-density. To check them, run this
-file: it compares their numbers, then trains PPO on InvertedPendulum with your policy.
+between its layers, and nothing after the last; and the distribution with its log-density. It is one of whole actions:
+its entropy, too, is one number for each. To check the methods, run this file: it compares their numbers, then trains
+PPO on InvertedPendulum with your policy.
 """
 
 import torch
