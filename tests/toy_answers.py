@@ -440,7 +440,7 @@ RIGHT = {  # exercise, backend or None for all, and another way to write it
                     "pytorch": [
                         (
                             INDEPENDENT,
-                            "torch.distributions.MultivariateNormal(self.net(obs), torch.diag(self.log_std.exp() ** 2))",
+                            "torch.distributions.MultivariateNormal(self.net(obs), torch.exp(2 * self.log_std).diag())",
                         )
                     ]
                 }
