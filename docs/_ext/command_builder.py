@@ -131,7 +131,7 @@ def hyperparameter_table() -> list[str]:
     """The lines of the table, in Markdown."""
     of_algo = {algo: parameters_of(function) for algo, function in training_functions().items()}
     names = dict.fromkeys(name for parameters in of_algo.values() for name in parameters)
-    lines = [f"| | {' | '.join(of_algo)} |", f"|---|{'---|' * len(of_algo)}"]
+    lines = [f"| parameter | {' | '.join(of_algo)} |", f"|---|{'---|' * len(of_algo)}"]
     for name in names:
         if name not in ("actor_critic", "ac_kwargs"):
             cells = [parameters.get(name, ("",))[0] for parameters in of_algo.values()]

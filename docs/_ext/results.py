@@ -94,7 +94,7 @@ class Results(SphinxDirective):
         table = (
             f"<table class='docutils align-default results'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
-        return [nodes.raw("", f"<div class='table-wrapper docutils container'>{table}</div>", format="html")]
+        return [nodes.raw("", f'<div class="table-wrapper docutils container">{table}</div>', format="html")]
 
 
 def _row(command: str, runs: list[Run], low: float, high: float) -> str:

@@ -37,5 +37,5 @@ def test_the_form_knows_which_environments_suit():
 
 def test_the_table_has_a_default_for_each_algorithm():
     table = command_builder.hyperparameter_table()
-    assert table[0] == "| | vpg | trpo | ppo | dqn | ddpg | td3 | sac |"
+    assert table[0] == "| parameter | vpg | trpo | ppo | dqn | ddpg | td3 | sac |"
     assert "| `clip_ratio` |  |  | 0.2 |  |  |  |  |" in table

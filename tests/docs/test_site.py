@@ -94,6 +94,7 @@ def test_a_page_opens_from_its_file_without_errors_and_is_not_too_wide(site, bro
     page.goto(f"file://{site}/{name}.html")
     assert not problems
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not page.locator("pre:not([tabindex])").count()  # the keyboard can scroll wide code
     page.context.close()
 
 
