@@ -190,11 +190,11 @@ def _diagnosis(blank: Blank, tried: list[tuple[Check, list, list]], backend: str
     if all(_is_gradient(check) and not np.any(mine) for check, mine in differing):
         return ["It looks as if the gradient is cut off.", "All of it is 0: is something detached, or a constant?"]
     shapes = [[x.shape for x in mine] for _, mine, _ in tried]
-    if shapes != [[x.shape for x in right] for _, _, right in tried]:
-        for mistake, numbers in wrong.items():
-            if shapes == [[x.shape for x in some] for some in numbers]:
-                found = f"The shape is {list(shapes[0][0])}, as if {mistake.name}, but the numbers are other ones too."
-                return [found, *_reading(mistake, blank, backend)]
+    odd = [x.shape for _, mine, right in tried for x, y in zip(mine, right) if x.shape != y.shape]
+    for mistake, numbers in wrong.items():
+        if odd and shapes == [[x.shape for x in some] for some in numbers]:
+            found = f"The shape is {list(odd[0])}, as if {mistake.name}, and the numbers differ as well."
+            return [found, *_reading(mistake, blank, backend)]
     return []
 
 
