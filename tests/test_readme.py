@@ -54,7 +54,7 @@ def shorten(words):
     if program == "make":
         return ["make", "-C", str(ROOT), "--dry-run", *rest]
     assert program == "python"
-    if rest[1].startswith("spinup.algos.") or rest[2] in TRAINING:
+    if rest[1].startswith("spinup.algos.") or rest[2].partition("_")[0] in TRAINING:  # also ppo_jax
         for flag in ("--epochs", "--steps_per_epoch", "--max_ep_len", "--data_dir"):
             rest = drop(rest, flag)
         rest = drop(rest, "--seed", keep=1)

@@ -23,6 +23,9 @@ PAGES = [
     "user/running",
     "user/algorithms",
     "user/environments",
+    "user/outputs",
+    "user/metrics",
+    "user/custom_environments",
 ]  # one of each kind
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
