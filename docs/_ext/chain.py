@@ -9,6 +9,7 @@ build fails where a backend has no such function, or no test calls it.
 """
 
 import ast
+import functools
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from spinup.backends import algorithms
+from spinup.exercises.exercise import all_numbers, find_exercise
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"pytorch": "PyTorch", "jax": "JAX", "tf1": "TensorFlow"}
@@ -68,22 +70,28 @@ def tests_of(function: str, module: str) -> list[Function]:
 
 def _tests_in(files: list[Path], function: str, owners: str) -> list[Function]:
     return [
-        Function(str(file.relative_to(ROOT)), node.name)
+        Function(str(file.relative_to(ROOT)), test.name)
         for file in files
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-        and node.name.startswith("test_")
-        and (node.name.startswith(f"test_{function}_") or _calls(node, function, owners.split()))
+        for test in _tests(file)
+        if test.name.startswith(f"test_{function}_") or _calls(test, function, owners.split())
     ]
 
 
-def exercises_of(function: str, module: str) -> list[Function]:
-    """The exercises that leave ``function`` blank."""
-    files = sorted((ROOT / "spinup" / "exercises" / "pytorch").glob("problem_set_?/exercise*.py"))
+@functools.cache
+def _tests(file: Path) -> list[ast.FunctionDef]:
+    nodes = ast.parse(file.read_text(encoding="utf-8")).body
+    return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+def exercises_of(function: Function) -> list[str]:
+    """The numbers of the exercises that leave ``function`` blank."""
+    backend = "".join(re.findall(r"algos/(\w+)/", function.file))
+    home = function.file.removesuffix(".py").replace("/", ".")
     return [
-        Function(str(file.relative_to(ROOT)), function)
-        for file in files
-        if f"\ndef {function}(" in (text := file.read_text(encoding="utf-8")) and module in text
+        number
+        for number in all_numbers()
+        for blank in find_exercise(number).blanks
+        if (blank.name, blank.home.format(backend=backend)) == (function.name, home)
     ]
 
 
@@ -109,6 +117,7 @@ class Chain(SphinxDirective):
             if len(names) > 1:
                 raise LookupError(f"the backends call equation ({number}) of {module} {', '.join(sorted(names))}")
             (name,) = names
+            first = next(iter(functions.values()))
             tests = tests_of(name, module)
             if not tests:
                 raise LookupError(f"no test of {module} calls {name}")
@@ -116,7 +125,7 @@ class Chain(SphinxDirective):
             raise self.error(f"chain {module} {number}: {error}.") from error
         for file in {function.file for function in [*functions.values(), *tests]}:
             self.env.note_dependency(str(ROOT / file))
-        text = "\n".join([*self._equation(number), *_tabs(functions), *_links(name, tests, exercises_of(name, module))])
+        text = "\n".join([*self._equation(number), *_tabs(functions), *_links(name, tests, exercises_of(first))])
         box = nodes.container(classes=["chain"], ids=[f"{module}-{number}"])
         box += self.parse_text_to_nodes(text)
         return [box]
@@ -146,14 +155,13 @@ def _quoted(function: Function) -> list[str]:
     ]
 
 
-def _links(name: str, tests: list[Function], exercises: list[Function]) -> list[str]:
+def _links(name: str, tests: list[Function], exercises: list[str]) -> list[str]:
     """The tests, one of them to unfold, and the exercises."""
     lines = []
     for test in tests[:SHOWN_TESTS]:
         lines += [f":::{{dropdown}} Pinned by `{test.name}`", *_quoted(test), ":::"]
-    if exercises:
-        numbers = [re.sub(r".*exercise(\d+)_(\d+)\.py", r"\1.\2", exercise.file) for exercise in exercises]
-        lines += [f"Write `{name}` yourself: exercise {' and '.join(numbers)}, `spinup exercise {numbers[0]}`."]
+    for number in exercises:
+        lines += [f"Write `{name}` yourself: `spinup exercise {number} --start`"]
     return lines
 
 

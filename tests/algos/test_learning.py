@@ -36,6 +36,7 @@ def test_discrete_actions_are_learned(algorithm):
     np.testing.assert_array_equal(ac.act(np.eye(4), deterministic=True), np.arange(4))
 
 
+@pytest.mark.slow
 @every_algorithm
 @pytest.mark.parametrize("low, high, goal", [(-1, 3, 2), (0, 0.5, 0.1)])
 def test_continuous_actions_are_learned_whatever_their_range(algorithm, low, high, goal):
@@ -56,6 +57,7 @@ def test_dimensions_of_different_ranges_are_learned_together(algorithm):
 FOREVER, DEAD = 1 / (1 - 0.5), 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["vpg", "trpo", "ppo"])
 @pytest.mark.parametrize(
     ("end", "max_ep_len", "expected"),

@@ -123,6 +123,7 @@ def module_of(algorithm):
     return importlib.import_module(BRIEF[algorithm].func.__module__)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(runs):
     first, same, other, _ = runs
     assert len(first) == 3

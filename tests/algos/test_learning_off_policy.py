@@ -79,6 +79,7 @@ def values_of(algorithm, env_fn, **kwargs):
     return ac.q(o, a).detach()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [dqn, ddpg, td3, sac])
 @pytest.mark.parametrize(
     ("end", "max_ep_len", "expected"),
@@ -99,6 +100,7 @@ def test_values_are_bootstrapped_if_and_only_if_the_episode_did_not_terminate(al
 # ---- SAC's temperature ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target_entropy", "expected"), [(None, -1.0), (0.5, 0.5)])
 def test_a_learned_temperature_drives_the_entropy_to_its_target(target_entropy, expected):
     settings = dict(lr=0.01, alpha="auto", target_entropy=target_entropy, steps_per_epoch=800)

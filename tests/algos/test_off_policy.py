@@ -363,6 +363,7 @@ def test_the_evaluation_leaves_training_as_it_is(algorithm):
 # ---- the same seed ----
 
 
+@pytest.mark.slow
 @every_algorithm
 @pytest.mark.parametrize("num_envs", [1, 4])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(algorithm, num_envs):

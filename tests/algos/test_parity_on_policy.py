@@ -221,6 +221,7 @@ UPDATES = {  # algorithm, constants, and what the log shows where the case is wh
 }
 
 
+@pytest.mark.slow
 @every_space
 @pytest.mark.parametrize("case", UPDATES)
 def test_updates_give_the_same_parameters_and_logs_in_each_of_three_phases(case, space):

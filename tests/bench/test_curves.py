@@ -18,7 +18,7 @@ from bench.curves import __main__ as curves
 from bench.curves import draw as drawing
 from bench.curves import files, settings
 from spinup.analysis.curves import LoggedRun
-from spinup.errors import UserError
+from spinup.errors import ExperimentFailed, UserError
 from spinup.experience.envs import EnvFn
 
 BENCH = Path(curves.__file__).resolve().parents[1]
@@ -98,6 +98,7 @@ def published(env, algo, steps):
     return np.interp(steps, x, mean).mean(), np.interp(steps, x, std).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("env", "algo", "backend", "span", "runs", "cells"), list(rows_of_the_page()))
 def test_a_row_of_the_tables(env, algo, backend, span, runs, cells, folder=RESULTS):
     x, values = performance(folder, env, algo, backend, span)
@@ -327,6 +328,7 @@ def test_a_run_without_a_note_is_not_collected():
 ENTRY = {"command": "a", "commit": "b", "machine": {}, "seeds": [0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -561,7 +563,7 @@ def test_a_cluster_may_have_a_device_that_is_not_here(monkeypatch, capfd):
     argv = ["run", "--algos", "ppo", "--envs", "Swimmer", "--commit", "abc", "--device", "warp", "--backend", "pytorch"]
     curves.main([*argv, "--launcher", "ray"])
     assert len(ran) == 5
-    with pytest.raises(SystemExit):
+    with pytest.raises(ExperimentFailed):
         curves.main([*argv, "--launcher", "local"])
     assert "device='warp' is not available here" in capfd.readouterr().err
 

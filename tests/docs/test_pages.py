@@ -42,6 +42,11 @@ def test_every_link_of_every_chain_holds(algo):
         assert chain.tests_of(*names, algo)
 
 
+def test_an_equation_leads_to_the_exercise_that_leaves_it_blank():
+    assert chain.exercises_of(chain.Function("spinup/algos/jax/td3.py", "td_target")) == ["1.3"]
+    assert chain.exercises_of(chain.Function("spinup/algos/pytorch/ddpg.py", "td_target")) == []
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

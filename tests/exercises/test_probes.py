@@ -127,6 +127,7 @@ def first_fault(train, kind="discrete"):
     return None
 
 
+@pytest.mark.slow
 def test_training_passes_a_probe_and_a_mutant_does_not(monkeypatch):
     assert command.try_probe(ppo.ppo, BY_NAME["RewardByAction"], "discrete", 0)[1] == ""
     loss = ppo.policy_loss

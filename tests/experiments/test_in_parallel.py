@@ -42,6 +42,7 @@ def run(grid, function=train, **kwargs):
 # ---- running ----
 
 
+@pytest.mark.slow
 def test_so_many_at_a_time_in_order(capfd):
     run(grid_of(5, pause=0.2), jobs=2)
     spans = [(t["began"], t["ended"]) for seed in range(5) for t in told(run_of(seed))]
@@ -125,6 +126,7 @@ def test_a_log_alone_is_no_run():
     assert (run_of(0) / "output.log").read_text() == "seed 0 from epoch 0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [None, 2])
 def test_what_has_finished_is_skipped(jobs, capfd):
     with pytest.raises(ExperimentFailed):
@@ -179,6 +181,7 @@ def test_a_retry_where_nothing_was():
 # ---- threads ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs, cores", [(2, "4"), (3, "2"), (8, "2"), (64, "2")])
 def test_the_cores_are_divided(monkeypatch, jobs, cores):
     monkeypatch.setattr(in_parallel, "physical_cores", lambda: 8)
@@ -222,6 +225,7 @@ ENDLESS = {"seed": [0, 1, 2], "epochs": 1000, "pause": 0.1, "late": True}
 INTERRUPTED = "KeyboardInterrupt: Interrupted: 2 stopped, 1 waiting. Resume with the same grid"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 @pytest.mark.parametrize(
     "number, resume, status, hint",

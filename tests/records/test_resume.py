@@ -293,7 +293,7 @@ MEMORIES = {
 @pytest.mark.parametrize(
     ("algo", "memory"),
     [
-        *(("ppo_pytorch", memory) for memory in MEMORIES),
+        *(pytest.param("ppo_pytorch", memory, marks=pytest.mark.slow) for memory in MEMORIES),
         ("sac_pytorch", "both"),
         ("sac_jax", "flags"),
         ("dqn_jax", "counter"),
@@ -378,6 +378,7 @@ def test_nothing_but_damaged_checkpoints_is_an_error_that_loses_nothing():
 SAVED = ("run/progress.txt", "run/config.json", "run/pyt_save/model.pt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [None, 2, 4])
 @pytest.mark.parametrize("algo", ["ppo", "dqn"])
 def test_a_checkpoint_of_another_version_is_told_in_one_sentence_and_nothing_is_lost(algo, found):
