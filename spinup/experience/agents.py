@@ -12,7 +12,6 @@ observations, act_dim the number of dimensions of an action in a bounded Box, n 
 """
 
 import inspect
-import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from gymnasium import spaces
 from spinup.errors import UserError, first_line
 from spinup.experience.action_spaces import check_bounded, check_discrete
 from spinup.experience.evaluation import deterministic_act
+from spinup.experience.seeding import random_numbers_kept
 from spinup.experience.vector_env import VectorEnv
 
 ROWS = 5  # observations in the check; agents rarely have as many actions or action dimensions
@@ -75,7 +75,7 @@ def check_agent(agent: Any, asked: str, envs: VectorEnv, call: Callable[..., lis
             "its own, with its own parameters."
         )
     sizes = _sizes(asked, envs.action_space)
-    with _random_numbers_kept():
+    with random_numbers_kept():
         o = _observations(envs.observation_space)
         a = _check_act(agent, o, envs.action_space)
         arrays = {"o": o, "a": a, "eps": np.zeros(a.shape, np.float32)}
@@ -179,13 +179,3 @@ def _reported(what: str, expected: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise UserError(f"{what} ({first_line(error)}): {expected}.") from error
-
-
-@contextmanager
-def _random_numbers_kept() -> Iterator[None]:
-    numpy, python = np.random.get_state(), random.getstate()
-    try:
-        yield
-    finally:
-        np.random.set_state(numpy)
-        random.setstate(python)

@@ -1,7 +1,8 @@
 """Random numbers from one seed: everything that an environment may draw from is seeded."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import gymnasium as gym
 import numpy as np
@@ -18,6 +19,17 @@ def seed_globals(seed: int) -> None:
     """Seed the generators that are one for the whole process: those of NumPy and of Python's ``random``."""
     np.random.seed(seed)
     random.seed(seed)
+
+
+@contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """Let these generators continue after the block as if nothing had been drawn in it."""
+    numpy, python = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy)
+        random.setstate(python)
 
 
 def seed_env(env: gym.Env, seed: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from spinup.backends import backend_of_agent, import_backend
 from spinup.errors import UserError, setting
 from spinup.experience.buffers import ReplayBuffer
+from spinup.experience.seeding import random_numbers_kept
 from spinup.experience.vector_env import VectorEnv
 from spinup.interrupts import interrupts_explained
 from spinup.mpi.tools import only_first
@@ -87,14 +88,15 @@ class Run:
         scale = self._envs.obs_scale()
         if scale is None:
             return agent
-        try:
-            recipe = describe(agent, self._module)
-        except NoRecipe as error:
-            raise UserError(
-                f"{setting('--norm_obs')} cannot become part of the saved agent: {error} "
-                "Put gymnasium.wrappers.NormalizeObservation around the environment instead."
-            ) from error
-        return self._module.agent_from(with_normalized_inputs(recipe, *scale))
+        with random_numbers_kept():  # agents are built, and a run may not depend on how often it is saved
+            try:
+                recipe = describe(agent, self._module)
+            except NoRecipe as error:
+                raise UserError(
+                    f"{setting('--norm_obs')} cannot become part of the saved agent: {error} "
+                    "Put gymnasium.wrappers.NormalizeObservation around the environment instead."
+                ) from error
+            return self._module.agent_from(with_normalized_inputs(recipe, *scale))
 
     @property
     def _module(self) -> ModuleType:

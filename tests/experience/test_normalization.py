@@ -101,6 +101,17 @@ def test_first_layers_take_over_the_normalisation(algo, backend):
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_does_not_depend_on_how_often_its_agent_is_saved(backend):
+    rows = []
+    for save_freq in (1, 9):
+        settings = SMALL | dict(epochs=3, save_freq=save_freq, logger_kwargs=dict(output_dir=f"every{save_freq}"))
+        getattr(spinup, f"ppo_{backend}")(EnvFn("CartPole-v1"), norm_obs=True, **settings)
+        lines = csv.DictReader(Path(f"every{save_freq}/progress.txt").read_text().splitlines(), delimiter="\t")
+        rows.append([{**line, "Time": ""} for line in lines])
+    assert rows[0] == rows[1]
+
+
 def test_only_spinups_own_agents_can_take_it_over():
     settings = SMALL | dict(ac_kwargs=dict(hidden_sizes=[8], activation=torch.nn.Softmax))
     with pytest.raises(UserError, match=r"norm_obs=True cannot become part .* Put gymnasium.wrappers.NormalizeObs"):
