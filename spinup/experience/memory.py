@@ -53,7 +53,7 @@ def _places_in(layers: Sequence[gym.Env]) -> Iterator[tuple[str, Any, str]]:
     """A name, an object and an attribute of it, for everything that may be memory."""
     for depth, layer in enumerate(layers):
         own = not type(layer).__module__.startswith("gymnasium.")
-        for key in [*vars(layer)] if own else [key for key in _NORMALISERS if hasattr(layer, key)]:
+        for key in [*vars(layer)] if own else [key for key in _NORMALISERS if key in vars(layer)]:
             yield from _places_of(f"{depth}.{key}", layer, key)
 
 

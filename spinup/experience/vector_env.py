@@ -137,8 +137,9 @@ class VectorEnv:
             seed: int >= 0, or several; None repeats the episodes of the constructor's seed.
         """
         if self._trains:
+            statistics = statistics_of(self._trains._copies)
             for env in self._copies:
-                freeze(env, statistics_of(self._trains._copies))
+                freeze(env, statistics)
         *env_seeds, action_seed = spread(self._seed if seed is None else seed, self.num_envs + 1)
         for tape, env_seed in zip(self._tapes, env_seeds, strict=True):
             seed_env(tape, env_seed)

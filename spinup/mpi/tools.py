@@ -52,10 +52,16 @@ def num_procs() -> int:
     return _rank_and_size()[1]
 
 
+def number_in_environment(variable: str) -> int | None:
+    """The environment variable as a number; None if it is not set, or is no number."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdecimal() else None
+
+
 def usable_cores() -> int:
     """The number of logical cores that this process may use, or ``NPROC`` where that is set."""
-    if os.environ.get("NPROC", "").isdecimal():
-        return int(os.environ["NPROC"])
+    if (cores := number_in_environment("NPROC")) is not None:
+        return cores
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

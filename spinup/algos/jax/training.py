@@ -19,9 +19,9 @@ from spinup.backends import run_as_command as run_as_command
 from spinup.errors import UserError
 from spinup.experience.agents import check_agent, construct
 from spinup.experience.seeding import seed_globals
-from spinup.mpi.tools import ONE_PROCESS, num_procs, refuse_processes
+from spinup.mpi.tools import ONE_PROCESS, num_procs, number_in_environment, refuse_processes
 
-THREADS = int(os.environ["NPROC"]) if os.environ.get("NPROC", "").isdecimal() else None
+THREADS = number_in_environment("NPROC")
 
 
 def start(seed, device, threads=None):

@@ -8,7 +8,6 @@ theta: the parameters of a network, theta_targ: those of the copy that follows i
 """
 
 import copy
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from types import MethodType
@@ -26,10 +25,10 @@ from spinup.experience.agents import check_agent, construct
 from spinup.experience.seeding import seed_globals
 from spinup.mpi.pytorch import average as average
 from spinup.mpi.pytorch import average_all, sync_params
-from spinup.mpi.tools import connect, num_procs, process_seed, usable_cores
+from spinup.mpi.tools import connect, num_procs, number_in_environment, process_seed, usable_cores
 
 CORES = usable_cores()
-THREADS = int(os.environ["OMP_NUM_THREADS"]) if os.environ.get("OMP_NUM_THREADS", "").isdecimal() else 1
+THREADS = number_in_environment("OMP_NUM_THREADS") or 1
 
 
 def start(seed, device, threads=1):
