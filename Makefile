@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs docs-serve clean
+.PHONY: help demo test check bench docs figures docs-serve clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: .venv/installed-bench  ## A small version of every benchmark: tables and 
 docs: .venv/installed-docs  ## Build the site in docs/_build/html; any warning is an error
 	@$(BIN)/python -m sphinx -q -n -W -b html docs docs/_build/html
 	@echo "Built docs/_build/html/index.html"
+
+figures: .venv/installed-docs  ## Draw the course's figures again, from the code that they are about
+	@$(BIN)/python -m docs.figures
 
 docs-serve: docs  ## Build the site and open it in a browser
 	@$(BIN)/python -m webbrowser -t http://127.0.0.1:8000 &

@@ -22,13 +22,17 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.katex",
+    "benchmark",  # docs/_ext: learning curves beside the original's
     "chain",  # docs/_ext: equation, function, test and exercise
     "columns",  # docs/_ext: what the columns of the log mean, with curves of real runs
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
+    "drawing",  # docs/_ext: figures in the colours of the page
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
     "results",  # docs/_ext: what commands have reached, from bench/results
+    "sources",  # docs/_ext: the training loop and the update, and how they differ between algorithms
+    "teaching",  # docs/_ext: questions and pseudocode
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "figures"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]
 myst_heading_anchors = 3
 nitpicky = True

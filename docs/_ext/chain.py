@@ -126,7 +126,8 @@ class Chain(SphinxDirective):
         for file in {function.file for function in [*functions.values(), *tests]}:
             self.env.note_dependency(str(ROOT / file))
         text = "\n".join([*self._equation(number), *_tabs(functions), *_links(name, tests, exercises_of(first))])
-        box = nodes.container(classes=["chain"], ids=[f"{module}-{number}"])
+        box = nodes.container(classes=["chain"], names=[f"{module}-{number}"])
+        self.state.document.note_explicit_target(box)  # pages link to it as #td3-2
         box += self.parse_text_to_nodes(text)
         return [box]
 

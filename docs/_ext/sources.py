@@ -1,0 +1,93 @@
+"""The directives ``listing`` and ``changes``: parts of an algorithm's file, in every backend.
+
+``{listing} td3 loop`` quotes what stands in the training function from ``run = Run(`` on, ``{listing} td3 update`` the
+function of this name; ``{changes} ddpg td3`` shows how the equations and ``update`` of the second differ from the
+first's.
+"""
+
+import ast
+import difflib
+import re
+
+from chain import NAMES, ROOT, sources_of
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+CONTEXT = 2  # lines about a change
+
+
+def loop_of(source: str, algo: str) -> tuple[int, int]:
+    """The lines of the training function from ``run = Run(`` to the end; LookupError where there are none."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == algo:
+            for statement in node.body:
+                if isinstance(statement, ast.Assign) and ast.unparse(statement).startswith("run = Run("):
+                    return statement.lineno, node.end_lineno
+    raise LookupError(f"{algo} has no line run = Run(")
+
+
+def rule_of(source: str, algo: str) -> list[str]:
+    """The lines of the equations and of ``update``; without the equations' numbers, which differ between algorithms."""
+    lines = source.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("# ---- equations"))
+    last = next(i for i, line in enumerate(lines) if line.startswith(f"def {algo}("))
+    kept = [line for line in lines[first:last] if not line.startswith("# ----")]
+    return [re.sub(r"# \(\d+\)\s*", "# ", line).removesuffix("  # ") for line in kept]
+
+
+def changes_between(before: str, after: str, old: str, new: str) -> list[str]:
+    """A unified diff of :func:`rule_of` the two sources."""
+    names = f"{old}.py", f"{new}.py"
+    return list(difflib.unified_diff(rule_of(before, old), rule_of(after, new), *names, n=CONTEXT, lineterm=""))
+
+
+def _tabs(panels: dict[str, list[str]]) -> list[str]:
+    lines = ["::::{tab-set}", ":sync-group: backend"]
+    for backend, panel in panels.items():
+        lines += [f":::{{tab-item}} {NAMES[backend]}", f":sync: {backend}", *panel, ":::"]
+    return [*lines, "::::"]
+
+
+class Listing(SphinxDirective):
+    """See the module."""
+
+    required_arguments = 2
+
+    def run(self) -> list[nodes.Node]:
+        algo, part = self.arguments
+        panels = {}
+        for backend, file in sources_of(algo).items():
+            self.env.note_dependency(str(ROOT / file))
+            chosen = [":pyobject: update"]
+            if part == "loop":
+                start, end = loop_of((ROOT / file).read_text(encoding="utf-8"), algo)
+                chosen = [f":lines: {start}-{end}", ":dedent: 4"]
+            elif part != "update":
+                raise self.error(f"listing: the part {part!r} is neither loop nor update.")
+            quote = [f"```{{literalinclude}} /../{file}", *chosen, ":lineno-match:", ":language: python"]
+            panels[backend] = [*quote, f":caption: {file}", "```"]
+        return self.parse_text_to_nodes("\n".join(_tabs(panels)))
+
+
+class Changes(SphinxDirective):
+    """See the module."""
+
+    required_arguments = 2
+
+    def run(self) -> list[nodes.Node]:
+        old, new = self.arguments
+        panels = {}
+        for backend, file in sources_of(new).items():
+            files = sources_of(old)[backend], file
+            for name in files:
+                self.env.note_dependency(str(ROOT / name))
+            before, after = ((ROOT / name).read_text(encoding="utf-8") for name in files)
+            panels[backend] = ["```diff", *changes_between(before, after, old, new), "```"]
+        return self.parse_text_to_nodes("\n".join(_tabs(panels)))
+
+
+def setup(app):
+    """Register the directives."""
+    app.add_directive("listing", Listing)
+    app.add_directive("changes", Changes)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,76 @@
+"""The directives of the course refuse what would mislead a reader, and its figures are drawn by the code."""
+
+import importlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import spinup
+
+ROOT = Path(spinup.__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
+
+pytest.importorskip("sphinx", reason="the extra docs is not installed")
+benchmark, drawing, sources, teaching = map(importlib.import_module, ("benchmark", "drawing", "sources", "teaching"))
+style = importlib.import_module("docs.figures.style")
+
+
+def test_a_question_has_one_right_option_and_explains_all():
+    right, wrong = "- [x] Yes, $d = 1$\n  ends it.\n\n  Because.\n", "- [ ] No.\n\n  For `a`\n\n  - b\n"
+    assert teaching.options_of(right + wrong) == [
+        (True, "Yes, $d = 1$ ends it.", "Because."),
+        (False, "No.", "For `a`\n\n- b"),
+    ]
+    for text in (right, wrong + wrong, right + right):
+        with pytest.raises(LookupError, match="one of them right"):
+            teaching.options_of(text)
+    with pytest.raises(LookupError, match=r"'Me\.' has no explanation"):
+        teaching.options_of(right + "- [ ] Me.\n")
+
+
+def test_pseudocode_names_the_equations_of_its_file():
+    assert teaching.with_links("a step on (2), $f(2)$ and `g(1)`", "td3") == (
+        "a step on [(2)](#td3-2), $f(2)$ and `g(1)`"
+    )
+    teaching.check_numbers("(1) (2) (3) (4) (5)", "td3")
+    for text in ("(1) (2) (3) (4)", "(1) (2) (3) (4) (5) (6)", "(1) (2) (3) (4) $f(5)$"):
+        with pytest.raises(LookupError, match="the steps name the equations"):
+            teaching.check_numbers(text, "td3")
+
+
+@pytest.mark.parametrize("algo", sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos}))
+def test_the_training_loop_is_found_in_every_backend(algo):
+    for file in sources.sources_of(algo).values():
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        start, end = sources.loop_of("\n".join(lines), algo)
+        assert lines[start - 1].startswith("    run = Run(") and lines[end - 1].startswith("    return run.finished(")
+
+
+def test_changes_leave_out_what_two_algorithms_share():
+    before, after = ((ROOT / f"spinup/algos/pytorch/{algo}.py").read_text("utf-8") for algo in ("ddpg", "td3"))
+    lines = sources.changes_between(before, after, "ddpg", "td3")
+    assert lines[:2] == ["--- ddpg.py", "+++ td3.py"]
+    assert any(line.startswith("+def target_action(") for line in lines)
+    assert not any("def explore(" in line for line in lines if line.startswith(("+", "-")))
+
+
+def test_the_curves_of_a_benchmark_stand_beside_the_published_ones():
+    (cheetah, *_) = benchmark.collected_of("td3")
+    panel = benchmark.picture(cheetah, benchmark.files.read_published())
+    assert panel.count("<polyline") == 2 and "HalfCheetah-v5, JAX" in panel and "nan" not in panel
+
+
+def test_a_drawing_is_described_to_those_who_hear_the_page():
+    svg = '<?xml?><svg viewBox="0 0 1 1" role="x" width="4" height="5"><title>old</title><rect width="1"/></svg>'
+    assert drawing.inlined(svg, 'a "b"') == (
+        '<svg viewBox="0 0 1 1" role="img" aria-label="a &quot;b&quot;"><rect width="1"/></svg>'
+    )
+
+
+@pytest.mark.parametrize("name", style.names())
+def test_a_figure_is_what_its_script_draws(name):
+    if f"matplotlib=={version('matplotlib')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"):
+        pytest.skip("another matplotlib may draw other lines")
+    assert style.drawn(name) == (style.IMAGES / f"{name}.svg").read_text(encoding="utf-8")
