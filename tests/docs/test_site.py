@@ -1,5 +1,6 @@
 """The site, built and opened in a browser: no warnings, dead links, requests to other hosts, errors or wide pages."""
 
+import csv
 import shlex
 import shutil
 import subprocess
@@ -72,6 +73,13 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_another_host(site):
             assert target.exists(), f"{file} links to {address}"
             if parts.fragment and target in pages:
                 assert unquote(parts.fragment) in pages[target].anchors, f"{file} links to {address}"
+
+
+def test_every_item_of_the_checklist_is_on_its_page(site):
+    with Path(__file__).with_name("checklist.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    anchors = {page: Page(site / f"{page}.html").anchors for page in {row["page"] for row in rows}}
+    assert not [row for row in rows if row["anchor"] not in anchors[row["page"]]]
 
 
 @pytest.fixture(scope="module")
