@@ -24,7 +24,8 @@ def inlined(svg: str, alt: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<title.*?</title>|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     opening = re.sub(r' (?:role|aria-\w+|width|height)="[^"]*"', "", svg[: svg.index(">")])
-    return f'{opening} role="img" aria-label="{html.escape(alt)}"{svg[svg.index(">") :]}'
+    role = "group" if "<a " in svg else "img"  # what an image holds is not read out, and its links cannot be reached
+    return f'{opening} role="{role}" aria-label="{html.escape(alt)}"{svg[svg.index(">") :]}'
 
 
 class Drawing(SphinxDirective):

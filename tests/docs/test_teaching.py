@@ -67,6 +67,7 @@ def test_a_drawing_is_described_to_those_who_hear_the_page():
     assert drawing.inlined(svg, 'a "b"') == (
         '<svg viewBox="0 0 1 1" role="img" aria-label="a &quot;b&quot;"><rect width="1"/></svg>'
     )
+    assert 'role="group"' in drawing.inlined('<svg><a href="x"><rect/></a></svg>', "a map with links")
 
 
 @pytest.mark.parametrize("name", style.names())
