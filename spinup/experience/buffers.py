@@ -38,7 +38,7 @@ def discount_cumsum(x: np.ndarray, discount: float, ended: np.ndarray) -> np.nda
 
 def gae(
     r: np.ndarray, v: np.ndarray, v2: np.ndarray, d: np.ndarray, ended: np.ndarray, gamma: float, lam: float
-) -> np.ndarray:
+) -> np.ndarray:  # (2), (3)
     """Generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, equations 11 and 16), ``[T, ...]``.
 
     ``delta = r + gamma (1 - d) V(o2) - V(o)``, summed with discount ``gamma lam`` up to the end of the episode or of
