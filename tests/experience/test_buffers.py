@@ -44,13 +44,6 @@ def test_discount_cumsum_of_integers_is_not_rounded():
     np.testing.assert_array_equal(discount_cumsum(np.array([1, 1]), 0.5, bools(NO, YES)), [1.5, 1])
 
 
-@pytest.mark.parametrize("dtype", [bool, int, float])
-def test_ends_may_be_bools_or_numbers(dtype):
-    x, ended = np.array([1.0, 2.0]), np.array([YES, NO])
-    np.testing.assert_array_equal(discount_cumsum(x, 0.5, ended.astype(dtype)), [1, 2])
-    np.testing.assert_array_equal(gae(x, x, x, ended.astype(dtype), ended.astype(dtype), 0.5, 0.5), [0, 1])
-
-
 # ---- gae ----
 
 # Three steps, gamma = lam = 1/2, so deltas are summed with 1/4. r = 1, 2, 3; V(o) = 4, 8, 16; V(o2) = 8, 16, 32.
@@ -94,6 +87,13 @@ def test_gae_with_lam_1_is_the_return_minus_the_value():
 
 def test_gae_with_gamma_0_is_the_reward_minus_the_value():
     np.testing.assert_array_equal(gae_at_half([NO, NO, NO], [NO, NO, YES], gamma=0, lam=1), [-3, -6, -13])
+
+
+@pytest.mark.parametrize("dtype", [bool, int, float])
+def test_ends_may_be_bools_or_numbers(dtype):
+    x, ended = np.array([1.0, 2.0]), np.array([YES, NO])
+    np.testing.assert_array_equal(discount_cumsum(x, 0.5, ended.astype(dtype)), [1, 2])
+    np.testing.assert_array_equal(gae(x, x, x, ended.astype(dtype), ended.astype(dtype), 0.5, 0.5), [0, 1])
 
 
 @st.composite
