@@ -22,8 +22,8 @@ def draw():
     axes.axhline(np.exp(-1), color=MUTED, linestyle=":", linewidth=1)
     for gamma, colour in zip(FACTORS, COLOURS):
         w, horizon = weights(gamma), round(1 / (1 - gamma))
-        axes.plot(w, color=colour, label=f"γ = {gamma}: {horizon} steps")
+        axes.plot(w, color=colour, label=f"{gamma}: {horizon} steps")
         axes.plot(horizon, w[horizon], "o", color=colour)
     axes.set(xlabel="steps until the reward", ylabel="its weight now", xlim=(0, STEPS - 1), ylim=(0, 1))
-    axes.legend(title="effective horizon")
+    axes.legend(title="discount factor: effective horizon")
     return figure

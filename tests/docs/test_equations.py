@@ -73,6 +73,32 @@ def jax_array(x):
     return import_module("jax.numpy").asarray(x)
 
 
+# ---- what all algorithms share ----
+
+LOG_STD = np.array([-0.5, 0.3])
+
+
+@equation(
+    "core 1",
+    r"\log \mathcal{N}(x) = -\sum_i \left( \frac{1}{2} \Big( \frac{x_i - \mu_i}{\sigma_i} \Big)^2 + "
+    r"\log \sigma_i + \frac{1}{2} \log 2\pi \right)",
+    lambda f, x: f.gaussian_log_density(x.batch.a, x.eps, x.array(LOG_STD)),
+)
+def _(x):
+    sigma = np.exp(LOG_STD)
+    return -(((x.batch.a - x.eps) / sigma) ** 2 / 2 + np.log(sigma) + np.log(2 * np.pi) / 2).sum(-1)
+
+
+@equation(
+    "buffers 1",
+    r"y_t = x_t + \text{discount} \cdot (1 - \text{ended}_t) \, y_{t+1}",
+    lambda f, x: f.discount_cumsum(np.asarray(x.y), x.gamma, np.asarray(x.batch.d)),
+)
+def _(x):
+    y = 0.0
+    return [y := x.y[t] + x.gamma * (1 - x.batch.d[t]) * y for t in reversed(range(B))][::-1]
+
+
 # ---- on-policy ----
 
 
