@@ -78,13 +78,15 @@ nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*"), (r"py:class", "Figure
 # ---- access ----
 
 
-def reach_by_keyboard(app, pagename, templatename, context, doctree):
-    """Let the keyboard scroll code and tables that are wider than the page."""
+def make_accessible(app, pagename, templatename, context, doctree):
+    """Let the keyboard scroll code and tables that are wider than the page, and give captions of the theme a level."""
     context["body"] = re.sub(
         r'<pre(?! tabindex)|<div(?= class="table-wrapper)', r'\g<0> tabindex="0"', context.get("body", "")
     )
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app):
-    """Change pages as they are written."""
-    app.connect("html-page-context", reach_by_keyboard)
+    """Change pages as they are written, after the theme has."""
+    app.connect("html-page-context", make_accessible, priority=900)
