@@ -43,6 +43,7 @@ html_theme = "furo"
 html_title = "Spinning Up in Deep RL"
 html_static_path = ["_static"]
 html_css_files = ["spinup.css"]
+html_favicon = "_static/favicon.svg"  # without one, browsers ask for a file that is not there
 html_copy_source = html_show_search_summary = False  # summaries fetch the sources, which fails from file://
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}

@@ -1,11 +1,15 @@
-"""The site, built and opened in a browser: no warnings, dead links, requests to other hosts, errors or wide pages."""
+"""The site, built and opened in a browser: no warnings, dead links, requests to other hosts, errors or wide pages, and
+nothing that keeps out those who use a keyboard or a screen reader."""
 
 import csv
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -92,20 +96,55 @@ def browser():
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_from_its_file_without_errors_and_is_not_too_wide(site, browser, name, width, scheme):
-    page = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
-    problems = []
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and prints nothing."""
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    """The address of the built site over HTTP."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def watched(browser, home, width, scheme="light"):
+    """A new page of the browser, and the list of its problems: errors, failed requests, requests to elsewhere."""
+    page, problems = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page(), []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("requestfailed", lambda request: problems.append(request.url))
-    page.on("request", lambda request: None if request.url.startswith("file:") else problems.append(request.url))
+    page.on("request", lambda request: None if request.url.startswith(home) else problems.append(request.url))
+    page.on("response", lambda response: problems.append(response.url) if response.status >= 400 else None)
+    return page, problems
+
+
+def test_every_page_opens_over_http_without_errors_and_fits_a_phone(site, server, browser):
+    page, problems = watched(browser, server, 360)
+    for file in sorted(site.rglob("*.html")):
+        address = f"{server}/{file.relative_to(site)}"
+        page.goto(address)
+        assert not problems, address
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+        assert not page.locator("pre:not([tabindex])").count(), address  # the keyboard can scroll wide code
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light")])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_from_its_file_and_everyone_can_use_it(site, browser, name, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra dev is not installed").Axe()
+    page, problems = watched(browser, "file:", width, scheme)
     page.goto(f"file://{site}/{name}.html")
     assert not problems
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert not page.locator("pre:not([tabindex])").count()  # the keyboard can scroll wide code
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
+    assert not serious
     page.context.close()
 
 
