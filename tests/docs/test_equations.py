@@ -89,14 +89,38 @@ def _(x):
     return -(((x.batch.a - x.eps) / sigma) ** 2 / 2 + np.log(sigma) + np.log(2 * np.pi) / 2).sum(-1)
 
 
+ENDED = np.array([0, 1, 0, 0, 0, 0, 1])
+
+
 @equation(
     "buffers 1",
     r"y_t = x_t + \text{discount} \cdot (1 - \text{ended}_t) \, y_{t+1}",
-    lambda f, x: f.discount_cumsum(np.asarray(x.y), x.gamma, np.asarray(x.batch.d)),
+    lambda f, x: f.discount_cumsum(value(x.ret), 0.9, ENDED),
 )
 def _(x):
-    y = 0.0
-    return [y := x.y[t] + x.gamma * (1 - x.batch.d[t]) * y for t in reversed(range(B))][::-1]
+    y = [0.0] * (B + 1)
+    for t in reversed(range(B)):
+        y[t] = x.ret[t] + 0.9 * (1 - ENDED[t]) * y[t + 1]
+    return y[:B]
+
+
+@equation(
+    "buffers 3",
+    r"\begin{aligned}"
+    "\n"
+    r"\delta_t &= r_t + \gamma (1 - d_t) V(s_{t+1}) - V(s_t) \\"
+    "\n"
+    r"\hat A_t &= \delta_t + \gamma \lambda \, (1 - \text{ended}_t) \, \hat A_{t+1}"
+    "\n"
+    r"\end{aligned}",
+    lambda f, x: f.gae(*map(value, (x.batch.r, x.v, x.ret, x.batch.d)), ENDED, x.gamma, 0.6),
+)
+def _(x):
+    r, v, v2, d, adv = x.batch.r, x.v, x.ret, x.batch.d, [0.0] * (B + 1)
+    for t in reversed(range(B)):
+        delta = r[t] + x.gamma * (1 - d[t]) * v2[t] - v[t]
+        adv[t] = delta + x.gamma * 0.6 * (1 - ENDED[t]) * adv[t + 1]
+    return adv[:B]
 
 
 # ---- on-policy ----
