@@ -96,6 +96,24 @@ def read_run(path: Path) -> LoggedRun | None:
     return LoggedRun(path, str(config.get("exp_name") or path.resolve().name), env, columns)
 
 
+def find_all(
+    arguments: Sequence[str], select: Sequence[str] | None = None, exclude: Sequence[str] | None = None
+) -> dict[Path, list[Path]]:
+    """The runs below each directory that ``arguments`` name, in their order; see :func:`collect_curves`."""
+    found: dict[Path, list[Path]] = {}
+    for argument in arguments:
+        logdirs = {logdir: find_runs(logdir, select or (), exclude or ()) for logdir in complete(argument)}
+        if not any(logdirs.values()):
+            filters = setting("--select and --exclude", "select and exclude")
+            chosen = f" that {filters} let through" if select or exclude else ""
+            raise UserError(
+                f"{argument!r} is not a run and holds none{chosen}: expected a directory with a progress.txt "
+                "somewhere below, or the beginning of the names of such directories."
+            )
+        found |= {logdir: paths for logdir, paths in logdirs.items() if paths}
+    return found
+
+
 # ---- grouping runs into curves ----
 
 
@@ -143,17 +161,7 @@ def collect_curves(
     Raises:
         UserError: if no run is found, or if ``legend`` does not have one name for each directory with runs.
     """
-    found: dict[Path, list[Path]] = {}
-    for argument in all_logdirs:
-        logdirs = {logdir: find_runs(logdir, select or (), exclude or ()) for logdir in complete(argument)}
-        if not any(logdirs.values()):
-            filters = setting("--select and --exclude", "select and exclude")
-            chosen = f" that {filters} let through" if select or exclude else ""
-            raise UserError(
-                f"{argument!r} is not a run and holds none{chosen}: expected a directory with a progress.txt "
-                "somewhere below, or the beginning of the names of such directories."
-            )
-        found |= {logdir: paths for logdir, paths in logdirs.items() if paths}
+    found = find_all(all_logdirs, select, exclude)
     say("\n  ".join(["Plotting from:", *map(str, found)]))
     if legend and len(legend) != len(found):
         flag = setting("--legend", "legend")

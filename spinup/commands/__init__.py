@@ -2,6 +2,7 @@
 
 COMMANDS = {  # each is main() of the file of its name; training is named by the algorithm
     "plot": "draw learning curves from the results of experiments",
+    "diagnose": "say in plain words what looks wrong in the log of a run, and what to try",
     "test_policy": "watch, measure or film a trained agent",
     "convert": "write a trained agent in the format of another backend",
     "exercise": "list the exercises of the course, start one, or check an answer",
