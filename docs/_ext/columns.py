@@ -63,7 +63,10 @@ def curve(run: str, column: str) -> tuple[np.ndarray, np.ndarray]:
     name = f"Average{column}" if f"Average{column}" in columns else column
     if name not in columns:
         raise LookupError(f"bench/results/{run} has no column {name}")
-    return columns["TotalEnvInteracts"], columns[name]
+    filled = np.isfinite(columns[name])
+    if not filled.any():
+        raise LookupError(f"bench/results/{run} has no number in the column {name}")
+    return columns["TotalEnvInteracts"][filled], columns[name][filled]
 
 
 def drawn(x: np.ndarray, y: np.ndarray, low: float, high: float) -> str:
@@ -88,7 +91,9 @@ def shortly(value: float) -> str:
 def figures(runs: dict[str, str], column: str) -> str:
     """The curves of ``runs``, by what they show, side by side on one scale."""
     curves = {title: curve(run, column) for title, run in runs.items()}
-    low, high = min(np.nanmin(y) for _, y in curves.values()), max(np.nanmax(y) for _, y in curves.values())
+    low, high = min(y.min() for _, y in curves.values()), max(y.max() for _, y in curves.values())
+    if low == high:
+        low, high = low - 1, high + 1
     panels = [
         f'<figure class="{title}"><figcaption>{title.capitalize()} <span>from {shortly(y[0])} to {shortly(y[-1])}, in '
         f"{x[-1]:,.0f} steps</span></figcaption>{drawn(x, y, low, high)}"
