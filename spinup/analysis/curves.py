@@ -185,7 +185,12 @@ def collect_curves(
 
 
 def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving average of ``y`` [n] over ``window`` rows, fewer at the ends. Empty cells (NaN) stay empty."""
+    """Centred moving average of ``y`` [n] over ``window`` rows, fewer at the ends. Empty cells (NaN) stay empty.
+
+    Example:
+        >>> smooth_values(np.array([0.0, 3.0, 6.0, np.nan]), window=3)
+        array([1.5, 3. , 4.5, nan])
+    """
     present = ~np.isnan(y)
     start = (window - 1) // 2
     total, number = (

@@ -236,6 +236,19 @@ def make_plots(
     Raises:
         UserError: If no run is found, or for an unknown column, a ``legend`` of the wrong length, or an invalid
             ``smooth``, ``estimator`` or ``save``.
+
+    Example:
+        >>> from spinup.records.logger import Logger
+        >>> logger = Logger("data/curve", exp_name="curve")
+        Logging to data/curve/progress.txt
+        >>> logger.log_tabular("TotalEnvInteracts", 1000)
+        >>> logger.log_tabular("AverageEpRet", 7)
+        >>> logger.dump_tabular()  # doctest: +ELLIPSIS
+        --...
+        >>> (figure,) = make_plots("data/curve", save="curve.png")
+        Plotting from:
+          data/curve
+        Saved curve.png
     """
     import matplotlib
 

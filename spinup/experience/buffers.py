@@ -28,6 +28,10 @@ def discount_cumsum(x: np.ndarray, discount: float, ended: np.ndarray) -> np.nda
         x: ``[T, ...]``, time first.
         discount: factor a step.
         ended: ``[T, ...]``, bool or 0 and 1: true where an episode ended, which cuts the sum.
+
+    Example:
+        >>> discount_cumsum(np.array([1.0, 2.0, 4.0]), 0.5, ended=np.array([0, 1, 0]))
+        array([2., 2., 4.])
     """
     y = np.zeros(x.shape, np.result_type(x, np.float32))
     running = np.zeros_like(y[0])
@@ -137,6 +141,16 @@ class ReplayBuffer:
 
     Raises:
         UserError: if ``size`` transitions do not fit into memory.
+
+    Example:
+        >>> buffer = ReplayBuffer(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), size=4)
+        >>> o, ones = np.zeros((6, 3)), np.ones(6)
+        >>> buffer.extend(0, Batch(o, a=np.array([0, 1, 0, 1, 0, 1]), r=ones, o2=o, d=1 - ones))
+        >>> buffer.stored, len(buffer)
+        (6, 4)
+        >>> batches = buffer.sample(k=5, batch_size=32, rng=np.random.default_rng(0))
+        >>> batches.o.shape, batches.a.shape, batches.d.shape
+        ((5, 32, 3), (5, 32), (5, 32))
     """
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, size: int):

@@ -49,9 +49,15 @@ class ExperimentGrid:
     Example:
         >>> grid = ExperimentGrid(name="ppo-bench")
         >>> grid.add("env_name", "CartPole-v1", "", True)
-        >>> grid.add("seed", [0, 10, 20])
         >>> grid.add("ac_kwargs:hidden_sizes", [(32,), (64, 64)], "hid")
-        >>> grid.run(ppo_pytorch)  # 6 runs in the directories ppo-bench_cartpole-v1_hid32 and ..._hid64-64
+        >>> grid.add("seed", [0, 10, 20])
+        >>> variants = grid.variants()
+        >>> len(variants), variants[0]
+        (6, {'env_name': 'CartPole-v1', 'ac_kwargs': {'hidden_sizes': (32,)}, 'seed': 0})
+        >>> grid.variant_name(variants[0]), grid.variant_name(variants[5])
+        ('ppo-bench_cartpole-v1_hid32', 'ppo-bench_cartpole-v1_hid64-64')
+
+        ``grid.run(ppo_pytorch)`` trains all six, in directories of these names.
 
     Args:
         name: prefix of the names of all its experiments.

@@ -48,6 +48,10 @@ def setup_logger_kwargs(
 
     Raises:
         UserError: if ``exp_name`` cannot be the name of a directory.
+
+    Example:
+        >>> setup_logger_kwargs("first", seed=10, data_dir="data")
+        {'output_dir': 'data/first/first_s10', 'exp_name': 'first'}
     """
     _check_name(exp_name)
     stamped = datestamp or user_config.FORCE_DATESTAMP

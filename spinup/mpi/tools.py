@@ -175,6 +175,10 @@ def mpi_statistics_scalar(x: Any, with_min_and_max: bool = False) -> tuple:
     Args:
         x: an array or list of numbers; may be empty in some processes. If it is empty in all, the results are NaN.
         with_min_and_max: also return the minimum and the maximum.
+
+    Example:
+        >>> "mean {:g}, std {:.3f}, min {:g}, max {:g}".format(*mpi_statistics_scalar([1, 2, 3], with_min_and_max=True))
+        'mean 2, std 0.816, min 1, max 3'
     """
     x = np.ravel(x)
     if num_procs() > 1:

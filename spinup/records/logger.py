@@ -214,8 +214,19 @@ class Logger:
 class EpochLogger(Logger):
     """A logger that collects values over an epoch and logs their statistics.
 
-    >>> logger.store(Test=1.0); logger.store(Test=[2.0, 3.0])
-    >>> logger.log_tabular("Test", with_min_and_max=True)   # AverageTest, StdTest, MaxTest, MinTest
+    Example:
+        >>> logger = EpochLogger(output_dir="data/test")
+        Logging to data/test/progress.txt
+        >>> for value in range(10):
+        ...     logger.store(Test=value)
+        >>> logger.log_tabular("Test", with_min_and_max=True)
+        >>> logger.dump_tabular()
+        -------------------------------------
+        |     AverageTest |             4.5 |
+        |         StdTest |           2.872 |
+        |         MaxTest |               9 |
+        |         MinTest |               0 |
+        -------------------------------------
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
