@@ -24,6 +24,8 @@ SICK = {  # runs of bench/results, and all that is found in them
     "sick_trpo_line_search_fails": "line_search_fails never_started",
     "sick_ppo_large_steps": "steps_too_large policy_collapsed",
     "sick_ppo_episodes_cut": "episodes_always_cut",
+    "sick_ppo_value_gets_worse": "value_gets_worse",
+    "sick_dqn_no_exploration": "no_exploration",
     "sick_dqn_no_target_network": "q_diverged",
     "sick_ddpg_q_divergence": "q_diverged",
     "sick_ddpg_dead_policy": "never_started",
@@ -106,12 +108,28 @@ def test_few_epochs_are_too_early_to_judge():
     assert diagnose(log([10] * 12))[0].sure
 
 
+@pytest.mark.parametrize("rows", [1, 2, 30])
+def test_no_log_is_too_strange_to_read(rows):
+    rng = np.random.default_rng(rows)
+    names = [f"{part}{name}" for name in MEANING for part in ("", "Average", "Std", "Max", "Min")]
+    numbers = [np.nan, -1e9, -1.0, 0.0, 0.5, 7.0]
+    for _ in range(30):
+        kept = [name for name in names if rng.random() < 0.5]
+        columns = {name: rng.choice(numbers[rng.random() < 0.8 :], rows) for name in kept}
+        run = Evidence(Path("run"), {"Epoch": np.arange(rows)} | columns)
+        assert str(run.path) in words(run, diagnose(run))
+
+
 def test_an_empty_cell_is_not_a_broken_number():
     no_episode = np.where(np.arange(30) % 3 == 0, np.nan, RISING)
     assert names(log(no_episode, KL=0.01)) == []
     assert names(log(RISING, KL=[0.01] * 29 + [np.nan])) == ["not_finite"]
     assert names(log(RISING, LossV=[1] * 29 + [np.inf])) == ["not_finite"]
     assert names(with_settings(log(RISING, LossQ=[np.nan] * 5 + [1] * 25), update_after=5000)) == []
+
+
+def test_no_episode_is_said_to_have_ended_where_none_has():
+    assert names(log([np.nan] * 30, KL=0.01)) == ["no_episode_ended"]
 
 
 def test_a_task_that_is_solved_needs_no_advice():
@@ -152,11 +170,14 @@ def test_values_in_other_units_are_not_compared_with_returns():
     assert names(log(-RISING[::-1], **(q | {"AverageQVals": 300.0}))) == ["q_too_large"]
 
 
-def test_exploration_that_is_switched_off_is_named():
-    assert names(with_settings(log(RISING), act_noise=0)) == ["no_exploration"]
-    assert names(with_settings(log(RISING), act_noise=0.1)) == []
-    assert names(with_settings(log(RISING), epsilon=0, epsilon_start=1.0)) == []
-    assert names(with_settings(log(RISING, env={"reward_threshold": 90.0}), act_noise=0)) == []
+def test_exploration_that_is_switched_off_is_named_where_it_may_matter():
+    unsolved, solved = {"reward_threshold": 900.0}, {"reward_threshold": 90.0}
+    assert names(with_settings(log(RISING, env=unsolved), act_noise=0)) == ["no_exploration"]
+    assert names(with_settings(log(RISING, env=unsolved), act_noise=0.1)) == []
+    assert names(with_settings(log(RISING, env=solved), act_noise=0)) == []
+    assert names(with_settings(log(RISING), act_noise=0)) == []
+    assert names(with_settings(log([10] * 30), act_noise=0)) == ["no_exploration", "never_started"]
+    assert names(with_settings(log(RISING, env=unsolved), epsilon=0, epsilon_start=1.0)) == []
 
 
 # ---- the command ----

@@ -70,7 +70,7 @@ class Evidence:
         """Environment steps since the start; where the log does not count them, as many as the settings say."""
         counted = self["TotalEnvInteracts"]
         by_settings = np.arange(1, self.rows + 1) * self.steps_per_epoch
-        return by_settings if np.isnan(counted).any() else counted
+        return counted if np.isfinite(counted).all() else by_settings
 
     @cached_property
     def learning(self) -> np.ndarray:
@@ -95,24 +95,26 @@ class Evidence:
         return max(3, self.rows // 10)
 
     @cached_property
-    def score(self) -> np.ndarray:
-        """The performance, averaged over a few epochs around each; without the epochs in which no episode ended."""
+    def returns(self) -> np.ndarray:
+        """The performance of the epochs in which an episode ended."""
         y = self[self.performance]
-        return smooth_values(y[~np.isnan(y)], self.window)
+        return y[~np.isnan(y)]
+
+    @cached_property
+    def score(self) -> np.ndarray:
+        """The returns, each averaged with those of a few epochs around it."""
+        return smooth_values(self.returns, self.window) if len(self.returns) else self.returns
 
     @cached_property
     def first(self) -> float:
         """The performance before learning had much effect."""
-        y = self[self.performance]
-        y = y[~np.isnan(y)]
-        return float(y[: min(3, max(1, len(y) // 20))].mean()) if len(y) else np.nan
+        few = min(3, max(1, len(self.returns) // 20))
+        return float(self.returns[:few].mean()) if len(self.returns) else np.nan
 
     @cached_property
     def last(self) -> float:
         """The performance at the end."""
-        y = self[self.performance]
-        y = y[~np.isnan(y)]
-        return float(y[-self.window :].mean()) if len(y) else np.nan
+        return float(self.returns[-self.window :].mean()) if len(self.returns) else np.nan
 
     @cached_property
     def spread(self) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 
 from spinup.analysis.diagnosis.evidence import Evidence, median
 from spinup.analysis.diagnosis.finding import Finding, flag, gentler, number
+from spinup.analysis.diagnosis.returns import learning_lost, never_started
 from spinup.errors import command
 
 EXPLORATION: dict[str, float | str] = {
@@ -110,25 +111,37 @@ def entropy_outweighs_reward(run: Evidence) -> Finding | None:
     reward = np.nanmax(np.abs(run.reward), initial=0.0)
     if not bonus > 2 * reward or run.is_solved or not run.has_units_of_rewards:
         return None
-    lower = flag("alpha", float(f"{reward / 20:.1g}")) if reward else flag("alpha", 0.01)
     return Finding(
         "entropy_outweighs_reward",
         "The policy is paid for being random, not for the task",
         f"the entropy is worth {number(bonus)} a step (Alpha times LogPi), the reward at most {number(reward)}; LogPi "
         f"ends at {number(run['LogPi'][-1])}.",
-        f"{flag('alpha', str(run.config.get('alpha')))} is too large for these rewards.",
-        f"{flag('alpha', 'auto')}, or {lower}.",
+        *_why_entropy(run, reward),
         "Alpha",
         not run.is_thin,
     )
 
 
+def _why_entropy(run: Evidence, reward: float) -> tuple[str, str]:
+    """Why entropy weighs so much, and what to try."""
+    if run.config.get("alpha") == "auto":
+        target = flag("target_entropy", run.number("target_entropy"))
+        causes = f"alpha grows as long as the policy is less random than {target} asks; a uniform one has log 2 = 0.69."
+        return causes, f"the default: {flag('target_entropy', 'None')}, which is minus the number of action dimensions."
+    lower = flag("alpha", float(f"{max(reward / 20, 1e-3):.1g}"))
+    return (
+        f"{flag('alpha', run.number('alpha'))} is too large for these rewards.",
+        f"{flag('alpha', 'auto')}, or {lower}.",
+    )
+
+
 def no_exploration(run: Evidence) -> Finding | None:
-    """Settings that switch exploration off, and returns that are not known to be as good as they can be."""
+    """Settings that switch exploration off, in a run that did not solve its task, or learned nothing."""
     off = [name for name in EXPLORATION if name in run.config and run.number(name, 1.0) == 0]
     if run.number("epsilon_start") > 0.1:
         off = [name for name in off if name != "epsilon"]
-    if not off or run.is_solved:
+    is_known = isinstance(run.env.get("reward_threshold"), int | float)
+    if not off or run.is_solved or not (is_known or never_started(run) or learning_lost(run)):
         return None
     on = [flag(name, EXPLORATION[name]) for name in off]
     on += [flag("epsilon_start", 1)] if "epsilon" in off else []

@@ -19,7 +19,7 @@ def steps_too_large(run: Evidence) -> Finding | None:
     """KL far above the usual limits in many epochs, or most of the batch clipped."""
     kl, clipped = run["KL"], run["ClipFrac"]
     large = kl > LARGE_KL
-    if large.mean() < 0.25 and not median(clipped) > 0.3:
+    if large.mean() < 1 / 3 and not median(clipped) > 0.3:
         return None
     worst = int(np.nanargmax(kl))
     seen = (
@@ -165,7 +165,7 @@ def value_of(run: Evidence) -> np.ndarray:
 def value_gets_worse(run: Evidence) -> Finding | None:
     """Updates of V that increase its own loss."""
     worse = run["DeltaLossV"] / run["LossV"] > 0.05
-    if worse.mean() < 0.25:
+    if worse.mean() < 0.1:
         return None
     return Finding(
         "value_gets_worse",

@@ -15,6 +15,7 @@ WIDTH = 80  # characters in a line
 
 # In this order they are reported: what makes all else meaningless, then causes, then what they led to.
 CHECKS: tuple[Callable[[Evidence], Finding | None], ...] = (
+    returns.no_episode_ended,
     returns.episodes_always_cut,
     on_policy.steps_too_large,
     on_policy.line_search_fails,
@@ -86,19 +87,19 @@ def by_experiment(runs: Sequence[Evidence]) -> dict[str, list[Evidence]]:
 
 
 def describe(run: Evidence) -> str:
-    """Which run this is, in a few words."""
+    """Which run this is, and how its returns went, in a line."""
     task = " on ".join(part for part in (run.algo.upper(), str(run.env.get("id") or "")) if part)
-    return f"{task + ', ' if task else ''}{run.rows} epoch{'s' * (run.rows != 1)}, {run.steps[-1]:,.0f} steps"
+    size = f"{run.rows} epoch{'s' * (run.rows != 1)}, {run.steps[-1]:,.0f} steps"
+    course = f"; {run.performance} from {number(run.first)} to {number(run.last)}" if len(run.returns) else ""
+    return f"{task + ', ' if task else ''}{size}{course}"
 
 
 def words(run: Evidence, findings: Sequence[Finding]) -> str:
     """The report on one run: a line if it looks healthy."""
-    course = f"{run.performance} from {number(run.first)} to {number(run.last)}"
     if not findings:
         thin = " as far as so few epochs tell" if run.is_thin else ""
-        return f"{run.path}: looks healthy{thin} ({describe(run)}; {course})"
-    head = f"{run.path}\n  {describe(run)}; {course}"
-    return "\n".join([head, *(paragraph(finding, i) for i, finding in enumerate(findings, 1))])
+        return f"{run.path}: looks healthy{thin} ({describe(run)})"
+    return "\n".join([f"{run.path}\n  {describe(run)}", *(paragraph(one, i) for i, one in enumerate(findings, 1))])
 
 
 def paragraph(finding: Finding, i: int) -> str:

@@ -56,6 +56,20 @@ def too_early(run: Evidence) -> Finding | None:
 # ---- episodes ----
 
 
+def no_episode_ended(run: Evidence) -> Finding | None:
+    """There are no returns, as no episode has come to an end."""
+    if len(run.returns) or "EpRet" not in run:
+        return None
+    return Finding(
+        "no_episode_ended",
+        "No episode has ended yet",
+        f"{run.performance} is empty in all {run.rows} epochs.",
+        "an episode takes more steps than an epoch has for each environment, or nothing ends it.",
+        f"{flag('max_ep_len', 200)}, or more steps an epoch: {flag('steps_per_epoch', 5 * run.steps_per_epoch)}.",
+        "EpRet",
+    )
+
+
 def episodes_always_cut(run: Evidence) -> Finding | None:
     """Every episode ends by the time limit, where something else could end it."""
     own = float(run.env.get("max_episode_steps") or np.inf)
