@@ -98,3 +98,8 @@ def test_the_page_on_custom_agents_states_what_each_algorithm_asks_for(algo):
     page = (DOCS / "user" / "custom_actor_critics.md").read_text(encoding="utf-8")
     asked = import_backend("pytorch", algo).AGENT
     assert re.search(rf"^\|.*\b{algo.upper()}\b.*\| `{re.escape(asked)}` \|$", page, flags=re.MULTILINE)
+
+
+def test_no_directive_is_lost_to_code_in_its_title():
+    for page in DOCS.rglob("*.md"):  # Markdown knows no ``` fence with ` behind it, and says nothing
+        assert not re.findall(r"^ *```+\{.*`", page.read_text(encoding="utf-8"), flags=re.MULTILINE), page
