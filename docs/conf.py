@@ -1,5 +1,7 @@
 """The site: Sphinx reads the pages in docs/ and the docstrings of the package. Build it with ``make docs``."""
 
+import inspect
+import pydoc
 import re
 import sys
 from pathlib import Path
@@ -71,10 +73,18 @@ katex.KATEX_DEFAULT_OPTIONS.update(
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"  # else every function says "Return type: None"
 napoleon_numpy_docstring = False
 # What other projects define; their addresses would have to be fetched.
 ELSEWHERE = "collections|filelock|gymnasium|gym|jax|matplotlib|mpi4py|numpy|np|os|pathlib|torch|types|typing"
 nitpick_ignore_regex = [(r"py:.*", rf"({ELSEWHERE})\..*"), (r"py:class", "Figure")]
+
+
+def describe_field(app, what, name, obj, options, lines):
+    """Describe a field of a named tuple by the comment beside it, which has its shape."""
+    if lines and lines[0].startswith("Alias for field number"):
+        owner, _, field = name.rpartition(".")
+        lines[:] = re.findall(rf"^ +{field}: .*?# (.*)$", inspect.getsource(pydoc.locate(owner)), re.MULTILINE)
 
 
 # ---- access ----
@@ -90,5 +100,6 @@ def make_accessible(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    """Change pages as they are written, after the theme has."""
+    """Change docstrings as they are read, and pages as they are written, after the theme has."""
+    app.connect("autodoc-process-docstring", describe_field)
     app.connect("html-page-context", make_accessible, priority=900)

@@ -77,6 +77,15 @@ def test_every_file_of_an_algorithm_has_the_parts_of_the_map(algo):
         assert all(before[1] + 1 == after[0] <= after[1] for before, after in pairwise(parts))
 
 
+def test_the_map_of_the_repository_has_every_room_and_files_that_exist():
+    drawn = (DOCS / "images" / "repository_map.svg").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (ROOT / "spinup").glob("*/__init__.py")}
+    named = re.findall(r">(\w+)/(?:&lt;backend&gt;/)?<", drawn)
+    assert rooms | {"tests", "bench", "docs"} == set(named)
+    first = re.findall(r">(\w+\.py)<", drawn)
+    assert first and all(list((ROOT / "spinup").rglob(file)) for file in first)
+
+
 def test_every_column_of_the_log_is_in_the_glossary_under_its_name():
     page = (DOCS / "user" / "metrics.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^### (\w+)\n```{column} \1$", page, flags=re.MULTILINE)) == sorted(MEANING)
