@@ -10,16 +10,15 @@ from docs.figures.style import BLUE, GREEN, MUTED, ORANGE, new_figure
 from spinup.algos.pytorch import ddpg, td3
 from spinup.experience.buffers import Batch
 
-STATES = 5_000
-ACTIONS = 2 ** np.arange(9)
+STATES, MOST = 4_000, 128
+ACTIONS = 2 ** np.arange(8)
 NO_NOISE = dict(eps=torch.zeros(STATES, 1), noise_clip=0.0)
 
 
-def mean_targets(actions, correlation):
+def mean_targets(errors, actions, correlation):
     """The mean targets of DDPG, with the first critic, and of TD3, with both; errors have deviation 1."""
-    rng = np.random.default_rng(0)
-    own, common = rng.standard_normal((2, STATES, actions)), rng.standard_normal((STATES, actions))
-    values = torch.tensor(np.sqrt(1 - correlation) * own + np.sqrt(correlation) * common)
+    *own, common = errors[..., :actions]
+    values = torch.tensor(np.sqrt(1 - correlation) * np.array(own) + np.sqrt(correlation) * common)
 
     def pi(o2):
         return values[0].argmax(-1, keepdim=True).double()
@@ -36,8 +35,9 @@ def mean_targets(actions, correlation):
 
 def draw():
     """Draw it."""
-    independent = np.array([mean_targets(n, 0.0) for n in ACTIONS])
-    alike = np.array([mean_targets(n, 0.5) for n in ACTIONS])
+    errors = np.random.default_rng(0).standard_normal((3, STATES, MOST))  # of each critic, and in common
+    independent = np.array([mean_targets(errors, n, 0.0) for n in ACTIONS])
+    alike = np.array([mean_targets(errors, n, 0.5) for n in ACTIONS])
     figure = new_figure(height=2.9)
     axes = figure.subplots()
     axes.axhline(0, color=MUTED, linewidth=1, linestyle=":")
