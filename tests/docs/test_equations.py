@@ -80,13 +80,25 @@ LOG_STD = np.array([-0.5, 0.3])
 
 @equation(
     "core 1",
-    r"\log \mathcal{N}(x) = -\sum_i \left( \frac{1}{2} \Big( \frac{x_i - \mu_i}{\sigma_i} \Big)^2 + "
-    r"\log \sigma_i + \frac{1}{2} \log 2\pi \right)",
+    r"\log \mathcal{N}(x; \mu, \sigma) = -\sum_i \Big[\tfrac{1}{2} \Big(\frac{x_i - \mu_i}{\sigma_i}\Big)^2 + "
+    r"\log \sigma_i + \tfrac{1}{2} \log 2\pi\Big]",
     lambda f, x: f.gaussian_log_density(x.batch.a, x.eps, x.array(LOG_STD)),
 )
 def _(x):
     sigma = np.exp(LOG_STD)
     return -(((x.batch.a - x.eps) / sigma) ** 2 / 2 + np.log(sigma) + np.log(2 * np.pi) / 2).sum(-1)
+
+
+@equation(
+    "core 2",
+    r"\log \pi(a \given s) = \log \mathcal{N}(u; \mu, \sigma) - \sum_i \log\big(1 - \tanh(u_i)^2\big), "
+    r"\qquad a = \tanh(u)",
+    lambda f, x: f.squashed_log_density(x.batch.a, x.eps, x.array(LOG_STD)),
+)
+def _(x):
+    u, sigma = x.batch.a, np.exp(LOG_STD)
+    density = np.exp(-(((u - x.eps) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))
+    return (np.log(density) - np.log(1 - np.tanh(u) ** 2)).sum(-1)
 
 
 ENDED = np.array([0, 1, 0, 0, 0, 0, 1])
