@@ -8,7 +8,7 @@ from spinup.analysis.diagnosis.evidence import Evidence, median
 from spinup.analysis.diagnosis.finding import Finding, epochs_in, flag, gentler, number
 
 LARGE_KL = 0.1  # nats: ten times the default of target_kl and delta; a step of VPG that works has about 0.02
-NO_ENTROPY = 0.1  # nats: of two actions, the likelier one has more than 97 %
+NO_ENTROPY = 0.1  # nats: of two actions, the likelier one has 98 %
 START_OF_A_DIMENSION = 0.92  # nats: entropy of a Gaussian with log_std -0.5, as policies start
 
 
@@ -47,6 +47,10 @@ def _why_large(run: Evidence) -> str:
     rate = f"{flag('pi_lr', run.number('pi_lr'))} is too high"
     if run.algo == "ppo" and run.config.get("target_kl") is None:
         return f"{rate}, and nothing stops an update early ({flag('target_kl', 'None')})."
+    if median(run["StopIter"]) <= 3:
+        return (
+            f"{rate}: most updates stop at once (median of StopIter: {median(run['StopIter']):.0f}), already too far."
+        )
     return f"{rate}: the advantages hold only near the policy that they were measured with."
 
 

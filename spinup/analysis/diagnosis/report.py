@@ -44,10 +44,11 @@ def diagnose(run: Evidence) -> list[Finding]:
 
 def _traced(findings: list[Finding]) -> list[Finding]:
     """The findings; those that usually follow from another one say so in place of their own advice."""
-    if not findings or findings[0].name in CONSEQUENCES:
-        return findings
-    causes, advice = f"this follows from 1 ({findings[0].title.lower()}).", "fix 1 first."
-    return [replace(found, causes=causes, advice=advice) if found.name in CONSEQUENCES else found for found in findings]
+    for i, finding in enumerate(findings[1:], 1):
+        if finding.name in CONSEQUENCES:
+            causes = f"this follows from 1 ({findings[0].title.lower()})."
+            findings[i] = replace(finding, causes=causes, advice="fix 1 first.")
+    return findings
 
 
 def seeds_disagree(runs: Sequence[Evidence]) -> Finding | None:
