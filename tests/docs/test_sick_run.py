@@ -30,7 +30,7 @@ def test_what_is_not_there_or_not_sick_is_an_error():
 
 def test_the_page_lists_all_that_can_be_found():
     page = (DOCS / "user" / "diagnosing.md").read_text(encoding="utf-8")
-    listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", page, flags=re.MULTILINE)))
+    listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^(`.*)\n: ", page, flags=re.MULTILINE)))
     sources = "".join(file.read_text(encoding="utf-8") for file in Path(report.__file__).parent.glob("*.py"))
     named = re.findall(r'Finding\(\s*"(\w+)"(?: if \w+ else "(\w+)")?', sources)
     assert sorted(listed) == sorted(name for names in named for name in names if name)
