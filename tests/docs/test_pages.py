@@ -19,6 +19,20 @@ chain = pytest.importorskip("chain", reason="the extra docs is not installed")
 columns = pytest.importorskip("columns", reason="the extra docs is not installed")
 file_map = pytest.importorskip("file_map", reason="the extra docs is not installed")
 ALGORITHMS = sorted({algo for algos in spinup.ALGORITHMS.values() for algo in algos})
+SECTIONS = """Background
+Quick facts
+Key equations
+Exploration vs. exploitation
+Pseudocode
+A worked update
+What it looks like in the code
+Details that matter
+What it looks like when it breaks
+Benchmark
+Documentation
+Papers
+Other implementations
+Check yourself""".splitlines()
 
 
 def marked_numbers(file):
@@ -32,6 +46,14 @@ def test_every_equation_of_the_file_is_on_the_page_in_order(algo):
     page = (DOCS / "algorithms" / f"{algo}.md").read_text(encoding="utf-8")
     shown = [int(n) for n in re.findall(rf"^```{{chain}} {algo} (\d+)$", page, flags=re.MULTILINE)]
     assert shown == marked_numbers(f"spinup/algos/pytorch/{algo}.py")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_who_knows_one_page_of_an_algorithm_finds_everything_on_the_next(algo):
+    page = (DOCS / "algorithms" / f"{algo}.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)$", page, flags=re.MULTILINE)
+    assert [section for section in sections if not section.startswith("What changed from ")] == SECTIONS
+    assert page.splitlines()[2].startswith("*Previously: ")
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
