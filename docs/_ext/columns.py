@@ -5,8 +5,9 @@
     :trouble: cartpole_vpg/cartpole_vpg_s3
     ```
 
-The words come from ``spinup/records/columns.py``, the algorithms from their ``COLUMNS``, the curves from
-``bench/results``. The build fails where a column or a run is not there.
+The curves share one scale; with the option ``own-scales``, each has its own. The words come from
+``spinup/records/columns.py``, the algorithms from their ``COLUMNS``, the curves from ``bench/results``. The build fails
+where a column or a run is not there.
 """
 
 from importlib import import_module
@@ -84,22 +85,27 @@ def drawn(x: np.ndarray, y: np.ndarray, low: float, high: float) -> str:
 
 
 def shortly(value: float) -> str:
-    """``value`` with three digits, or all of them before the decimal point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """``value`` with three digits; below a million, with all of them before the decimal point."""
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.3g}".replace("e+0", "e")
 
 
-def figures(runs: dict[str, str], column: str) -> str:
-    """The curves of ``runs``, by what they show, side by side on one scale."""
+def scale_of(curves: list[np.ndarray]) -> tuple[float, float]:
+    """The lowest and the highest value to draw."""
+    low, high = min(y.min() for y in curves), max(y.max() for y in curves)
+    return (low, high) if low < high else (low - 1, high + 1)
+
+
+def figures(runs: dict[str, str], column: str, own_scales: bool = False) -> str:
+    """The curves of ``runs``, by what they show, side by side on one scale, or each on its own."""
     curves = {title: curve(run, column) for title, run in runs.items()}
-    low, high = min(y.min() for _, y in curves.values()), max(y.max() for _, y in curves.values())
-    if low == high:
-        low, high = low - 1, high + 1
-    panels = [
-        f'<figure class="{title}"><figcaption>{title.capitalize()} <span>from {shortly(y[0])} to {shortly(y[-1])}, in '
-        f"{x[-1]:,.0f} steps</span></figcaption>{drawn(x, y, low, high)}"
-        f"<small><code>{runs[title]}</code>, scale {shortly(low)} to {shortly(high)}</small></figure>"
-        for title, (x, y) in curves.items()
-    ]
+    panels = []
+    for title, (x, y) in curves.items():
+        low, high = scale_of([y] if own_scales else [y for _, y in curves.values()])
+        panels.append(
+            f'<figure class="{title}"><figcaption>{title.capitalize()} <span>from {shortly(y[0])} to {shortly(y[-1])}, '
+            f"in {x[-1]:,.0f} steps</span></figcaption>{drawn(x, y, low, high)}<small><code>{runs[title]}</code>, "
+            f"{'own scale' if own_scales else 'scale'} {shortly(low)} to {shortly(high)}</small></figure>"
+        )
     return f'<div class="curves">{"".join(panels)}</div>'
 
 
@@ -107,17 +113,22 @@ class Column(SphinxDirective):
     """See the module."""
 
     required_arguments = 1
-    option_spec: ClassVar = {"healthy": directives.unchanged_required, "trouble": directives.unchanged_required}
+    option_spec: ClassVar = {
+        "healthy": directives.unchanged_required,
+        "trouble": directives.unchanged_required,
+        "own-scales": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
         (column,) = self.arguments
+        runs = {title: self.options[title] for title in ("healthy", "trouble") if title in self.options}
         try:
             found = self.parse_text_to_nodes(facts_of(column))
-            if self.options:
-                found.append(nodes.raw("", figures(self.options, column), format="html"))
+            if runs:
+                found.append(nodes.raw("", figures(runs, column, "own-scales" in self.options), format="html"))
         except LookupError as error:
             raise self.error(f"column {column}: {error}.") from error
-        for run in self.options.values():
+        for run in runs.values():
             self.env.note_dependency(str(RESULTS / run / "progress.txt"))
         return found
 

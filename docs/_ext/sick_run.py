@@ -6,8 +6,8 @@
     ```
 
 The name is that of an experiment in ``bench/results`` with one run, or of a run (``ex2-1_v0/ex2-1_v0_s0``). Both
-options may be left out. The words are those of the program, found while the site is built, which fails where a run or
-a column is missing, or where nothing is found wrong.
+options may be left out; ``own-scales`` draws each curve on its own scale. The words are those of the program, found
+while the site is built, which fails where a run or a column is missing, or where nothing is found wrong.
 """
 
 from dataclasses import replace
@@ -55,7 +55,11 @@ class SickRun(SphinxDirective):
     """See the module."""
 
     required_arguments = 1
-    option_spec: ClassVar = {"columns": directives.unchanged_required, "healthy": directives.unchanged_required}
+    option_spec: ClassVar = {
+        "columns": directives.unchanged_required,
+        "healthy": directives.unchanged_required,
+        "own-scales": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
         found: list[nodes.Node] = []
@@ -66,7 +70,7 @@ class SickRun(SphinxDirective):
                 runs = {"healthy": find(self.options["healthy"]), **runs}
             for column in self.options.get("columns", "").split():
                 found += self.parse_text_to_nodes(f"**[{column}](/user/metrics.md#{column.lower()})**")
-                found.append(nodes.raw("", figures(runs, column), format="html"))
+                found.append(nodes.raw("", figures(runs, column, "own-scales" in self.options), format="html"))
             found += self.parse_text_to_nodes(f"```console\n{diagnosis(run, self.arguments[0])}\n```")
         except LookupError as error:
             raise self.error(f"sick_run {self.arguments[0]}: {error}.") from error
