@@ -8,6 +8,7 @@ first's.
 import ast
 import difflib
 import re
+from itertools import pairwise
 
 from chain import NAMES, ROOT, sources_of
 from docutils import nodes
@@ -32,6 +33,7 @@ def rule_of(source: str, algo: str) -> list[str]:
     first = next(i for i, line in enumerate(lines) if line.startswith("# ---- equations"))
     last = next(i for i, line in enumerate(lines) if line.startswith(f"def {algo}("))
     kept = [line for line in lines[first:last] if not line.startswith("# ----")]
+    kept = [line for before, line in pairwise(["", *kept]) if line or before]  # one empty line at most
     return [re.sub(r"# \(\d+\)\s*", "# ", line).removesuffix("  # ") for line in kept]
 
 
