@@ -46,6 +46,7 @@ def draw():
             axes.text(STEPS + 8, values[-1], str(state + 1), va="center", fontsize=9)
         axes.set_title(title, fontsize=10)
         axes.set_ylim(0, 1.05)
+        axes.set_xticks([0, STEPS // 2, STEPS])
         axes.set_xlabel("gradient steps")
     panels[0].set_ylabel("Q(state, right)")
     return figure
