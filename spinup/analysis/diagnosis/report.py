@@ -28,8 +28,9 @@ CHECKS: tuple[Callable[[Evidence], Finding | None], ...] = (
     off_policy.no_exploration,
     returns.never_started,
     returns.learning_lost,
+    returns.learning_unstable,
 )
-CONSEQUENCES = ("policy_collapsed", "never_started", "learning_lost")
+CONSEQUENCES = ("policy_collapsed", "never_started", "learning_lost", "learning_unstable")
 
 
 def diagnose(run: Evidence) -> list[Finding]:

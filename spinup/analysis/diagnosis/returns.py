@@ -145,16 +145,44 @@ def learning_lost(run: Evidence) -> Finding | None:
     gain, loss = best - run.first, best - run.last
     if gain <= 2 * run.spread or loss <= max(0.5 * gain, run.spread):
         return None
-    rate = next((name for name in ("pi_lr", "q_lr", "lr") if name in run.config), "pi_lr")
-    off_policy = "a critic that became wrong, or a replay buffer that holds too little."
     return Finding(
         "learning_lost",
         "It was learned, and lost again",
         f"{run.performance} rose from {number(run.first)} to {number(best)} (around epoch {at}) and ends at "
         f"{number(run.last)}.",
-        off_policy if "LossQ" in run else "an update that was too large, from which the policy did not recover.",
-        f"{gentler(rate, run.number(rate, 1e-3), 3)}. {flag('snapshots', 'True')} keeps the agent of "
-        "every save, the best one too.",
+        *_why_lost(run),
         "TestEpRet" if "Test" in run.performance else "EpRet",
         not run.is_thin,
+    )
+
+
+def learning_unstable(run: Evidence) -> Finding | None:
+    """Most of what had been learned was gone for a while, and came back in part."""
+    if len(run.score) < 5 or run.is_solved or learning_lost(run):
+        return None
+    best = np.maximum.accumulate(run.score)
+    gain, loss = best - run.first, best - run.score
+    lost = (gain > 2 * run.spread) & (loss > np.maximum(0.5 * gain, run.spread))
+    if lost.mean() < 0.1:
+        return None
+    low = int(np.argmax(np.where(lost, loss, -np.inf)))
+    return Finding(
+        "learning_unstable",
+        "What is learned comes and goes",
+        f"{run.performance} rose from {number(run.first)} to {number(best[low])}, fell to {number(run.score[low])} "
+        f"(around epoch {low}), and ends at {number(run.last)}.",
+        *_why_lost(run),
+        "TestEpRet" if "Test" in run.performance else "EpRet",
+        not run.is_thin,
+    )
+
+
+def _why_lost(run: Evidence) -> tuple[str, str]:
+    """Why what was learned is lost, and what to try."""
+    rate = next((name for name in ("pi_lr", "q_lr", "lr") if name in run.config), "pi_lr")
+    off_policy = "a critic that became wrong (a learning rate that is too high, a replay buffer that holds too little)."
+    return (
+        off_policy if "LossQ" in run else "an update that was too large, from which the policy did not recover.",
+        f"{gentler(rate, run.number(rate, 1e-3), 3)}. {flag('snapshots', 'True')} keeps the agent of every save, the "
+        "best one too.",
     )
