@@ -38,6 +38,15 @@ def test_another_command_is_an_error(command):
         results.check_command(command, settings)
 
 
+def test_every_run_made_to_fail_is_listed_with_the_command_that_made_it():
+    page = (results.ROOT / "README.md").read_text(encoding="utf-8")
+    shorthand = re.search(r"`\$PENDULUM` stands for\s+`(.*?)`", page)[1]
+    listed = dict(re.findall(r"^\| `(sick_\w+)` \| `(.*?)` \|", page, flags=re.MULTILINE))
+    assert listed.keys() == {path.name for path in results.ROOT.glob("sick_*")}
+    for name, command in listed.items():
+        results.check_command(command.replace("$PENDULUM", shorthand), results.read_runs(name)[1])
+
+
 def test_the_last_tenth_is_at_least_one_epoch():
     assert results.last_tenth(results.Run([1, 2], [1.0, 3.0], 1)) == 3
     assert results.last_tenth(results.Run(list(range(20)), [0.0] * 18 + [2.0, 4.0], 1)) == 3
