@@ -89,6 +89,7 @@ Examples
   {spinup} ppo --env CartPole-v1 --exp_name first
   {spinup} ppo --env LunarLander-v3 --hid "[32,32]" --gamma 0.999 --seed 0 10 20
   {spinup} plot data/first
+  {spinup} diagnose data/first
   {spinup} test_policy data/first/first_s0
   {spinup} resume data/first
   {spinup} rerun data/first/first_s0/config.json --seed 1 2 --epochs 100
