@@ -40,7 +40,8 @@ def q_too_large(run: Evidence) -> Finding | None:
     if abs(q) <= 1.5 * most and not impossible:
         return None
     diverged = abs(q) > 3 * most
-    growing = ", and still growing" if abs(late[-1]) > 1.1 * abs(late[0]) else ""
+    peak = np.nanmax(np.abs(run[_q(run)]))
+    growing = ", and still growing" if abs(late[-1]) > max(1.1 * abs(late[0]), 0.9 * peak) else ""
     allowed = "all returns are negative" if impossible else f"the rewards allow about {number(np.copysign(most, q))}"
     return Finding(
         "q_diverged" if diverged else "q_too_large",
@@ -61,7 +62,7 @@ def _suspects(run: Evidence) -> dict[str, float]:
     suspect = {
         "polyak": run.number("polyak", 0.995) < 0.9,
         "gamma": run.number("gamma", 0.99) > 0.995,
-        rate: run.number(rate) > 3e-3,
+        rate: run.number(rate) >= 3e-3,
     }
     return {name: usual[name] for name in usual if suspect[name]}
 
