@@ -30,7 +30,7 @@ def moving_value():
 
 
 def draw():
-    figure = new_figure(6.4, 3.0)
+    figure = new_figure()
     axes = figure.subplots()
     values = moving_value()
     axes.plot(range(0, STEPS, 4), values[::4], color=MUTED, lw=0.6, label="the learning network")

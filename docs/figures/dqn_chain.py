@@ -9,7 +9,7 @@ from spinup.experience.buffers import Batch
 STATES, GAMMA, STEPS, LR = 5, 0.9, 300, 0.5
 KINDS = {
     "no target network": lambda step: 0.0,
-    "polyak = 0.95, every step": lambda step: 0.95,
+    "polyak 0.95, every step": lambda step: 0.95,
     "copied every 60 steps": lambda step: float(step % 60 > 0),
 }
 
@@ -38,7 +38,7 @@ def spread(polyak_at):
 
 
 def draw():
-    figure = new_figure(6.4, 2.9)
+    figure = new_figure()
     panels = figure.subplots(1, len(KINDS), sharey=True)
     for axes, (title, polyak_at) in zip(panels, KINDS.items()):
         for state, values in enumerate(zip(*spread(polyak_at))):

@@ -45,7 +45,7 @@ def mean_advantage(lam, slope):
 def draw():
     """Draw it."""
     r, s, s2, d = walks()
-    figure = new_figure(height=2.9)
+    figure = new_figure(height=2.7)
     means, spreads, errors = figure.subplots(1, 3, sharex=True)
     for name, slope, colour in CRITICS:
         mean = np.array([mean_advantage(lam, slope) for lam in LAMBDAS])
@@ -59,5 +59,7 @@ def draw():
     for axes, title in [(means, "mean (true: 0.1)"), (spreads, "standard deviation"), (errors, "error, 100 averaged")]:
         axes.set(title=title, xlabel="λ", xlim=(0, 1), xticks=[0, 0.5, 1])
         axes.set_ylim(bottom=0)
+    for axes in (means, errors):
+        axes.set(yticks=[0, 0.05, 0.1])
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -20,7 +20,7 @@ def objective(ratio, adv):
 
 def draw():
     """Draw it."""
-    figure = new_figure(height=3.1)
+    figure = new_figure(height=2.9)
     x = RATIOS.numpy()
     for axes, adv, name in zip(figure.subplots(1, 2, sharex=True), [1, -1], ["A > 0", "A < 0"], strict=True):
         values, slopes = np.array([objective(ratio, adv) for ratio in RATIOS]).T

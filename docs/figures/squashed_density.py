@@ -14,7 +14,7 @@ def draw():
     """Draw it."""
     u = torch.linspace(-4.5, 4.5, 181, dtype=torch.float64)[:, None]
     a = torch.tanh(u[:, 0])
-    figure = new_figure(height=3.4)
+    figure = new_figure(height=3.2)
     before, after = figure.subplots(1, 2)
     for mean, std, colour in SHAPES:
         mu, log_std = torch.full_like(u, mean), torch.full_like(u, math.log(std))

@@ -25,6 +25,7 @@ SETTINGS = {
     "svg.fonttype": "none",  # text stays text
     "font.size": 10,
     "text.color": INK,
+    "axes.titlesize": "medium",
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.prop_cycle": f"cycler('color', {list(COLOURS)})",
@@ -50,8 +51,8 @@ def names() -> list[str]:
     return [file.stem for file in files if file.stem not in ("__init__", "__main__", "style")]
 
 
-def new_figure(width: float = 6.4, height: float = 3.2) -> Figure:
-    """An empty figure, in inches; 6.4 is as wide as the text of a page."""
+def new_figure(width: float = 5.6, height: float = 3.0) -> Figure:
+    """An empty figure, in inches; what is wider than 5.6 becomes too small to read on a phone."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -68,10 +69,16 @@ def _for_the_page(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r"font: ([\d.]+px) '[^;\"]*", r"font: \1 sans-serif", svg)
+    svg = re.sub(r" font-family: [^;\"]*;", "", svg)  # that of the page
+    svg = re.sub(r'<svg([^>]*) width="([\d.]+)pt" height="[\d.]+pt"', _with_its_size, svg)
     for placeholder, colour in PAGE.items():
         svg = svg.replace(placeholder, colour)
     return svg
+
+
+def _with_its_size(opening: re.Match) -> str:
+    """The opening of an SVG that is shown up to 1.5 times its size, so that text is alike in all figures."""
+    return f'<svg{opening[1]} style="max-width: {float(opening[2]) * 1.5:.0f}px"'
 
 
 def write(name: str) -> Path:

@@ -38,7 +38,7 @@ def draw():
     errors = np.random.default_rng(0).standard_normal((3, STATES, MOST))  # of each critic, and in common
     independent = np.array([mean_targets(errors, n, 0.0) for n in ACTIONS])
     alike = np.array([mean_targets(errors, n, 0.5) for n in ACTIONS])
-    figure = new_figure(height=2.9)
+    figure = new_figure(height=3.4)
     axes = figure.subplots()
     axes.axhline(0, color=MUTED, linewidth=1, linestyle=":")
     axes.plot(ACTIONS, independent[:, 0], "o-", color=ORANGE, label="one critic (DDPG)")
@@ -48,5 +48,5 @@ def draw():
     axes.set(xticks=ACTIONS, xticklabels=ACTIONS, xlabel="actions that the policy chooses among")
     axes.set_ylabel("mean target (truth: 0)")
     axes.minorticks_off()
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=1)
     return figure

@@ -60,7 +60,7 @@ def learned(steps, treat):
 def draw():
     """Draw it."""
     steps, x = experience(), np.arange(10)
-    figure = new_figure(height=3.8)
+    figure = new_figure(height=3.6)
     axes = figure.subplots()
     for name, treat, colour, line in TREATMENTS:
         axes.plot(x, learned(steps, treat), line, color=colour, label=name)

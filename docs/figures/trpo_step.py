@@ -43,7 +43,7 @@ def steps():
 
 def draw():
     """The trust region, true and modelled, with both steps."""
-    figure = new_figure(6.4, 4.8)
+    figure = new_figure(5.6, 4.2)
     axes = figure.subplots()
     plain, natural, new, hessian = steps()
     mu, log_std = np.linspace(-0.3, 0.3, 61), np.linspace(-1.0, -0.38, 63)
