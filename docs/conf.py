@@ -91,10 +91,11 @@ def describe_field(app, what, name, obj, options, lines):
 
 
 def make_accessible(app, pagename, templatename, context, doctree):
-    """Let the keyboard scroll code and tables that are wider than the page, and give captions of the theme a level."""
+    """Let the keyboard scroll what is wider than the page; leave no header empty, and no caption without a level."""
     context["body"] = re.sub(
         r'<pre(?! tabindex)|<div(?= class="table-wrapper)', r'\g<0> tabindex="0"', context.get("body", "")
     )
+    context["body"] = context["body"].replace('<th class="head"><p></p></th>', "<td></td>")  # a header without words
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 

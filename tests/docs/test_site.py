@@ -23,8 +23,11 @@ ROOT = Path(spinup.__file__).parents[1]
 PAGES = [
     "index",
     "algorithms/td3",
+    "spinningup/rl_intro2",
     "utils/logger",
     "wrappers",
+    "user/introduction",
+    "user/diagnosing",
     "user/running",
     "user/algorithms",
     "user/environments",
