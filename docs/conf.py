@@ -29,8 +29,8 @@ extensions = [
     "columns",  # docs/_ext: what the columns of the log mean, with curves of real runs
     "command_builder",  # docs/_ext: the form of user/running, and the table of hyperparameters
     "drawing",  # docs/_ext: figures in the colours of the page
-    "katex_server",  # docs/_ext: a quick connection to KaTeX
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
+    "katex_server",  # docs/_ext: a quick connection to KaTeX
     "results",  # docs/_ext: what commands have reached, from bench/results
     "sick_run",  # docs/_ext: a run that went wrong, and what `spinup diagnose` says about it
     "sources",  # docs/_ext: the training loop and the update, and how they differ between algorithms

@@ -1,7 +1,8 @@
 """The connection to the process that turns equations into HTML, on Unix.
 
-That of sphinxcontrib.katex connects as soon as the socket's file exists, a moment before the process answers, which fails
-on a busy machine. Over TCP, which waits, each equation takes a tenth of a second: every message is two small packets.
+That of sphinxcontrib.katex connects as soon as the socket's file exists, a moment before the process answers, which
+fails on a busy machine. Over TCP, which waits, each equation takes a tenth of a second: every message
+is two small packets.
 """
 
 import socket
