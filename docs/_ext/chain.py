@@ -125,7 +125,7 @@ class Chain(SphinxDirective):
             raise self.error(f"chain {module} {number}: {error}.") from error
         for file in {function.file for function in [*functions.values(), *tests]}:
             self.env.note_dependency(str(ROOT / file))
-        text = "\n".join([*self._equation(number), *_tabs(functions), *_links(name, tests, exercises_of(first))])
+        text = "\n".join([*self._equation(number), *_functions(functions), *_links(name, tests, exercises_of(first))])
         box = nodes.container(classes=["chain"], names=[f"{module}-{number}"])
         self.state.document.note_explicit_target(box)  # pages link to it as #td3-2
         box += self.parse_text_to_nodes(text)
@@ -135,25 +135,29 @@ class Chain(SphinxDirective):
         return ["```{math}", *self.content, rf"\tag{{{number}}}", "```"]
 
 
-def _tabs(functions: dict[str, Function]) -> list[str]:
+def _functions(functions: dict[str, Function]) -> list[str]:
     """The functions as synchronised tabs, or alone where all backends share it."""
     if "" in functions:
         return _quoted(functions[""])
+    return tabs({backend: _quoted(function) for backend, function in functions.items()})
+
+
+def tabs(panels: dict[str, list[str]]) -> list[str]:
+    """Markdown of what there is for each backend, as synchronised tabs."""
     lines = ["::::{tab-set}", ":sync-group: backend"]
-    for backend, function in functions.items():
-        lines += [f":::{{tab-item}} {NAMES[backend]}", f":sync: {backend}", *_quoted(function), ":::"]
+    for backend, panel in panels.items():
+        lines += [f":::{{tab-item}} {NAMES[backend]}", f":sync: {backend}", *panel, ":::"]
     return [*lines, "::::"]
 
 
+def quoted(file: str, *chosen: str) -> list[str]:
+    """Markdown that quotes what the options ``chosen`` select in ``file``, with its line numbers."""
+    options = (*chosen, ":lineno-match:", ":language: python", f":caption: {file}")
+    return [f"```{{literalinclude}} /../{file}", *options, "```"]
+
+
 def _quoted(function: Function) -> list[str]:
-    return [
-        f"```{{literalinclude}} /../{function.file}",
-        f":pyobject: {function.name}",
-        ":lineno-match:",
-        ":language: python",
-        f":caption: {function.file}",
-        "```",
-    ]
+    return quoted(function.file, f":pyobject: {function.name}")
 
 
 def _links(name: str, tests: list[Function], exercises: list[str]) -> list[str]:

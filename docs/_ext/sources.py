@@ -5,26 +5,16 @@ function of this name; ``{changes} ddpg td3`` shows how the equations and ``upda
 first's.
 """
 
-import ast
 import difflib
 import re
 from itertools import pairwise
 
-from chain import NAMES, ROOT, sources_of
+from chain import ROOT, quoted, sources_of, tabs
 from docutils import nodes
+from file_map import parts_of
 from sphinx.util.docutils import SphinxDirective
 
 CONTEXT = 2  # lines about a change
-
-
-def loop_of(source: str, algo: str) -> tuple[int, int]:
-    """The lines of the training function from ``run = Run(`` to the end; LookupError where there are none."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name == algo:
-            for statement in node.body:
-                if isinstance(statement, ast.Assign) and ast.unparse(statement).startswith("run = Run("):
-                    return statement.lineno, node.end_lineno
-    raise LookupError(f"{algo} has no line run = Run(")
 
 
 def rule_of(source: str, algo: str) -> list[str]:
@@ -43,13 +33,6 @@ def changes_between(before: str, after: str, old: str, new: str) -> list[str]:
     return list(difflib.unified_diff(rule_of(before, old), rule_of(after, new), *names, n=CONTEXT, lineterm=""))
 
 
-def _tabs(panels: dict[str, list[str]]) -> list[str]:
-    lines = ["::::{tab-set}", ":sync-group: backend"]
-    for backend, panel in panels.items():
-        lines += [f":::{{tab-item}} {NAMES[backend]}", f":sync: {backend}", *panel, ":::"]
-    return [*lines, "::::"]
-
-
 class Listing(SphinxDirective):
     """See the module."""
 
@@ -62,13 +45,12 @@ class Listing(SphinxDirective):
             self.env.note_dependency(str(ROOT / file))
             chosen = [":pyobject: update"]
             if part == "loop":
-                start, end = loop_of((ROOT / file).read_text(encoding="utf-8"), algo)
+                start, end = parts_of((ROOT / file).read_text(encoding="utf-8"), algo)["loop"]
                 chosen = [f":lines: {start}-{end}", ":dedent: 4"]
             elif part != "update":
                 raise self.error(f"listing: the part {part!r} is neither loop nor update.")
-            quote = [f"```{{literalinclude}} /../{file}", *chosen, ":lineno-match:", ":language: python"]
-            panels[backend] = [*quote, f":caption: {file}", "```"]
-        return self.parse_text_to_nodes("\n".join(_tabs(panels)))
+            panels[backend] = quoted(file, *chosen)
+        return self.parse_text_to_nodes("\n".join(tabs(panels)))
 
 
 class Changes(SphinxDirective):
@@ -85,7 +67,7 @@ class Changes(SphinxDirective):
                 self.env.note_dependency(str(ROOT / name))
             before, after = ((ROOT / name).read_text(encoding="utf-8") for name in files)
             panels[backend] = ["```diff", *changes_between(before, after, old, new), "```"]
-        return self.parse_text_to_nodes("\n".join(_tabs(panels)))
+        return self.parse_text_to_nodes("\n".join(tabs(panels)))
 
 
 def setup(app):

@@ -78,7 +78,8 @@ def read_progress(file: Path) -> dict[str, np.ndarray]:
     return dict(zip(header, values.T, strict=True))
 
 
-def _read_json(file: Path) -> dict:
+def read_json(file: Path) -> dict:
+    """The JSON object in ``file``; empty if there is none, or if it is damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -91,8 +92,8 @@ def read_run(path: Path) -> LoggedRun | None:
     columns = read_progress(log_file(path) or path / PROGRESS)
     if not columns:
         return None
-    config = _read_json(path / "config.json")
-    env = _read_json(path / "env.json").get("id")
+    config = read_json(path / "config.json")
+    env = read_json(path / "env.json").get("id")
     return LoggedRun(path, str(config.get("exp_name") or path.resolve().name), env, columns)
 
 

@@ -44,7 +44,7 @@ def test_pseudocode_names_the_equations_of_its_file():
 def test_the_training_loop_is_found_in_every_backend(algo):
     for file in sources.sources_of(algo).values():
         lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-        start, end = sources.loop_of("\n".join(lines), algo)
+        start, end = sources.parts_of("\n".join(lines), algo)["loop"]
         assert lines[start - 1].startswith("    run = Run(") and lines[end - 1].startswith("    return run.finished(")
 
 

@@ -1,6 +1,5 @@
 """What a run directory says about its training: the columns of the log, the settings, the environment."""
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinup.analysis.curves import PERFORMANCE_COLUMNS, read_progress, smooth_values
+from spinup.analysis.curves import PERFORMANCE_COLUMNS, read_json, read_progress, smooth_values
 from spinup.records.directory import PROGRESS, log_file
 
 # A column by which an algorithm is known, where those before it do not have theirs.
@@ -152,15 +151,7 @@ def median(y: np.ndarray) -> float:
     return float(np.median(y)) if len(y) else np.nan
 
 
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def read_evidence(path: Path) -> Evidence:
     """Read a run directory; ``columns`` is empty if the log has no complete row."""
     columns = read_progress(log_file(path) or path / PROGRESS)
-    return Evidence(path, columns, _json(path / "config.json"), _json(path / "env.json"))
+    return Evidence(path, columns, read_json(path / "config.json"), read_json(path / "env.json"))
