@@ -2,7 +2,7 @@
 
 ``{listing} td3 loop`` quotes what stands in the training function from ``run = Run(`` on, ``{listing} td3 update`` the
 function of this name; ``{changes} ddpg td3`` shows how the equations and ``update`` of the second differ from the
-first's.
+first's. ``{changes} pg_math/1_simple_pg pg_math/2_rtg_pg`` compares whole programs of spinup/examples.
 """
 
 import difflib
@@ -13,6 +13,8 @@ from chain import ROOT, quoted, sources_of, tabs
 from docutils import nodes
 from file_map import parts_of
 from sphinx.util.docutils import SphinxDirective
+
+from spinup.backends import algorithms
 
 CONTEXT = 2  # lines about a change
 
@@ -27,10 +29,20 @@ def rule_of(source: str, algo: str) -> list[str]:
     return [re.sub(r"# \(\d+\)\s*", "# ", line).removesuffix("  # ") for line in kept]
 
 
+def files_of(name: str) -> dict[str, str]:
+    """By backend, the file of an algorithm, or of an example, whose name has a slash."""
+    if "/" in name:
+        return {backend: f"spinup/examples/{backend}/{name}.py" for backend in algorithms()}
+    return sources_of(name)
+
+
 def changes_between(before: str, after: str, old: str, new: str) -> list[str]:
-    """A unified diff of :func:`rule_of` the two sources."""
+    """A unified diff of :func:`rule_of` the two sources, or of all of them if they are examples."""
     names = f"{old}.py", f"{new}.py"
-    return list(difflib.unified_diff(rule_of(before, old), rule_of(after, new), *names, n=CONTEXT, lineterm=""))
+    lines = (
+        source.splitlines() if "/" in name else rule_of(source, name) for source, name in ((before, old), (after, new))
+    )
+    return list(difflib.unified_diff(*lines, *names, n=CONTEXT, lineterm=""))
 
 
 class Listing(SphinxDirective):
@@ -61,8 +73,8 @@ class Changes(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         old, new = self.arguments
         panels = {}
-        for backend, file in sources_of(new).items():
-            files = sources_of(old)[backend], file
+        for backend, file in files_of(new).items():
+            files = files_of(old)[backend], file
             for name in files:
                 self.env.note_dependency(str(ROOT / name))
             before, after = ((ROOT / name).read_text(encoding="utf-8") for name in files)

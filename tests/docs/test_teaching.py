@@ -56,6 +56,12 @@ def test_changes_leave_out_what_two_algorithms_share():
     assert not any("def explore(" in line for line in lines if line.startswith(("+", "-")))
 
 
+def test_changes_of_programs_name_them_without_the_place_where_the_site_is_built():
+    lines = sources.changes_between("a\nb\n", "a\nc\n", "pg_math/1_simple_pg", "pg_math/2_rtg_pg")
+    assert lines == ["--- pg_math/1_simple_pg.py", "+++ pg_math/2_rtg_pg.py", "@@ -1,2 +1,2 @@", " a", "-b", "+c"]
+    assert all((ROOT / file).is_file() for file in sources.files_of("pg_math/2_rtg_pg").values())
+
+
 def test_the_curves_of_a_benchmark_stand_beside_the_published_ones():
     (cheetah, *_) = benchmark.collected_of("td3")
     panel = benchmark.picture(cheetah, benchmark.files.read_published())
