@@ -19,13 +19,13 @@ from bench.curves.files import (
 from spinup.analysis.curves import LoggedRun, column_name, find_runs, read_run
 from spinup.backends import backend_of
 from spinup.errors import UserError
-from spinup.records.config import read_config
+from spinup.records.config import MAY_CHANGE, read_config
 from spinup.records.files import write_atomically
 
 MADE_BY = "made_by.json"  # in the folder of an experiment's runs: which command trained which seeds
 ENTRY_FIELDS = {"command": str, "commit": str, "machine": dict, "seeds": list}
 # Settings that may differ between the runs of one experiment.
-MAY_DIFFER = {"seed", "epochs", "exp_name", "logger_kwargs", "resume", "save_freq", "snapshots", "device", "num_cpu"}
+MAY_DIFFER = MAY_CHANGE | {"seed", "num_cpu"}
 
 
 def collect(sources: Sequence[Path], folder: Path, overwrite: bool = False, unfinished: bool = False) -> None:

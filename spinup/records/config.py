@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pkgutil
+import pprint
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -18,8 +19,8 @@ from spinup.errors import UserError, did_you_mean, first_line, setting
 from spinup.records.directory import PROGRESS, last_epoch, refuse_existing_run
 from spinup.records.environment import env_name_of, env_settings, refuse_another_env
 
-# Settings that may change on resuming: the length of training, and those that do not affect its results.
-MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "logger_kwargs", "exp_name"}
+# Settings that may change on resuming: the length of training, where it is computed and what is saved.
+MAY_CHANGE = {"epochs", "save_freq", "snapshots", "resume", "device", "threads", "logger_kwargs", "exp_name"}
 _NOT_REUSED = {"algorithm", "env_fn", "exp_name", "logger_kwargs", "resume"}  # not passed on as they are written
 
 
@@ -125,10 +126,10 @@ def refuse_changes(run: Path, config: Mapping[str, Any], env: gym.Env | None = N
 def _changes(
     old: Mapping[str, Any], new: Mapping[str, Any], free: Collection[str] = MAY_CHANGE
 ) -> dict[str, tuple[str, str]]:
-    """The settings in both that differ, except ``free`` ones, by name: the old and new value, as JSON."""
+    """The settings in both that differ, except ``free`` ones, by name: the old and new value, as Python writes them."""
     changes = {}
     for key in sorted(old.keys() & new.keys() - {*free}, key=lambda key: (key != "algorithm", key)):
-        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", json.dumps(c[key], sort_keys=True)) for c in (old, new))
+        was, wanted = (re.sub(r" at 0x[0-9a-fA-F]+", "", pprint.saferepr(c[key])) for c in (old, new))
         if was != wanted:
             changes[key] = was, wanted
     return changes

@@ -143,12 +143,12 @@ def test_the_same_command_with_resume_goes_on(started):
         ("ppo --env CartPole-v1 --gamma 0.5", "was trained with gamma=0.99 and cannot be resumed with 0.5"),
         (
             "ppo --env CartPole-v1 --hid [4]",
-            'was trained with ac_kwargs=null and cannot be resumed with {"hid',
+            "was trained with ac_kwargs=None and cannot be resumed with {'hid",
         ),
         ("ppo --env Acrobot-v1", "was trained in CartPole-v1 .* and cannot be resumed in Acrobot-v1"),
         (
             "vpg --env CartPole-v1",
-            'was trained with algorithm="spinup.algos.pytorch.ppo.ppo" and cannot be resumed',
+            "was trained with algorithm='spinup.algos.pytorch.ppo.ppo' and cannot be resumed",
         ),
         ("ppo --env CartPole-v1 --epochs 1", "has been trained for 2 epochs and cannot be resumed with epochs=1"),
     ],

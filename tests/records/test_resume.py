@@ -25,6 +25,7 @@ from spinup.experience.envs import EnvFn
 from spinup.experience.vector_env import VectorEnv
 from spinup.interrupts import interrupts_deferred
 from spinup.records import checkpoints
+from spinup.records.config import read_config
 from spinup.records.directory import is_finished, last_epoch
 from spinup.records.files import pack, unpack
 
@@ -137,6 +138,13 @@ def test_another_configuration_is_refused():
     with pytest.raises(UserError, match=r"'run' was trained with gamma=0.99 and cannot be resumed with 0.9: only"):
         train("ppo", "pytorch", "run", epochs=4, gamma=0.9, resume=True)
     assert Path("run/config.json").read_bytes() == before
+
+
+def test_a_run_goes_on_with_another_number_of_threads():
+    """As the launcher gives several runs fewer threads than one, the same grid with other ``--jobs`` must go on."""
+    train("ppo", "pytorch", "run", epochs=1)
+    train("ppo", "pytorch", "run", epochs=2, threads=2, resume=True)
+    assert is_finished("run", 2) and read_config(Path("run"))["threads"] == 2
 
 
 def test_fewer_epochs_than_there_are_are_refused():
