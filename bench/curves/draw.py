@@ -1,8 +1,8 @@
 """Figures of collected curves, beside the published ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.curves.files import (
     EPOCH_STEPS,
@@ -34,24 +34,49 @@ def smoothing_window(collected: CollectedRuns, original: PublishedCurve | None) 
     return 2 * round((rows - 1) / 2) + 1 if original else 1
 
 
+class Panel(NamedTuple):
+    """What one figure shows: a class of algorithms in one environment and backend. Curves are by algorithm."""
+
+    env: str
+    title: str
+    backend: str
+    curves: dict[str, Curve]
+    originals: dict[str, PublishedCurve]
+
+    @property
+    def name(self) -> str:
+        return f"{unversioned(self.env).lower()}_{self.title.replace('-', '_')}_{self.backend}"
+
+
+def panels(all_collected: Sequence[CollectedRuns], originals: PublishedCurves) -> Iterator[Panel]:
+    """The figures that can be drawn of ``all_collected``: for each environment, class of algorithms and backend."""
+    for env in dict.fromkeys(collected.env for collected in all_collected):
+        for title, algos in CLASSES.items():
+            for backend in BACKENDS:
+                shown = {e.algo: e for e in all_collected if (e.env, e.backend) == (env, backend)}
+                drawn = {algo: _curve(shown[algo], originals) for algo in algos if algo in shown}
+                curves = {algo: curve for algo, curve in drawn.items() if curve}
+                beside = {algo: originals[key] for algo in curves if (key := (unversioned(env), algo)) in originals}
+                if curves:
+                    yield Panel(env, title, backend, curves, beside)
+
+
 def draw_figures(
     all_collected: Sequence[CollectedRuns], originals: PublishedCurves, folder: Path
 ) -> dict[str, list[str]]:
-    """Write a figure for each environment, class of algorithms and backend; returns their names by environment."""
+    """Write the figure of each panel; returns their names by environment."""
     from matplotlib import style as styles
 
     names: dict[str, list[str]] = {}
     with styles.context(["default", style(font_scale=1.3)]):  # whatever the user's own settings are
-        for env in dict.fromkeys(collected.env for collected in all_collected):
-            for title, algos in CLASSES.items():
-                for backend in BACKENDS:
-                    shown = {e.algo: e for e in all_collected if (e.env, e.backend) == (env, backend)}
-                    drawn = {algo: _curve(shown[algo], originals) for algo in algos if algo in shown}
-                    curves = {algo: curve for algo, curve in drawn.items() if curve}
-                    if curves:
-                        name = f"{unversioned(env).lower()}_{title.replace('-', '_')}_{backend}.png"
-                        _draw_figure(env, title, backend, curves, originals, folder / name)
-                        names.setdefault(env, []).append(name)
+        for panel in panels(all_collected, originals):
+            figure = new_figure()
+            axes = figure.add_subplot()
+            draw_panel(axes, panel, COLOURS)
+            axes.set_title(f"{panel.env}: {panel.title}, {BACKENDS[panel.backend]}")
+            _draw_legend(figure, axes, bool(panel.originals))
+            save_figure(figure, folder / f"{panel.name}.png")
+            names.setdefault(panel.env, []).append(f"{panel.name}.png")
     return names
 
 
@@ -62,27 +87,27 @@ def _curve(collected: CollectedRuns, originals: PublishedCurves) -> Curve | None
     return make_curve(label, list(collected.runs.values()), STEPS, PERFORMANCE, window, "mean")
 
 
-def _draw_figure(
-    env: str, title: str, backend: str, curves: dict[str, Curve], originals: PublishedCurves, file: Path
-) -> None:
+def draw_panel(axes: "Axes", panel: Panel, colours: Sequence[str]) -> None:
+    """Draw the curves of ``panel``, and dashed those of the original; lines and bands have the algorithm as ``gid``."""
     from matplotlib.ticker import EngFormatter
 
-    figure = new_figure()
-    axes = figure.add_subplot()
-    colours = dict(zip(CLASSES[title], COLOURS))
-    beside = {algo: originals[key] for algo in curves if (key := (unversioned(env), algo)) in originals}
-    last = max(curve.x[-1] for curve in curves.values())
-    for algo, original in beside.items():
-        draw_curve(axes, original_curve(original, last), colours[algo], "--", strength=0.55)
-    for algo, curve in curves.items():
-        draw_curve(axes, curve, colours[algo])
-    fit_x_axis(axes, list(curves.values()), STEPS)
+    colour_of = dict(zip(CLASSES[panel.title], colours))
+    last = max(curve.x[-1] for curve in panel.curves.values())
+    for algo, original in panel.originals.items():
+        _draw_named(axes, algo, original_curve(original, last), colour_of[algo], "--", strength=0.55)
+    for algo, curve in panel.curves.items():
+        _draw_named(axes, algo, curve, colour_of[algo])
+    fit_x_axis(axes, list(panel.curves.values()), STEPS)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M
-    value = AXIS_LABELS["AverageEpRet" if title == "on-policy" else "AverageTestEpRet"]
+    value = AXIS_LABELS["AverageEpRet" if panel.title == "on-policy" else "AverageTestEpRet"]
     axes.set(xlabel=AXIS_LABELS[STEPS], ylabel=f"{value}, mean ± std")
-    axes.set_title(f"{env}: {title}, {BACKENDS[backend]}")
-    _draw_legend(figure, axes, bool(beside))
-    save_figure(figure, file)
+
+
+def _draw_named(axes: "Axes", gid: str, *args: Any, **kwargs: Any) -> None:
+    before = set(axes.get_children())
+    draw_curve(axes, *args, **kwargs)
+    for artist in set(axes.get_children()) - before:
+        artist.set_gid(gid)
 
 
 def original_curve(original: PublishedCurve, last: float) -> Curve:
