@@ -1,11 +1,13 @@
 """Turns run directories into the CSV and JSON files that are committed."""
 
+import inspect
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import spinup
 from bench.curves.files import (
     ALGOS,
     MEASURED,
@@ -19,7 +21,7 @@ from bench.curves.files import (
 from spinup.analysis.curves import LoggedRun, column_name, find_runs, read_run
 from spinup.backends import backend_of
 from spinup.errors import UserError
-from spinup.records.config import MAY_CHANGE, read_config
+from spinup.records.config import MAY_CHANGE, convert_json, read_config
 from spinup.records.files import write_atomically
 
 MADE_BY = "made_by.json"  # in the folder of an experiment's runs: which command trained which seeds
@@ -121,8 +123,16 @@ def _check_same_settings(one: _TrainedRun, other: _TrainedRun) -> None:
 
 
 def _differing_settings(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """The names of the settings that differ."""
-    return ", ".join(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
+    """The names of the settings that differ; one that an older version did not have yet counts as its default."""
+    defaults = _defaults(one["algorithm"]) if one.keys() != other.keys() else {}
+    one, other = ({key: s.get(key, defaults.get(key)) for key in one.keys() | other.keys()} for s in (one, other))
+    return ", ".join(sorted(key for key in one if one[key] != other[key]))
+
+
+def _defaults(algorithm: str) -> dict[str, Any]:
+    _, _, backend, algo, _ = algorithm.split(".")  # spinup.algos.jax.ppo.ppo
+    parameters = inspect.signature(getattr(spinup, f"{algo}_{backend}")).parameters
+    return {name: convert_json(parameter.default) for name, parameter in parameters.items()}
 
 
 def _merged_with_file(file: Path, new: CollectedRuns, overwrite: bool) -> CollectedRuns:

@@ -88,15 +88,15 @@ def _curve(collected: CollectedRuns, originals: PublishedCurves) -> Curve | None
 
 
 def draw_panel(axes: "Axes", panel: Panel, colours: Sequence[str]) -> None:
-    """Draw the curves of ``panel``, and dashed those of the original; lines and bands have the algorithm as ``gid``."""
+    """Draw the curves of ``panel``, and dashed those of the original; ``gid`` is ``sac ours`` or ``sac theirs``."""
     from matplotlib.ticker import EngFormatter
 
     colour_of = dict(zip(CLASSES[panel.title], colours))
     last = max(curve.x[-1] for curve in panel.curves.values())
     for algo, original in panel.originals.items():
-        _draw_named(axes, algo, original_curve(original, last), colour_of[algo], "--", strength=0.55)
+        _draw_named(axes, f"{algo} theirs", original_curve(original, last), colour_of[algo], "--", strength=0.55)
     for algo, curve in panel.curves.items():
-        _draw_named(axes, algo, curve, colour_of[algo])
+        _draw_named(axes, f"{algo} ours", curve, colour_of[algo])
     fit_x_axis(axes, list(panel.curves.values()), STEPS)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M
     value = AXIS_LABELS["AverageEpRet" if panel.title == "on-policy" else "AverageTestEpRet"]

@@ -82,11 +82,15 @@ class Benchmark(SphinxDirective):
 
 
 def _row(runs: files.CollectedRuns, published: files.PublishedCurves) -> str:
+    return f"| {runs.env} | {' | '.join(end_of(runs, published))} |"
+
+
+def end_of(runs: files.CollectedRuns, published: files.PublishedCurves) -> list[str]:
+    """The last tenth of ``runs``: backend, steps, number of runs, our return, the original's, and the verdict."""
     *_, last = tables.table_rows(runs, published.get((files.unversioned(runs.env), runs.algo)))
     _, _, backend, steps, number, mean, _, theirs, verdict, _ = (cell.strip() for cell in last.split("|"))
-    return (
-        f"| {runs.env} | {backend} | {steps} | {number} | {mean} | {theirs or 'none'} | {verdict or 'not compared'} |"
-    )
+    steps, mean, theirs = (text.replace(" ", "\N{NO-BREAK SPACE}") for text in (steps, mean, theirs))
+    return [backend, steps, number, mean, theirs or "none", verdict or "not compared"]
 
 
 def setup(app):

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -58,15 +59,23 @@ def new_figure(width: float = 5.6, height: float = 3.0) -> Figure:
 
 def drawn(name: str) -> str:
     """The SVG that the module ``name`` draws."""
+    return as_svg(name, import_module(f"docs.figures.{name}").draw)
+
+
+def as_svg(name: str, draw: Callable[[], Figure]) -> str:
+    """The SVG of what ``draw`` draws, for a page; ``name`` makes its identifiers differ from those of others.
+
+    The ``gid`` of an artist becomes its class if it has several words, since more than one may have it.
+    """
     with rc_context({**SETTINGS, "svg.hashsalt": name}):
-        figure = import_module(f"docs.figures.{name}").draw()
         stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
+        draw().savefig(stream, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
     return _for_the_page(stream.getvalue())
 
 
 def _for_the_page(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' id="(\w+ [^"]*)"', r' class="\1"', svg)
     used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r" font-family: [^;\"]*;", "", svg)  # that of the page

@@ -391,6 +391,21 @@ def test_other_settings_do_not_replace_by_mistake():
     assert json.loads(Path("out/swimmer_ppo_pytorch.json").read_text())["settings"]["gamma"] == 0.5
 
 
+def test_a_setting_that_an_older_version_did_not_have_counts_as_its_default():
+    train("data/mine/s0")
+    curves.main(["collect", "data", "--to", "out"])
+    file = Path("out/swimmer_ppo_pytorch.json")
+    older = json.loads(file.read_text())
+    del older["settings"]["norm_obs"]
+    file.write_text(json.dumps(older))
+    train("other/mine/s1", seed=1, norm_obs=True)
+    with pytest.raises(UserError, match="differ in norm_obs: "):
+        curves.main(["collect", "other", "--to", "out"])
+    train("more/mine/s1", seed=1, threads=2)  # these may differ
+    curves.main(["collect", "more", "--to", "out"])
+    assert json.loads(file.read_text())["seeds"] == [0, 1]
+
+
 def test_what_is_kept_can_be_written_again(tmp_path):
     for file in sorted(RESULTS.glob("*.csv")):
         files.write_collected(tmp_path, files.read_collected(file))
