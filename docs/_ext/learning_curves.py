@@ -14,21 +14,21 @@ from sphinx.util.docutils import SphinxDirective
 from bench.curves import draw, files
 from docs.figures.style import COLOURS, as_svg, new_figure
 
-HEAD = "| algorithm | backend | steps | runs | ours | the original, 10 runs | our mean is | all epochs |"
+COMPARISON = (f"the original, {files.PUBLISHED_RUNS} runs", "our mean is")  # of a table: only where it published any
 
 
 def figure(panel: draw.Panel) -> str:
     """The figure of a panel, as HTML."""
     title = f"{panel.env}, {panel.title}, {draw.BACKENDS[panel.backend]}"
     ends = ", ".join(f"{curve.label}, to {curve.y[-1]:.0f}" for curve in panel.curves.values())
+    colours = dict(zip(draw.CLASSES[panel.title], COLOURS))
     legend = "".join(
-        f'<label style="--colour: {colour}"><input type="checkbox" value="{algo}" checked>{panel.curves[algo].label}</label>'
-        for algo, colour in zip(draw.CLASSES[panel.title], COLOURS)
-        if algo in panel.curves
+        f'<label style="--colour: {colours[algo]}"><input type="checkbox" value="{algo}" checked>{curve.label}</label>'
+        for algo, curve in panel.curves.items()
     )
     dashed = "<span>dashed: the original</span>" if panel.originals else ""
     svg = inlined(as_svg(panel.name, lambda: _drawn(panel)), f"{title}: {ends}")
-    svg = re.sub(r"(\d\.\d)\d+", r"\1", svg)  # a tenth of a point is enough, and half the size
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is enough
     return f"<figure><figcaption>{title}<div>{legend}{dashed}</div></figcaption>{svg}</figure>"
 
 
@@ -53,17 +53,26 @@ class LearningCurves(SphinxDirective):
         if not found:
             raise self.error(f"learning_curves: bench/results/curves has no curve in {env}.")
         figures = "".join(map(figure, draw.panels(found, published)))
-        rows = [_row(runs, published) for runs in sorted(found, key=lambda runs: files.ALGOS.index(runs.algo))]
-        table = "\n".join([HEAD, f"|{'---|' * HEAD.count(' | ')}---|", *rows])
+        found.sort(key=lambda runs: files.ALGOS.index(runs.algo))
+        compared = any((env, runs.algo) in published for runs in found)
         return [
             nodes.raw("", f'<div class="learning-curves">{figures}</div>', format="html"),
-            *self.parse_text_to_nodes(table),
+            *self.parse_text_to_nodes(table([row(runs, published) for runs in found], compared)),
         ]
 
 
-def _row(runs: files.CollectedRuns, published: files.PublishedCurves) -> str:
+def row(runs: files.CollectedRuns, published: files.PublishedCurves) -> dict[str, str]:
+    """The cells of one algorithm and backend, by the heads of the table."""
+    names = ("backend", "steps", "runs", "ours", *COMPARISON)
     download = f"{{download}}`CSV </../bench/results/curves/{runs.name}.csv>`"
-    return f"| {' | '.join([runs.algo.upper(), *end_of(runs, published), download])} |"
+    return {"algorithm": runs.algo.upper(), **dict(zip(names, end_of(runs, published))), "all epochs": download}
+
+
+def table(rows: list[dict[str, str]], compared: bool) -> str:
+    """The table in Markdown; without the columns of the comparison, unless ``compared``."""
+    shown = [name for name in rows[0] if compared or name not in COMPARISON]
+    cells = [shown, ["---"] * len(shown), *([row[name] for name in shown] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def setup(app):

@@ -24,6 +24,7 @@ PAGES = [
     "index",
     "algorithms/td3",
     "spinningup/rl_intro2",
+    "spinningup/bench",
     "utils/logger",
     "wrappers",
     "user/introduction",
@@ -211,6 +212,17 @@ def test_a_backend_is_chosen_once_for_all_equations(site, browser):
     shown = [text for text in page.locator(".chain .sd-tab-content:visible").all_inner_texts() if text]
     assert len(shown) == 5
     assert all("spinup/algos/jax/td3.py" in text for text in shown)
+    page.context.close()
+
+
+def test_a_click_on_a_name_hides_its_curves_in_that_figure_alone(site, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"file://{site}/spinningup/bench.html")
+    figure, other = page.locator("figure", has_text="off-policy, JAX").nth(0), page.locator("g.td3.ours").nth(2)
+    assert figure.locator("g.td3").nth(0).is_visible() and other.is_visible()
+    figure.get_by_role("checkbox", name="TD3").uncheck()
+    assert [figure.locator(f"g.{algo}").nth(0).is_visible() for algo in ("td3", "sac")] == [False, True]
+    assert other.is_visible()
     page.context.close()
 
 

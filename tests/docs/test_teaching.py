@@ -13,8 +13,11 @@ ROOT = Path(spinup.__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
 
 pytest.importorskip("sphinx", reason="the extra docs is not installed")
-benchmark, drawing, sources, teaching = map(importlib.import_module, ("benchmark", "drawing", "sources", "teaching"))
-style = importlib.import_module("docs.figures.style")
+EXTENSIONS = ("benchmark", "drawing", "learning_curves", "sources", "teaching")
+benchmark, drawing, learning_curves, sources, teaching = map(importlib.import_module, EXTENSIONS)
+files, draw, style = benchmark.files, benchmark.draw, importlib.import_module("docs.figures.style")
+
+CSS = (ROOT / "docs" / "_static" / "spinup.css").read_text(encoding="utf-8")
 
 
 def test_a_question_has_one_right_option_and_explains_all():
@@ -66,6 +69,23 @@ def test_the_curves_of_a_benchmark_stand_beside_the_published_ones():
     (cheetah, *_) = benchmark.collected_of("td3")
     panel = benchmark.picture(cheetah, benchmark.files.read_published())
     assert panel.count("<polyline") == 2 and "HalfCheetah-v5, JAX" in panel and "nan" not in panel
+
+
+def test_the_curves_of_an_environment_can_be_switched_off_by_their_names():
+    found = [runs for runs in files.read_all_collected(files.RESULTS) if runs.env == "Hopper-v5"]
+    panels = {panel.name: panel for panel in draw.panels(found, files.read_published())}
+    shown = learning_curves.figure(panels["hopper_off_policy_jax"])
+    for algo in ("ddpg", "td3", "sac"):  # a line and a band each
+        assert f'value="{algo}" checked' in shown
+        assert shown.count(f'class="{algo} ours"') == shown.count(f'class="{algo} theirs"') == 2
+        assert f'[value="{algo}"]:not(:checked)) .{algo}' in CSS
+    assert "dashed" in shown and "Hopper-v5, off-policy, JAX: DDPG, 3 runs, to " in shown
+
+
+def test_where_the_original_published_nothing_nothing_is_compared():
+    rows = [learning_curves.row(runs, {}) for runs in benchmark.collected_of("dqn")]
+    (head, *_), (compared, *_) = (learning_curves.table(rows, c).split("\n") for c in (False, True))
+    assert "original" not in head and "original, 10 runs | our mean is" in compared
 
 
 def test_a_drawing_is_described_to_those_who_hear_the_page():
