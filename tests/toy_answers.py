@@ -227,6 +227,11 @@ WRONG = {  # exercise, function, body, and how the mistake is called
         ),
         (
             "td_target",
+            A2 + "return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).min()",
+            "you took the minimum over the critics and the batch",
+        ),
+        (
+            "td_target",
             A2 + "q1, q2 = q_targ(batch.o2, a2)\nreturn batch.r + gamma * (1 - batch.d) * xp.maximum(q1, q2)",
             "you took the higher of the two critics",
         ),
@@ -376,6 +381,10 @@ WRONG = {  # exercise, function, body, and how the mistake is called
                 "return -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).sum()",
                 "you took the sum over",
             ),
+            (
+                "return -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv)",
+                "the mean over the batch is missing",
+            ),
             ("return -(logp * adv).mean()", "this is the loss of VPG"),
             (
                 "w = stop(w)\nreturn -xp.minimum(w * adv, xp.clip(w, 1 - clip_ratio, 1 + clip_ratio) * adv).mean()",
@@ -409,6 +418,7 @@ WRONG = {  # exercise, function, body, and how the mistake is called
             ("(1 - batch.d) * xp.minimum(q1, q2)", "the entropy is missing"),
             ("(1 - batch.d) * (xp.minimum(q1, q2) + alpha * logp)", "the entropy has the wrong sign"),
             ("((1 - batch.d) * xp.minimum(q1, q2) - alpha * logp)", "the entropy counts after a terminal state"),
+            ("(1 - batch.d) * xp.minimum(q1, q2) - alpha * logp", "the entropy stands outside the brackets"),
             ("(1 - batch.d) * (q1 - alpha * logp)", "you took the first critic only"),
             ("(xp.minimum(q1, q2) - alpha * logp)", "the factor (1 - d) is missing"),
         )

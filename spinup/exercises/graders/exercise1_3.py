@@ -124,6 +124,12 @@ TARGET_MISTAKES = [
         2,
     ),
     Mistake(
+        "you took the minimum over the critics and the batch",
+        target(lambda q: q.min()),
+        "Each transition keeps its own target, [B]: the min in (2) is over the critics only, the first dimension.",
+        2,
+    ),
+    Mistake(
         "the factor (1 - d) is missing",
         target(lowest, goes_on=lambda b: 1),
         "Nothing follows a terminal state, so its value is 0: where d is 1, y is just r.",

@@ -114,6 +114,12 @@ EXERCISE = Exercise(
                     1,
                 ),
                 Mistake(
+                    "the mean over the batch is missing",
+                    lambda logp, logp_old, adv, eps: -clipped(np.exp(logp - logp_old), adv, eps),
+                    "E is the mean over the batch: one number, the loss.",
+                    1,
+                ),
+                Mistake(
                     "this is the loss of VPG",
                     loss(lambda w, adv, eps: w * adv, lambda new, old: new),
                     "-E[logp adv] has the right gradient at the old policy only; after a first step, the ratio counts.",

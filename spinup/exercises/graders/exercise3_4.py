@@ -133,6 +133,12 @@ def entropy_always(pi, q_targ, batch, eps, gamma, alpha):
     return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).min(0) - gamma * alpha * logp
 
 
+def entropy_now(pi, q_targ, batch, eps, gamma, alpha):
+    """A target whose entropy counts as a part of this step's reward."""
+    a2, logp = pi(batch.o2, eps)
+    return batch.r + gamma * (1 - batch.d) * q_targ(batch.o2, a2).min(0) - alpha * logp
+
+
 TARGET_MISTAKES = [
     Mistake(
         "the entropy is missing",
@@ -156,6 +162,12 @@ TARGET_MISTAKES = [
         "the entropy counts after a terminal state",
         entropy_always,
         "After a terminal state no action follows, so (1 - d) covers the entropy too.",
+        1,
+    ),
+    Mistake(
+        "the entropy stands outside the brackets",
+        entropy_now,
+        "log pi(a2|o2) belongs to the next step: as the value does, it counts gamma (1 - d) times.",
         1,
     ),
     Mistake(
