@@ -32,6 +32,7 @@ extensions = [
     "file_map",  # docs/_ext: what stands where in the file of an algorithm
     "katex_server",  # docs/_ext: a quick connection to KaTeX
     "learning_curves",  # docs/_ext: all curves of an environment beside the original's
+    "papers",  # docs/_ext: the key papers by topic, and a filter
     "results",  # docs/_ext: what commands have reached, from bench/results
     "sick_run",  # docs/_ext: a run that went wrong, and what `spinup diagnose` says about it
     "sources",  # docs/_ext: the training loop and the update, and how they differ between algorithms

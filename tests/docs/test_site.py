@@ -25,6 +25,7 @@ PAGES = [
     "algorithms/td3",
     "spinningup/rl_intro2",
     "spinningup/bench",
+    "spinningup/keypapers",
     "utils/logger",
     "wrappers",
     "user/introduction",
@@ -223,6 +224,25 @@ def test_a_click_on_a_name_hides_its_curves_in_that_figure_alone(site, browser):
     figure.get_by_role("checkbox", name="TD3").uncheck()
     assert [figure.locator(f"g.{algo}").nth(0).is_visible() for algo in ("td3", "sac")] == [False, True]
     assert other.is_visible()
+    page.context.close()
+
+
+def test_the_filter_leaves_papers_with_all_words_and_their_topics(site, browser):
+    page = browser.new_context().new_page()
+    page.goto(f"file://{site}/spinningup/keypapers.html")
+    papers, topics = page.locator("ul.papers > li:visible"), page.locator("section:visible > ul.papers")
+    assert papers.count() > 105
+    page.get_by_label("Show only papers with these words").fill("gu 2017 interpolated")
+    assert (papers.count(), topics.count()) == (1, 1)
+    assert page.locator("#paper-filter output").inner_text().startswith("1 of ")
+    page.context.close()
+
+
+def test_without_scripts_all_papers_are_shown(site, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"file://{site}/spinningup/keypapers.html")
+    assert page.locator("ul.papers > li:visible").count() > 105
+    assert not page.locator("#paper-filter").is_visible()
     page.context.close()
 
 
