@@ -47,11 +47,13 @@ def papers_in(text: str) -> list[Paper]:
     """
     header, *rows = csv.reader(io.StringIO(text))
     if tuple(header) != Paper._fields:
-        raise LookupError(f"the columns are {header}, not {list(Paper._fields)}")
+        raise LookupError(f"the columns are {', '.join(header)}; they should be {', '.join(Paper._fields)}")
     for line, row in enumerate(rows, start=2):
-        missing = [name for name, value in zip(header[:8], row) if not value]
-        if missing or len(row) != len(header):
-            raise LookupError(f"row {line} ({row[2:3]}) lacks {', '.join(missing) or 'a column'}")
+        if len(row) != len(header):
+            quotes = "a value with a comma needs quotation marks"
+            raise LookupError(f"row {line} has {len(row)} values for {len(header)} columns; {quotes}")
+        if missing := [name for name, value in zip(header[:8], row) if not value]:
+            raise LookupError(f"row {line}, {row[2]!r}, has no {' and no '.join(missing)}")
     return [Paper(*row) for row in rows]
 
 
@@ -76,7 +78,10 @@ class PaperDirective(SphinxDirective):
         """All papers; the page is made anew when their file changes."""
         for file in (FILE, __file__):
             self.env.note_dependency(str(file))
-        return papers_in(FILE.read_text(encoding="utf-8"))
+        try:
+            return papers_in(FILE.read_text(encoding="utf-8"))
+        except LookupError as error:
+            raise self.error(f"{FILE.name}: {error}.") from error
 
     def item(self, paper: Paper, mark: str, why: str, note: str = "") -> nodes.list_item:
         """The mark in the margin, then title, source with a note, ``why`` and the pages of ours."""
@@ -134,7 +139,7 @@ class PaperFilter(PaperDirective):
         up = "../" * self.env.docname.count("/")
         text = f"""<form class="paper-filter" id="paper-filter" role="search" hidden>
 <label for="paper-words">Show only papers with these words</label>
-<input id="paper-words" type="search" autocomplete="off" placeholder="e.g. replay, Schulman, 2017, newer">
+<input id="paper-words" type="search" autocomplete="off" placeholder="replay 2017, newer, Levine">
 <output for="paper-words">{len(self.papers())} papers</output></form>
 <script defer src="{up}_static/paper_filter.js"></script>"""
         return [nodes.raw("", text, format="html")]

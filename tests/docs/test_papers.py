@@ -66,10 +66,12 @@ def test_the_papers_to_start_with_are_in_an_order_and_have_reasons():
     assert all(paper.reason and paper.pages for paper in first)
 
 
-def test_what_is_missing_is_named():
+def test_what_is_wrong_is_named():
     with pytest.raises(LookupError, match=r"no topic '1z'; topics are 1a, 1b"):
         papers.papers_on("1z", PAPERS)
-    with pytest.raises(LookupError, match=r"row 3 \(\['Deep Recurrent.*lacks year"):
+    with pytest.raises(LookupError, match=r"row 3, 'Deep Recurrent.* has no year"):
         papers.papers_in(TEXT.replace("Hausknecht and Stone,2015", "Hausknecht and Stone,", 1))
-    with pytest.raises(LookupError, match="the columns are"):
+    with pytest.raises(LookupError, match="row 3 has 12 values for 11 columns; a value with a comma"):
+        papers.papers_in(TEXT.replace("Hausknecht and Stone,", "Hausknecht, Stone,", 1))
+    with pytest.raises(LookupError, match="the columns are number, topic, title, author, year"):
         papers.papers_in(TEXT.replace("authors,year", "author,year", 1))
