@@ -43,3 +43,11 @@ def test_a_study_of_two_variants_with_ten_seeds_takes_as_long_as_it_says():
     runs = [results.read_runs(f"{name}_ppo_jax")[0] for name in environments]
     hours = 2 * 10 * sum(median(run.seconds for run in of_one) for of_one in runs) / 3600
     assert "about seven hours" in PAGE and round(hours) == 7
+
+
+def test_the_algorithms_have_as_many_lines_as_it_says():
+    names = ("vpg", "dqn", "ppo", "ddpg", "td3", "sac")
+    files = ["examples/pytorch/pg_math/1_simple_pg.py", *(f"algos/pytorch/{name}.py" for name in names)]
+    lines = [len((DOCS.parent / "spinup" / file).read_text(encoding="utf-8").splitlines()) for file in files]
+    table = PAGE.partition("| | ours has |")[2].partition("Lines include")[0]
+    assert list(map(int, re.findall(r"\b\d{3}\b", table))) == lines
