@@ -114,7 +114,9 @@ def _start(number: str, backend: str, folder: Path) -> None:
     if not source.is_file():
         raise UserError(f"Exercise {number} has nothing to write: see `{_command()} {number}`.")
     target = folder / source.name
-    check = f"`{_command()} {number}`" if data else f"`python {target}`"
+    checks_itself = "check_file(" in source.read_text(encoding="utf-8")  # 2.2 trains when it is run
+    where = "" if data or folder == Path() else f" --file {target}"
+    check = f"`python {target}`" if checks_itself else f"`{_command()} {number}{where}`"
     if target.exists():
         raise UserError(f"{str(target)!r} exists already, and is kept: go on with {check}.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -217,6 +217,9 @@ def test_from_start_to_passed(run):
     )
     with pytest.raises(UserError, match="exists already, and is kept"):
         run("1.1", "--start", "work")
+    assert (
+        f"exercise 2.2 --file {Path('work/exercise2_2.py')}`" in run("2.2", "--start", "work")[1]
+    )  # to run its file would train six agents
     assert "1.1 The log-likelihood of a diagonal Gaussian 15 * not yet" in run()[1]
 
     text = answer("1.1", "jax", {})
