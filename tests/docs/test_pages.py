@@ -9,6 +9,7 @@ import pytest
 
 import spinup
 from spinup.backends import import_backend
+from spinup.exercises.exercise import all_numbers, find_exercise
 from spinup.records.columns import MEANING
 
 ROOT = Path(spinup.__file__).parents[1]
@@ -67,6 +68,16 @@ def test_every_link_of_every_chain_holds(algo):
 def test_an_equation_leads_to_the_exercise_that_leaves_it_blank():
     assert chain.exercises_of(chain.Function("spinup/algos/jax/td3.py", "td_target")) == ["1.3"]
     assert chain.exercises_of(chain.Function("spinup/algos/pytorch/ddpg.py", "td_target")) == []
+
+
+def test_every_exercise_has_a_card_with_its_title_difficulty_and_time():
+    page = (DOCS / "spinningup" / "exercises.md").read_text(encoding="utf-8")
+    exercises = {number: find_exercise(number) for number in all_numbers()}
+    cards = [(f"### Exercise {n}: {x.title}", f"`{'*' * x.difficulty}`, {x.minutes} min") for n, x in exercises.items()]
+    assert [heading for heading, _ in cards] == re.findall(r"^### Exercise .+$", page, flags=re.MULTILINE)
+    assert all(f"{heading}\n\n{facts}" in page for heading, facts in cards)
+    mistakes = sum(len(blank.mistakes) for exercise in exercises.values() for blank in exercise.blanks)
+    assert f"knows {mistakes}\nusual mistakes" in page and f"hold {mistakes} wrong functions" in page
 
 
 @pytest.mark.parametrize(
