@@ -166,7 +166,9 @@ def _links(name: str, tests: list[Function], exercises: list[str]) -> list[str]:
     for test in tests[:SHOWN_TESTS]:
         lines += [f":::{{dropdown}} Pinned by `{test.name}`", *_quoted(test), ":::"]
     for number in exercises:
-        lines += [f"Write `{name}` yourself: `spinup exercise {number} --start`"]
+        card = nodes.make_id(f"Exercise {number}: {find_exercise(number).title}")
+        link = f"[exercise {number}](/spinningup/exercises.md#{card})"
+        lines += [f"Write `{name}` yourself: {link}, `spinup exercise {number} --start`"]
     return lines
 
 
