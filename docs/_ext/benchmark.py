@@ -90,7 +90,7 @@ def end_of(runs: files.CollectedRuns, published: files.PublishedCurves) -> list[
     *_, last = tables.table_rows(runs, published.get((files.unversioned(runs.env), runs.algo)))
     _, _, backend, steps, number, mean, _, theirs, verdict, _ = (cell.strip() for cell in last.split("|"))
     steps, mean, theirs = (text.replace(" ", "\N{NO-BREAK SPACE}") for text in (steps, mean, theirs))
-    return [backend, steps, number, mean, theirs or "none", verdict or "not compared"]
+    return [backend, steps, number, mean, theirs or "none", verdict or ("one run" if theirs else "not compared")]
 
 
 def setup(app):
