@@ -36,21 +36,28 @@ def curves_of(runs: files.CollectedRuns, published: files.PublishedCurves) -> tu
 def picture(runs: files.CollectedRuns, published: files.PublishedCurves) -> str:
     """One panel, as HTML."""
     curves = [curve for curve in curves_of(runs, published) if curve is not None]
-    low, high = min(curve.low.min() for curve in curves), max(curve.high.max() for curve in curves)
+    edges = np.concatenate([values for curve in curves for values in _band(curve)])
+    low, high = edges.min(), edges.max()
     last = curves[0].x[-1]
     shapes = "".join(_shape(curve, kind, last, low, high) for curve, kind in zip(curves, ("ours", "theirs")))
     title = f"{runs.env}, {draw.BACKENDS[runs.backend]}"
     label = f"{title}: from {curves[0].y[0]:.0f} to {curves[0].y[-1]:.0f} in {last:,.0f} steps"
     return (
-        f"<figure><figcaption>{title} <span>{len(runs.runs)} runs</span></figcaption>"
+        f"<figure><figcaption>{title} <span>{len(runs.runs)} run{'s' * (len(runs.runs) > 1)}</span></figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{label}">{shapes}</svg>'
         f"<small>{low:,.0f} to {high:,.0f}, in {last / 1e6:g} M steps</small></figure>"
     )
 
 
+def _band(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """The edges of its band, which for a single run are the curve itself."""
+    return (curve.y, curve.y) if curve.low is None or curve.high is None else (curve.low, curve.high)
+
+
 def _shape(curve: Curve, kind: str, last: float, low: float, high: float) -> str:
     x = WIDTH * curve.x / last
-    y, top, bottom = ((HEIGHT - 4) * (high - values) / (high - low) + 2 for values in (curve.y, curve.high, curve.low))
+    lower, upper = _band(curve)
+    y, top, bottom = ((HEIGHT - 4) * (high - values) / (high - low) + 2 for values in (curve.y, upper, lower))
     band = _points(np.append(x, x[::-1]), np.append(top, bottom[::-1]))
     return f'<g class="{kind}"><polygon points="{band}"/><polyline points="{_points(x, y)}"/></g>'
 
