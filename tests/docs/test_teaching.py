@@ -66,9 +66,11 @@ def test_changes_of_programs_name_them_without_the_place_where_the_site_is_built
 
 
 def test_the_curves_of_a_benchmark_stand_beside_the_published_ones():
-    (cheetah, *_) = benchmark.collected_of("td3")
+    cheetah = next(runs for runs in benchmark.collected_of("td3") if runs.name == "halfcheetah_td3_jax")
     panel = benchmark.picture(cheetah, benchmark.files.read_published())
     assert panel.count("<polyline") == 2 and "HalfCheetah-v5, JAX" in panel and "nan" not in panel
+    single = benchmark.picture(cheetah._replace(runs={0: cheetah.runs[0]}), {})
+    assert single.count("<polyline") == 1 and "1 run<" in single and "nan" not in single
 
 
 def test_the_curves_of_an_environment_can_be_switched_off_by_their_names():
