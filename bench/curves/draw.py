@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.curves.files import (
     EPOCH_STEPS,
@@ -94,20 +94,15 @@ def draw_panel(axes: "Axes", panel: Panel, colours: Sequence[str]) -> None:
     colour_of = dict(zip(CLASSES[panel.title], colours))
     last = max(curve.x[-1] for curve in panel.curves.values())
     for algo, original in panel.originals.items():
-        _draw_named(axes, f"{algo} theirs", original_curve(original, last), colour_of[algo], "--", strength=0.55)
+        for artist in draw_curve(axes, original_curve(original, last), colour_of[algo], "--", strength=0.55):
+            artist.set_gid(f"{algo} theirs")
     for algo, curve in panel.curves.items():
-        _draw_named(axes, f"{algo} ours", curve, colour_of[algo])
+        for artist in draw_curve(axes, curve, colour_of[algo]):
+            artist.set_gid(f"{algo} ours")
     fit_x_axis(axes, list(panel.curves.values()), STEPS)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 200k, 1M
     value = AXIS_LABELS["AverageEpRet" if panel.title == "on-policy" else "AverageTestEpRet"]
     axes.set(xlabel=AXIS_LABELS[STEPS], ylabel=f"{value}, mean ± std")
-
-
-def _draw_named(axes: "Axes", gid: str, *args: Any, **kwargs: Any) -> None:
-    before = set(axes.get_children())
-    draw_curve(axes, *args, **kwargs)
-    for artist in set(axes.get_children()) - before:
-        artist.set_gid(gid)
 
 
 def original_curve(original: PublishedCurve, last: float) -> Curve:

@@ -23,6 +23,7 @@ from spinup.errors import UserError, did_you_mean, setting
 from spinup.records.console import say
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -76,13 +77,16 @@ def style(font_scale: float = 1.5) -> dict:
     }
 
 
-def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", strength: float = 1.0) -> None:
-    """Draw a line and its band; ``strength`` below 1 makes both fainter."""
+def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", strength: float = 1.0) -> "list[Artist]":
+    """Draw a line and its band, and return them; ``strength`` below 1 makes both fainter."""
     marker = "o" if len(curve.x) == 1 else None
     label = curve.label.replace("$", r"\$")  # a dollar sign, not a formula
-    axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
+    drawn: list[Artist] = [
+        *axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
+    ]
     if curve.low is not None and curve.high is not None:
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2 * strength, linewidth=0)
+        drawn.append(axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2 * strength, linewidth=0))
+    return drawn
 
 
 def _legend_title(curves: Sequence[Curve], estimator: str) -> str | None:
