@@ -40,12 +40,13 @@ EXERCISE = Exercise(
                 "the same with v = 0.",
             ),
             "c": (
-                "The advantages are dominated by noise: much of each is the return that any action would have had.",
+                "The advantages say little about the actions: much of each is the return that any action would have had.",
                 "A value function that fits takes away what does not depend on the action, and only then does the rest "
                 "show which actions were better than expected. With a random one, the advantages of long episodes and "
-                "of late steps differ by their length, not by the actions; and since GAE with lam < 1 bootstraps from "
-                "it too, rewards beyond some 25 steps, 1 / (1 - gamma lam), are hardly seen. The policy learns not to "
-                "fall at once, and gets stuck.",
+                "of late steps differ by their length, not by the actions, which is noise; and since GAE with lam < 1 "
+                "bootstraps from it too, rewards beyond some 25 steps, 1 / (1 - gamma lam), are hardly seen, which is "
+                "bias. The policy learns not to fall at once, and gets stuck. These runs do not tell which of the two "
+                "costs more.",
             ),
             "d": (
                 "The agent acts by its value function, which is random, so it moves at random.",
