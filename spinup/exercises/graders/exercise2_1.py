@@ -40,7 +40,7 @@ EXERCISE = Exercise(
                 "the same with v = 0.",
             ),
             "c": (
-                "The advantages say little about the actions: much of each is the return that any action would have had.",
+                "The advantages say little about actions: much of each is the return that any action would have had.",
                 "A value function that fits takes away what does not depend on the action, and only then does the rest "
                 "show which actions were better than expected. With a random one, the advantages of long episodes and "
                 "of late steps differ by their length, not by the actions, which is noise; and since GAE with lam < 1 "
