@@ -77,7 +77,7 @@ def test_every_exercise_has_a_card_with_its_title_difficulty_and_time():
     assert [heading for heading, _ in cards] == re.findall(r"^### Exercise .+$", page, flags=re.MULTILINE)
     assert all(f"{heading}\n\n{facts}" in page for heading, facts in cards)
     mistakes = sum(len(blank.mistakes) for exercise in exercises.values() for blank in exercise.blanks)
-    assert f"knows {mistakes}\nusual mistakes" in page and f"hold {mistakes} wrong functions" in page
+    assert f"knows {mistakes} common\nmistakes" in page and f"hold {mistakes} wrong functions" in page
 
 
 @pytest.mark.parametrize(
