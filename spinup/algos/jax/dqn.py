@@ -1,4 +1,5 @@
-"""Deep Q-Networks (DQN).  Mnih et al. 2015, doi:10.1038/nature14236; double DQN, van Hasselt 2016, arXiv:1509.06461.
+"""Deep Q-Networks (DQN).  Mnih et al. 2015, doi:10.1038/nature14236.
+With ``double_q`` Double DQN: van Hasselt et al. 2016, arXiv:1509.06461.
 
     a2  = argmax_a Q(o2, a)         (double_q; otherwise the argmax of Q_targ)
     y   = r + gamma (1 - d) Q_targ(o2, a2)                           (1) target
@@ -9,7 +10,7 @@
 
 o: observation, a: action, r: reward, o2: next observation, d: terminated, theta: the parameters of Q.
 t: environment steps taken so far. Expectations are over minibatches from the replay buffer. The target network follows
-slowly at every step, where the paper copies it every few thousand steps.
+slowly at every step, where the paper copies it every 10,000 gradient steps.
 """
 
 from functools import partial
