@@ -4,7 +4,7 @@
     log pi(a) = log N(u) - sum_i log(1 - tanh(u_i)^2),  a = tanh(u)                      (2) squashed Gaussian
     tanh'(x)  = 1 / cosh(x)^2 = 4 sigmoid(2x) sigmoid(-2x)                               (3) slope of tanh
 
-x, u: numbers on the whole line, mu and std: mean and standard deviation of each dimension i. (1) is Appendix C of
+x, u: numbers on the whole line, mu and std: mean and standard deviation of each dimension i. (1) goes back to
 Williams 1992; (2) is Appendix C of Haarnoja et al. 2018, arXiv:1801.01290, where 1 - tanh(u)^2 = (2 / (e^u + e^-u))^2
 is computed stably.
 """
