@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from spinup.analysis.camera import follow
 from spinup.analysis.video import VideoWriter
 from spinup.errors import UserError, first_line, setting
 from spinup.experience.contract import check_env
@@ -65,7 +66,7 @@ def load_policy_and_env(
 def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None, itr: int | str = "last") -> gym.Env:
     """The environment of the run at ``fpath``; raises UserError, which mentions ``MUJOCO_GL`` if that is the cause."""
     try:
-        return load_env(fpath, trust, render_mode, itr)
+        env = load_env(fpath, trust, render_mode, itr)
     except UserError:
         raise
     except Exception as error:  # importing MuJoCo raises nearly anything if MUJOCO_GL names a missing library
@@ -76,6 +77,9 @@ def rebuild_env(fpath: str | Path, trust: bool, render_mode: str | None, itr: in
             f"the environment of {str(fpath)!r} cannot be built with render_mode={render_mode!r} and "
             f"MUJOCO_GL={graphics!r} ({first_line(error)}): unset MUJOCO_GL, or use {blind}."
         ) from error
+    if render_mode:
+        follow(env)
+    return env
 
 
 def policy_of(agent: Any, env: gym.Env | None, deterministic: bool | None) -> Policy:
