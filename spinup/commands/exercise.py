@@ -36,18 +36,26 @@ def _parser() -> ArgumentParser:
         epilog="Exit status: 0 passed, 1 not yet, 2 a mistake in the command.",
     )
     add = parser.add_argument
-    add("number", nargs="?", help="of the exercise, such as 1.1; without it, list all")
+    add("number", nargs="?", help="number of the exercise, such as 1.1; without it, all are listed")
     add("--start", metavar="DIR", nargs="?", const=".", help="copy the file to complete to DIR (default: here)")
     add("--file", type=Path, help="the file to check (default: exercise1_1.py here, else that of the package)")
     parser.add_names("--backend", all_backends(), help=f"{' or '.join(all_backends())} (default: that of the file)")
     add("--use_soln", action="store_true", help="check the solution instead")
     add("--answer", nargs="+", help="answer the question of the exercise")
     train = parser.add_mutually_exclusive_group()
-    train.add_argument("--no_train", action="store_true", help="check the equations only; that does not pass it")
-    train.add_argument("--train", action="store_true", help="train even if they are wrong, to see what happens")
+    train.add_argument(
+        "--no_train", action="store_true", help="check the equations only; this does not pass the exercise"
+    )
+    train.add_argument(
+        "--train", action="store_true", help="train even if the equations are wrong, to see what happens"
+    )
     add("--env", help="train in this environment instead, to see how it goes")
-    add("--seed", type=int, default=0, help="of the training (default: %(default)s)")
-    add("--data_dir", default=user_config.DEFAULT_DATA_DIR, help="of its runs and of your progress (default: data)")
+    add("--seed", type=int, default=0, help="random seed of the training (default: %(default)s)")
+    add(
+        "--data_dir",
+        default=user_config.DEFAULT_DATA_DIR,
+        help="where its runs and your progress are kept (default: data)",
+    )
     return parser
 
 

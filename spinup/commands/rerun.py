@@ -11,7 +11,7 @@ HELP = """{command} PATH/config.json [--key value ...]
 
 Run an experiment again, with the settings of its config.json; flags override them. Several values of a flag run one
 experiment for each combination. Changed settings are added to its name, except the seed and the number of epochs.
-PATH alone, the directory of a run, will do.
+PATH alone, the directory of the run, is enough.
 
     --key value ...   the flags of the run's algorithm, and those that `{help}` lists
     --trust           allow code from outside the package (environments, networks)"""

@@ -14,13 +14,19 @@ from spinup.records.directory import CHECKPOINTS, is_finished
 
 def main(argv: list[str]) -> None:
     """Resume every unfinished run in the paths in ``argv``."""
-    parser = ArgumentParser(prog=command("resume"), description=__doc__)
+    parser = ArgumentParser(
+        prog=command("resume"), description="Continue interrupted runs from their last checkpoints."
+    )
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of runs")
     add("--epochs", type=int, help="epochs to train in total (default: those of the run's config.json)")
     add("--jobs", type=parse_value, help="runs to train in parallel, or auto: one on each core")
     add("--retries", type=parse_value, default=0, help="number of retries after a crash (default: %(default)s)")
-    add("--trust", action="store_true", help="allow code from outside the package (environments, networks), and links")
+    add(
+        "--trust",
+        action="store_true",
+        help="allow code from outside the package (environments, networks), and symbolic links",
+    )
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
         raise UserError(f"--epochs {args.epochs} is invalid: expected an integer >= 1.")
