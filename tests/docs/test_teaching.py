@@ -98,6 +98,14 @@ def test_a_drawing_is_described_to_those_who_hear_the_page():
     assert 'role="group"' in drawing.inlined('<svg><a href="x"><rect/></a></svg>', "a map with links")
 
 
+def test_a_drawing_scrolls_where_a_phone_would_show_its_labels_too_small():
+    svg = (
+        '<svg viewBox="0 0 400 90"><text style="font-size: 10px">10<tspan style="font-size: 7px">2</tspan></text></svg>'
+    )
+    assert drawing.fitted(svg) == f'<div class="scrolls" tabindex="0" style="--legible: 356px">{svg}</div>'
+    assert drawing.fitted(svg.replace("10px", "11px")) == svg.replace("10px", "11px")
+
+
 @pytest.mark.parametrize("name", style.names())
 def test_a_figure_is_what_its_script_draws(name):
     if f"matplotlib=={version('matplotlib')}\n" not in (ROOT / "constraints.txt").read_text(encoding="utf-8"):
