@@ -101,7 +101,17 @@ def make_accessible(app, pagename, templatename, context, doctree):
     context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
+# ---- paper ----
+
+
+def mark_addresses(app, pagename, templatename, context, doctree):
+    """Mark the links that say where they lead; the print style sheet writes the address behind all others."""
+    link = r'class="reference external(" href="[^"]*">(?:arXiv|doi):)'
+    context["body"] = re.sub(link, r'class="reference external address\1', context.get("body", ""))
+
+
 def setup(app):
     """Change docstrings as they are read, and pages as they are written, after the theme has."""
     app.connect("autodoc-process-docstring", describe_field)
     app.connect("html-page-context", make_accessible, priority=900)
+    app.connect("html-page-context", mark_addresses)

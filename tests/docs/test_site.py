@@ -153,6 +153,25 @@ def test_a_page_opens_from_its_file_and_everyone_can_use_it(site, browser, name,
     page.context.close()
 
 
+@pytest.mark.parametrize(
+    "name", ["index", "algorithms/td3", "spinningup/extra_pg_proof1", "spinningup/keypapers", "user/running"]
+)
+def test_paper_holds_the_whole_page_and_nothing_to_press(site, browser, name):
+    page, _ = watched(browser, "file:", 680, "dark")  # A4 between margins of 1.5 cm
+    page.emulate_media(media="print")
+    page.goto(f"file://{site}/{name}.html")
+    folded = "(nodes) => nodes.filter((node) => !node.checkVisibility()).map((node) => node.textContent)"
+    assert not page.eval_on_selector_all(".sd-tab-set > label, .sd-tab-content, details > *", folded)
+    cut = "(nodes) => nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)"
+    assert not page.eval_on_selector_all("pre, .katex-display, .table-wrapper", cut)
+    assert not page.locator(":is(button, select, nav, aside, input:not([type=radio])):visible").count()
+    assert not page.locator(".sd-summary-state-marker:visible").count()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    address = "(links) => links.map((link) => getComputedStyle(link, '::after').content)"
+    assert all("http" in text for text in page.eval_on_selector_all("p > a.external:not(.address)", address))
+    page.context.close()
+
+
 def test_equations_and_code_are_there_without_scripts(site, browser):
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(f"file://{site}/algorithms/td3.html")
