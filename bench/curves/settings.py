@@ -10,7 +10,7 @@ CLASSIC_ENVS = (*DISCRETE_ENVS, "Pendulum")
 VERSIONS = dict.fromkeys(PUBLISHED_ENVS, "v5") | dict.fromkeys(CLASSIC_ENVS, "v1") | {"LunarLander": "v3"}
 CLASSIC_EPOCH_STEPS = EPOCH_STEPS | dict.fromkeys(OFF_POLICY, 2000)
 
-# Changed where our defaults learn slowly, or where gamma looks far beyond the short episodes of Pendulum.
+# Changed where our defaults learn slowly; in Pendulum, gamma is what others use, though 0.99 does as well.
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("CartPole", "vpg"): {"pi_lr": 0.01},
     ("Acrobot", "vpg"): {"pi_lr": 0.01},
