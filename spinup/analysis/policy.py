@@ -162,6 +162,7 @@ def run_policy(
     elif render and env.render_mode != "human":
         say("The environment was made without render_mode='human': nothing is shown.")
     if seed is not None:
+        seed = int(seed)  # Gymnasium refuses NumPy's integers
         _seed(env, seed)
     episodes = []
     try:

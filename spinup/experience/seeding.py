@@ -18,7 +18,7 @@ def spread(seed: int | Sequence[int], count: int) -> list[int]:
 def seed_globals(seed: int) -> None:
     """Seed the generators that are one for the whole process: those of NumPy and of Python's ``random``."""
     np.random.seed(seed)
-    random.seed(seed)
+    random.seed(int(seed))  # which refuses NumPy's integers
 
 
 @contextmanager

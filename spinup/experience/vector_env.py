@@ -102,7 +102,7 @@ class VectorEnv:
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
         assert self._envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
-        self.num_envs = num_envs
+        self.num_envs = int(num_envs)  # NumPy's integers would overflow as steps are counted
         self.observation_space, self.action_space = self._envs.single_observation_space, self._envs.single_action_space
         self._seed = process_seed(seed)
         self._steps = 0

@@ -77,7 +77,7 @@ def num_procs_here() -> int:
 
 def process_seed(seed: int) -> int:
     """The seed of this process, derived from ``seed``; the first process uses ``seed`` itself."""
-    return (seed + 10_000 * proc_id()) % 2**32
+    return (int(seed) + 10_000 * proc_id()) % 2**32  # NumPy's integers would overflow, and random.seed() refuses them
 
 
 ONE_PROCESS = "JAX algorithms train in one process, which uses every core"

@@ -68,7 +68,7 @@ def _take_arrays(x: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(x, np.ndarray):
         arrays.append(x)
         return {"array": len(arrays)}
-    return x
+    return x.item() if isinstance(x, np.generic) else x
 
 
 def unpack(data: bytes) -> Any:

@@ -136,7 +136,7 @@ def test_a_cap_on_the_length(cap, length):
 
 def test_only_the_first_episode_is_seeded():
     env = Counter()
-    run_policy(env, stay, num_episodes=3, seed=7)
+    run_policy(env, stay, num_episodes=3, seed=np.int64(7))  # which Gymnasium takes as a number of Python only
     assert env.seeds == [7, None, None]
 
 

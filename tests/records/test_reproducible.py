@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from toy_envs import Counter
@@ -65,6 +66,13 @@ def test_same_seed_gives_the_same_agent(algorithm):
     ]
     for a, b in zip(*(agent.parameters() for agent in agents), strict=True):
         assert torch.equal(a, b)
+
+
+def test_numbers_of_numpy_give_the_same_run_as_those_of_python():
+    """``for seed in np.arange(3)`` makes its seeds NumPy's integers, and so may other settings be."""
+    numbers = dict(seed=np.uint32(3), num_envs=np.int64(2), steps_per_epoch=np.int64(80), gamma=np.float64(0.9))
+    plain = {key: number.item() for key, number in numbers.items()}
+    assert train_gym("ppo", "CartPole-v1", **numbers) == train_gym("ppo", "CartPole-v1", **plain)
 
 
 def train_every_algorithm():
