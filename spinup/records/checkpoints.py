@@ -78,11 +78,22 @@ class Checkpoint:
             return 0, learner, self._start_time
         states, transitions = found[2:] if found else (None, [])
         state = scatter(states)
+        self._refuse_another_run(file, state, backend.arrays_of(learner))
         self._restore(state, transitions)
         learner = backend.with_arrays(learner, state["learner"])  # last, with the state of the framework's generator
         self._kept = [self._files(file)]
         self._logger.log(f"Resuming after epoch {epoch}, from {file}")
         return epoch + 1, learner, self._start_time
+
+    def _refuse_another_run(self, file: Path, state: dict[str, Any], arrays: list[np.ndarray]) -> None:
+        """Raise UserError if ``file`` cannot be of this run, as after its configuration has been edited by hand."""
+        seen, here = np.shape(state["envs"]["o"]), (self._envs.num_envs, *self._envs.observation_space.shape)
+        if seen != here or _shapes(state["learner"]) != _shapes(arrays):
+            differ = f"observations have shape {[*seen]} there and {[*here]} here" if seen != here else "networks or optimisers differ"
+            raise UserError(
+                f"The checkpoint {str(file)!r} does not fit the config.json and env.json beside it ({differ}): put back "
+                f"the settings that the run was trained with, or start again with {setting('--overwrite', OVERWRITE)}."
+            )
 
     @only_first
     def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:
@@ -185,3 +196,8 @@ class Checkpoint:
     def _files(self, file: Path) -> list[Path]:
         """All files of the checkpoint ``file``, the last one read or written."""
         return [file, *(self._segment(start, stop) for start, stop in self._segments)]
+
+
+def _shapes(arrays: list[np.ndarray]) -> list[tuple[int, ...]]:
+    """The shapes of a learner's arrays, without the states of PyTorch's generators, one for each GPU of a machine."""
+    return [x.shape for x in arrays if x.dtype != np.uint8]

@@ -140,6 +140,23 @@ def test_another_configuration_is_refused():
     assert Path("run/config.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("edited", "told"),
+    [
+        (dict(ac_kwargs=dict(hidden_sizes=[5])), r"\(networks or optimisers differ\)"),
+        (dict(num_envs=3), r"\(observations have shape \[2, 3\] there and \[3, 3\] here\)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_an_edited_configuration_is_refused(edited, told):
+    """JAX would take the old networks for the new ones without a word, and PyTorch fail in the middle."""
+    train("ppo", "pytorch", "run", epochs=1)
+    file, rows_before = Path("run/config.json"), rows("run")
+    file.write_text(json.dumps(json.loads(file.read_text()) | edited))
+    with pytest.raises(UserError, match=rf"'run.checkpoint.epoch000000.npz' does not fit the config.json.* {told}: put"):
+        train("ppo", "pytorch", "run", epochs=2, resume=True, **edited)
+    assert rows("run") == rows_before and last_epoch("run") == 0
+
+
 def test_a_run_goes_on_with_another_number_of_threads():
     """As the launcher gives several runs fewer threads than one, the same grid with other ``--jobs`` must go on."""
     train("ppo", "pytorch", "run", epochs=1)
