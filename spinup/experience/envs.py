@@ -48,16 +48,16 @@ class EnvFn:
         except (ImportError, gym.error.Error) as error:
             known = self.env_name.rpartition(":")[2] in gym.registry
             if known:
-                problem = f"cannot be built ({_reason(error)}).{_suggest_env(self.env_name)}"
+                problem = f"cannot be built ({reason_of(error)}).{_suggest_env(self.env_name)}"
             else:
                 problem = needed_package(self.env_name) or f"does not exist.{_suggest_env(self.env_name)}"
             raise UserError(f"The environment {self.env_name!r} {problem}") from error
         except Exception as error:  # an environment may raise anything for arguments that it rejects
             if self.env_kwargs:
-                raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {_reason(error)}.") from error
-            if not _is_raised_by_gymnasium(error):
+                raise UserError(f"{self.env_name} rejects env_kwargs {self.env_kwargs}: {reason_of(error)}.") from error
+            if not is_raised_by_gymnasium(error):
                 raise
-            raise UserError(f"The environment {self.env_name!r} cannot be built ({_reason(error)}).") from error
+            raise UserError(f"The environment {self.env_name!r} cannot be built ({reason_of(error)}).") from error
         for warning in raised:
             if str(warning.message) not in _WARNED:
                 _WARNED.add(str(warning.message))
@@ -72,7 +72,7 @@ class EnvFn:
         return f"EnvFn({self.env_name!r}, {self.env_kwargs!r})"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The first line of ``error``, without Gymnasium's remark on how the environment was created."""
     return first_line(error).partition(" was raised from the environment creator")[0]
 
@@ -105,17 +105,17 @@ def build_env(env_fn: Callable[..., gym.Env] | str) -> gym.Env:
     try:
         return as_env_fn(env_fn)()
     except Exception as error:
-        if isinstance(error, UserError) or not _is_raised_by_gymnasium(error):
+        if isinstance(error, UserError) or not is_raised_by_gymnasium(error):
             raise
         unknown = isinstance(error, gym.error.UnregisteredEnv)
         hint = ": check its name, and import the module that registers it inside env_fn" if unknown else ""
-        raise UserError(f"env_fn cannot build its environment ({_reason(error)}){hint}.") from error
+        raise UserError(f"env_fn cannot build its environment ({reason_of(error)}){hint}.") from error
 
 
-def _is_raised_by_gymnasium(error: BaseException) -> bool:
+def is_raised_by_gymnasium(error: BaseException) -> bool:
     """Whether Gymnasium's code raised ``error``: what the user's own code raises keeps its traceback."""
     if error.__cause__ is not None:
-        return _is_raised_by_gymnasium(error.__cause__)
+        return is_raised_by_gymnasium(error.__cause__)
     modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(modules) and modules[-1].startswith("gymnasium.")
 

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.wrappers.utils import RunningMeanStd
 
 from spinup.errors import UserError, first_line, setting
-from spinup.experience.envs import EnvFn, make_env
+from spinup.experience.envs import EnvFn, is_raised_by_gymnasium, make_env, reason_of
 from spinup.experience.normalization import as_numbers, freeze, from_numbers
 from spinup.experience.registration import import_module_of, with_module
 from spinup.records.directory import find_run
@@ -48,7 +48,7 @@ def env_name_of(run: Path) -> str:
     """The id of the environment in ``env.json``, with its arguments if it has any; empty if there is none to read."""
     try:
         spec = _read_spec(run / "env.json")
-    except (OSError, UserError):
+    except UserError:
         return ""
     arguments = {key: value for key, value in spec.kwargs.items() if key != "render_mode"}
     return f"{spec.id} {arguments}" if arguments else spec.id
@@ -121,7 +121,7 @@ def _read_normalization(run: Path, itr: int | str) -> list[RunningMeanStd]:
         return []
     try:
         return [from_numbers(numbers) for numbers in json.loads(file.read_text(encoding="utf-8"))]
-    except (ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(
             f"{str(file)!r} does not hold the statistics of a normalisation ({first_line(error)})."
         ) from error
@@ -170,7 +170,7 @@ def _read_spec(file: Path) -> EnvSpec:
         written = json.loads(file.read_text(encoding="utf-8"))
         name = written["id"]  # with its module, whose dots an EnvSpec does not allow
         spec = EnvSpec.from_json(json.dumps(written | {"id": name.rpartition(":")[2]}))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{str(file)!r} does not describe an environment ({first_line(error)}).") from error
     spec.id = name
     return spec
@@ -194,7 +194,12 @@ def _make_from_spec(saved: EnvSpec, trust: bool, **kwargs: Any) -> gym.Env:
     spec: EnvSpec = copy.deepcopy(gym.registry[name])
     spec.kwargs.update({key: val for key, val in saved.kwargs.items() if key != "render_mode"})
     spec.max_episode_steps, spec.additional_wrappers = saved.max_episode_steps, saved.additional_wrappers
-    return gym.make(spec, **kwargs)
+    try:
+        return gym.make(spec, **kwargs)
+    except Exception as error:  # an environment may raise anything for arguments that it rejects
+        if "render_mode" in str(error) or not is_raised_by_gymnasium(error):
+            raise
+        raise UserError(f"The environment {name!r} of the run cannot be built here ({reason_of(error)}).") from error
 
 
 def _is_harmless(wrapper: WrapperSpec) -> bool:

@@ -1028,6 +1028,22 @@ def test_an_environment_that_is_not_here(env_id, told):
         load_env("run")
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"kwargs": {"gravity": 3}}, r"'CartPole-v1' .* built here \(.*unexpected keyword argument 'gravity'\)\.$"),
+        ({"max_episode_steps": -5}, r"'CartPole-v1' .* built here \(.*to be positive, actually: -5\)\.$"),
+        ({"id": "Hopper-v3"}, r"'Hopper-v3' .* built here \(.*gymnasium-robotics.*\)\.$"),
+    ],
+    ids=str,
+)
+def test_an_environment_that_gymnasium_refuses_to_build(changes, told):
+    """Its arguments may be those of another version, and its package may not be installed here."""
+    forge(**changes)
+    with pytest.raises(UserError, match=told):
+        load_env("run")
+
+
 def test_a_trusted_environment_whose_module_is_not_here():
     forge(id="no_such_module:Gone-v0")
     with pytest.raises(UserError, match="no module 'no_such_module'"):
