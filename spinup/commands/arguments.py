@@ -24,6 +24,10 @@ class ArgumentParser(argparse.ArgumentParser):
         """Add a flag that takes one of the names in ``known``, or several of them with ``nargs``."""
         self.add_argument(flag, type=partial(_known_name, flag, known), **kwargs)
 
+    def add_path(self, name: str, **kwargs) -> None:
+        """Add an argument that takes a path, or several of them with ``nargs``."""
+        self.add_argument(name, type=_path, **kwargs)
+
     def parse_args(self, args=None, namespace=None):
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
@@ -34,6 +38,12 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}. See {self.prog} --help.")
+
+
+def _path(text: str) -> str:
+    if not text:  # an unset variable of the shell; it would mean every run below the working directory
+        raise UserError("A path is empty: give a directory, or . for this one.")
+    return text
 
 
 def _known_name(flag: str, known: Collection[str], name: str) -> str:

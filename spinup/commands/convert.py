@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> None:
         prog=command("convert"),
         description="Write a trained agent in the format of another backend, beside the original.",
     )
-    parser.add_argument("path", help="output directory of a run")
+    parser.add_path("path", help="output directory of a run")
     parser.add_argument("--to", metavar="BACKEND", required=True, help=f"target format: {' or '.join(algorithms())}")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing agent in that format")
     args = parser.parse_args(argv)

@@ -31,7 +31,9 @@ def _parser() -> ArgumentParser:
         "The exit status is 0, whatever is found.",
     )
     add = parser.add_argument
-    add("path", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt")
+    parser.add_path(
+        "path", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt"
+    )
     add("--json", action="store_true", help="print the findings as JSON, for programs")
     return parser
 

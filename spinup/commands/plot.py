@@ -12,7 +12,9 @@ def _parser() -> ArgumentParser:
         epilog="Directories come first: plot data/cmd_ppo data/cmd_vpg --smooth 5 --save curves.png",
     )
     add = parser.add_argument
-    add("logdir", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt")
+    parser.add_path(
+        "logdir", nargs="*", help="directories, or beginnings of their names, searched recursively for progress.txt"
+    )
     add("-l", "--legend", nargs="*", help="one name for each directory found (default: exp_name of config.json)")
     add("-x", "--xaxis", metavar="COLUMN", help="column on the x axis (default: TotalEnvInteracts)")
     performance = "Performance: AverageTestEpRet if logged, else AverageEpRet"

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> None:
     if {"--help", "-h"} & {*argv}:
         print(HELP.format(command=command("rerun"), help=command("--help")))
         return
-    if not argv or is_flag(argv[0]):
+    if not argv or not argv[0] or is_flag(argv[0]):
         raise UserError(f"rerun needs a file first: {command('rerun PATH/config.json')} [--key value ...].")
     trust = "--trust" in argv
     flags = parse_flags([token for token in argv[1:] if token != "--trust"])
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     changed = {key for key, flag in flags.items() if convert_json(flag.values) != [convert_json(settings.get(key))]}
     named = set() if "exp_name" in flags else changed - {"seed", *MAY_CHANGE, *SETTINGS}
     place = run.resolve()
-    defaults = {"num_cpu": config.get("num_cpu", 1), **_name_beside(place, config.get("exp_name") or place.name)}
+    defaults = {"num_cpu": config.get("num_cpu", 1), **_name_beside(place, str(config.get("exp_name") or place.name))}
     launch_grid(function, old | flags, defaults, named)
 
 

@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
         prog=command("resume"), description="Continue interrupted runs from their last checkpoints."
     )
     add = parser.add_argument
-    add("paths", nargs="+", type=Path, metavar="PATH", help="output directory of a run, or a folder of runs")
+    parser.add_path("paths", nargs="+", metavar="PATH", help="output directory of a run, or a folder of runs")
     add("--epochs", type=int, help="epochs to train in total (default: those of the run's config.json)")
     add("--jobs", type=parse_value, help="runs to train in parallel, or auto: one on each core")
     add("--retries", type=parse_value, default=0, help="number of retries after a crash (default: %(default)s)")
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     if args.epochs is not None and args.epochs < 1:
         raise UserError(f"--epochs {args.epochs} is invalid: expected an integer >= 1.")
     launcher = choose_launcher(args.jobs, args.retries)
-    runs = {run: _is_finished(run, args.epochs) for path in args.paths for run in runs_in(path)}
+    runs = {run: _is_finished(run, args.epochs) for path in args.paths for run in runs_in(Path(path))}
     experiments = [continuation_of(run, args.epochs, args.trust) for run, finished in runs.items() if not finished]
     for run, finished in runs.items():
         if finished:

@@ -33,7 +33,7 @@ def has_display() -> bool:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog=command("test_policy"), description="Watch, measure or film a trained agent.")
     add = parser.add_argument
-    add("fpath", help="output directory of a run")
+    parser.add_path("fpath", help="output directory of a run")
     add("-l", "--len", type=int, help="cut episodes after LEN steps, 0: never (default: max_ep_len of the training)")
     add("-n", "--episodes", type=int, default=100, help="number of episodes (default: %(default)s)")
     add("-nr", "--norender", action="store_true", help="do not show the episodes, only print returns and lengths")
