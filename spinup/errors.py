@@ -28,7 +28,7 @@ class ExperimentFailed(Exception):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence to append that names the closest of ``known`` (`` Did you mean 'ppo'?``); ``""`` if none is close."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.6)  # a key of a dict may be anything
     if not near:
         return ""
     *rest, last = [repr(n) for n in near]

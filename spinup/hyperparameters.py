@@ -231,7 +231,15 @@ def _check_shares(key: str, steps: int, num_envs: int, processes: int) -> None:
 def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: str = "") -> None:
     for key, rule in rules.items():
         if key in config and not rule.holds(config[key]):
-            raise UserError(f"{prefix}{key}={_in_a_line(config[key])} is invalid: expected {rule.expected}.")
+            hint = _several(f"{prefix}{key}", rule, config[key])
+            raise UserError(f"{prefix}{key}={_in_a_line(config[key])} is invalid: expected {rule.expected}.{hint}")
+
+
+def _several(key: str, rule: Rule, values: Any) -> str:
+    """How to give ``values``, if they are valid ones joined to a list (``--seed 0,1,2``); else empty."""
+    if not isinstance(values, list | tuple) or len(values) < 2 or not all(map(rule.holds, values)):
+        return ""
+    return f" For several values, use {setting(f'--{key} ' + ' '.join(map(str, values)), 'an ExperimentGrid')}."
 
 
 def _in_a_line(value: Any) -> str:

@@ -14,6 +14,7 @@ import sys
 from spinup import ALGORITHMS, __version__, user_config
 from spinup.commands import COMMANDS
 from spinup.commands.arguments import exit_on_user_error
+from spinup.commands.flags import refuse_other_dashes
 from spinup.errors import typed_program
 
 _HELP = ("help", "--help", "-h")
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def dispatch(argv: list[str]) -> None:
     """Run the command in ``argv``; raises :class:`UserError` for a mistake in it."""
+    refuse_other_dashes(argv)
     first, *rest = [argv[0].lower(), *argv[1:]] if argv else ["help"]
     if first in _HELP and rest and rest[0] not in _HELP:
         dispatch([*rest, "--help"])

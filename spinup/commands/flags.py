@@ -55,7 +55,7 @@ def parse_flags(argv: list[str]) -> dict[str, Flag]:
         key = SYNONYMS.get(typed[2:], typed[2:])
         if key in flags:
             raise UserError(f"{typed} is given twice (first as {flags[key].typed}): put all its values after one flag.")
-        if key in UNPARSED and not texts:
+        if key in UNPARSED and not (texts and all(texts)):  # an empty one is of an unset variable of the shell
             raise UserError(f"{typed} needs a value.")
         flags[key] = Flag(typed, shorthand, texts if key in UNPARSED else _parse(key, typed, texts))
     return flags
@@ -83,6 +83,13 @@ def _group(argv: list[str]) -> list[tuple[str, str | None, list[str]]]:
             raise UserError(f"{token!r} is not a flag: write --key, --key:sub or --key[short].")
         groups.append((match[1], match[2], [value] if equals else []))
     return groups
+
+
+def refuse_other_dashes(argv: list[str]) -> None:
+    """Raise UserError for a flag that begins with a dash other than the hyphen, as one copied from a page may."""
+    for token in argv:
+        if flag := re.match("[\u2010-\u2015\u2212]+-?([^\\W\\d].*)", token):
+            raise UserError(f"{token!r} begins with a dash that is no hyphen: type --{flag[1]}.")
 
 
 def is_flag(token: str) -> bool:

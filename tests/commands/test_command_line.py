@@ -430,7 +430,12 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
         ("ppo --env CartPole-v1 --retries often", ["retries='often'"]),
         ("ppo --env CartPole-v1 --exp_name a b", ["--exp_name", "one value"]),
         ("ppo --env CartPole-v1 --exp_name a/b", ["'a/b'"]),
-        ("ppo --env CartPole-v1 --exp_name=", ["exp_name=''"]),
+        ("ppo --env CartPole-v1 --exp_name=", ["--exp_name needs a value"]),
+        ("ppo --env CartPole-v1 --track=", ["--track needs a value"]),
+        ("ppo \u2013env CartPole-v1", ["no hyphen: type --env."]),  # as pages turn hyphens into dashes
+        ("plot d \u2014save curve.png", ["no hyphen: type --save."]),
+        ("ppo --env CartPole-v1 --seed 0,1", ["seed=(0, 1)", "For several values, use --seed 0 1."]),
+        ("ppo --env CartPole-v1 --ac_kwargs {1:2}", ["MLPActorCritic has no parameter 1"]),
         ("ppo --env CartPole-v1 --dt yes", ["--dt", "'yes'"]),
         ("ppo --env CartPole-v1 --dt --resume", ["--dt", "`spinup resume PATH`"]),
         ("ppo --env CartPole-v1 --overwrite --resume", ["contradict each other"]),
@@ -443,6 +448,16 @@ def test_environments_and_their_arguments_make_a_grid_too(started):
 def test_mistakes(command, words, capfd, started):
     line = fails(command + " --data_dir d" if command.startswith("ppo ") else command, capfd)
     assert not [word for word in words if word not in line], line
+    assert not started
+
+
+@pytest.mark.parametrize("command", ["resume", "plot", "diagnose", "test_policy", "convert", "rerun"])
+def test_an_empty_path_is_not_the_working_directory(command, capfd, started):
+    """``spinup resume "$RUN"`` with an unset variable resumed every run below it."""
+    with pytest.raises(SystemExit) as exit_:
+        run.main([command, ""])
+    told = capfd.readouterr().err
+    assert exit_.value.code == 2 and ("A path is empty" in told or "needs a file" in told)
     assert not started
 
 
