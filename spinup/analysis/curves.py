@@ -192,6 +192,7 @@ def smooth_values(y: np.ndarray, window: int) -> np.ndarray:
         >>> smooth_values(np.array([0.0, 3.0, 6.0, np.nan]), window=3)
         array([1.5, 3. , 4.5, nan])
     """
+    window = min(window, 2 * len(y))  # which covers all rows
     present = ~np.isnan(y)
     start = (window - 1) // 2
     total, number = (

@@ -6,6 +6,7 @@ Runs that share an experiment name (and environment) form one curve, with a band
 import logging
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,7 +262,7 @@ def make_plots(
         [v] if isinstance(v, str) else list(v or ()) for v in (legend, values, select, exclude)
     )
     xaxis, values = xaxis or "TotalEnvInteracts", values or [PERFORMANCE]
-    if smooth < 1:
+    if not isinstance(smooth, Integral) or smooth < 1:
         given = setting(f"--smooth {smooth}")
         raise UserError(f"{given} is invalid: expected a number of rows >= 1 (1: no smoothing).")
     if estimator not in ESTIMATORS:
