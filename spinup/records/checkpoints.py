@@ -87,13 +87,18 @@ class Checkpoint:
 
     def _refuse_another_run(self, file: Path, state: dict[str, Any], arrays: list[np.ndarray]) -> None:
         """Raise UserError if ``file`` cannot be of this run, as after its configuration has been edited by hand."""
-        seen, here = np.shape(state["envs"]["o"]), (self._envs.num_envs, *self._envs.observation_space.shape)
-        if seen != here or _shapes(state["learner"]) != _shapes(arrays):
-            differ = f"observations have shape {[*seen]} there and {[*here]} here" if seen != here else "networks or optimisers differ"
-            raise UserError(
-                f"The checkpoint {str(file)!r} does not fit the config.json and env.json beside it ({differ}): put back "
-                f"the settings that the run was trained with, or start again with {setting('--overwrite', OVERWRITE)}."
-            )
+        seen, here = state["envs"]["o"].shape, (self._envs.num_envs, *(self._envs.observation_space.shape or ()))
+        if seen != here:
+            differ = f"observations have shape {[*seen]} there and {[*here]} here"
+        elif _shapes(state["learner"]) != _shapes(arrays):
+            differ = "networks or optimisers differ"
+        else:
+            return
+        again = f"start again with {setting('--overwrite', OVERWRITE)}"
+        raise UserError(
+            f"The checkpoint {str(file)!r} does not fit the config.json and env.json beside it ({differ}): put back "
+            f"the settings that the run was trained with, or {again}."
+        )
 
     @only_first
     def _find(self) -> tuple[int, Path, list[dict[str, Any]], list[tuple[int, Batch]]] | None:

@@ -152,7 +152,9 @@ def test_a_checkpoint_that_does_not_fit_an_edited_configuration_is_refused(edite
     train("ppo", "pytorch", "run", epochs=1)
     file, rows_before = Path("run/config.json"), rows("run")
     file.write_text(json.dumps(json.loads(file.read_text()) | edited))
-    with pytest.raises(UserError, match=rf"'run.checkpoint.epoch000000.npz' does not fit the config.json.* {told}: put"):
+    with pytest.raises(
+        UserError, match=rf"'run.checkpoint.epoch000000.npz' does not fit the config.json.* {told}: put"
+    ):
         train("ppo", "pytorch", "run", epochs=2, resume=True, **edited)
     assert rows("run") == rows_before and last_epoch("run") == 0
 
