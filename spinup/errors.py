@@ -26,6 +26,10 @@ class ExperimentFailed(Exception):
         self.status = status
 
 
+class OutputClosed(BrokenPipeError):
+    """Whoever read the output, such as ``head``, has exited."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence to append that names the closest of ``known`` (`` Did you mean 'ppo'?``); ``""`` if none is close."""
     near = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.6)  # a key of a dict may be anything

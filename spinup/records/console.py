@@ -3,6 +3,7 @@
 Any object can stand in for ``sys.stdout``, even None (a program without a console).
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spinup.errors import OutputClosed
 from spinup.mpi.tools import num_procs
 
 COLORS = dict(gray=30, red=31, green=32, yellow=33, blue=34, magenta=35, cyan=36, white=37, crimson=38)
@@ -29,12 +31,32 @@ def in_a_notebook() -> bool:
 
 
 def say(text: str) -> None:
-    """Print ``text`` at once; characters that stdout cannot encode are shown by their numbers."""
+    """Print ``text`` at once; characters that stdout cannot encode are shown by their numbers.
+
+    Where stdout can no longer be written, because its terminal was closed or its disk is full, a warning says so once:
+    that is no reason to end a training.
+
+    Raises:
+        OutputClosed: if whoever read the output has exited.
+    """
     try:
-        print(text)
-    except UnicodeEncodeError as error:
-        print(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
-    flush()
+        try:
+            print(text)
+        except UnicodeEncodeError as error:
+            print(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+        flush()
+    except OSError as error:
+        discard_output()
+        if isinstance(error, BrokenPipeError):
+            raise OutputClosed(*error.args) from None
+        with contextlib.suppress(OSError):
+            print(f"warning: the output cannot be written ({error.strerror}) and is left out.", file=sys.stderr)
+
+
+def discard_output() -> None:
+    """Drop all further output, and what is still buffered, which Python would try to write as it ends."""
+    with contextlib.suppress(OSError, AttributeError):  # what stands in for stdout may have no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flush() -> None:

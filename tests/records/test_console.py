@@ -1,14 +1,18 @@
 """The console: what stands in for it, how numbers look, what a notebook shows, and bars that move."""
 
+import errno
 import io
 import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import spinup
+from spinup.errors import OutputClosed
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launch import call_experiment
 from spinup.experiments.launchers.live_table import PlainLines, make_display, printable
@@ -31,6 +35,38 @@ class CellOutput(io.StringIO):
     """The output of a cell in a notebook."""
 
     __module__ = "ipykernel.iostream"
+
+
+class Broken(Tee):
+    """A terminal that was closed, or a pipe whose reader has exited."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+
+def test_a_closed_terminal_ends_no_training(monkeypatch, capsys):
+    logger = Logger("run")
+    monkeypatch.setattr(sys, "stdout", Broken(OSError(errno.EIO, "Input/output error")))
+    logger.log_tabular("Epoch", 0)
+    logger.dump_tabular()
+    assert capsys.readouterr().err == "warning: the output cannot be written (Input/output error) and is left out.\n"
+    assert Path("run/progress.txt").read_text() == "Epoch\n0\n"
+
+
+def test_a_reader_who_has_left_is_told_from_other_broken_pipes(monkeypatch):
+    """A simulator in a process of its own may break a pipe too, and its traceback is wanted."""
+    monkeypatch.setattr(sys, "stdout", Broken(BrokenPipeError(errno.EPIPE, "Broken pipe")))
+    with pytest.raises(OutputClosed):
+        say("x")
+
+
+def test_what_is_discarded_reaches_nobody():
+    code = "from spinup.records.console import discard_output as f; print(1, flush=True); f(); print(2)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"
 
 
 @pytest.mark.parametrize("stdout", [None, Tee()], ids=["none", "a tee"])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from spinup.errors import ExperimentFailed, UserError
+from spinup.errors import ExperimentFailed, OutputClosed, UserError
 from spinup.experiments.endings import after_interrupt
 from spinup.experiments.experiment import Experiment
 from spinup.experiments.launchers.live_table import Display, Line, Progress, make_display, printable, progress_of
@@ -65,7 +65,7 @@ def supervise(experiments: Sequence[Experiment], start: Start, places: int, retr
             finally:
                 _stop([job for job in jobs if job.attempt])
                 display.show([job.line() for job in jobs])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OutputClosed):
         raise KeyboardInterrupt(after_interrupt(experiments, _count(jobs))) from None
     say(f"{len(jobs)} experiments: {_count(jobs)}.")
     if failed := [job.experiment.output_dir.name for job in jobs if job.state == "failed"]:
