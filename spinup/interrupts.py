@@ -24,6 +24,12 @@ def accept_interrupts() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
+def end_at_next_interrupt() -> None:
+    """Let Ctrl-C end this process at once, as one has stopped it already: Python's own end would show a traceback."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
     """In the block, Ctrl-C ends a command at once, quietly; in Python it waits for the end of the block.
@@ -31,6 +37,13 @@ def importing() -> Iterator[None]:
     Frameworks may ignore it while they are imported, or fail with any error; and a command has nothing to lose then.
     """
     with _handled_by(lambda *_: os._exit(130)) if typed_program() else interrupts_deferred():
+        yield
+
+
+@contextlib.contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C in the block, which ends soon."""
+    with _handled_by(lambda *_: None):
         yield
 
 

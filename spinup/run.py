@@ -15,7 +15,7 @@ from spinup import ALGORITHMS, __version__, user_config
 from spinup.commands import COMMANDS
 from spinup.commands.arguments import exit_on_user_error
 from spinup.commands.flags import refuse_other_dashes
-from spinup.errors import typed_program
+from spinup.errors import UserError, typed_program
 
 _HELP = ("help", "--help", "-h")
 
@@ -26,9 +26,10 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: status 2 for a user's mistake, reported in one line; 1 for a crashed experiment; 130 for Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the experiments too
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # where `--env module:EnvId` looks for the module
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # ends the experiments too
     try:
         exit_on_user_error(dispatch, sys.argv[1:] if argv is None else argv)
     except BrokenPipeError:  # the reader (such as `head`) has exited; keep the interpreter from flushing into the pipe
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
 def dispatch(argv: list[str]) -> None:
     """Run the command in ``argv``; raises :class:`UserError` for a mistake in it."""
     refuse_other_dashes(argv)
+    _find_modules_here()
     first, *rest = [argv[0].lower(), *argv[1:]] if argv else ["help"]
     if first in _HELP and rest and rest[0] not in _HELP:
         dispatch([*rest, "--help"])
@@ -50,6 +52,16 @@ def dispatch(argv: list[str]) -> None:
         importlib.import_module(f"spinup.commands.{first}").main(rest)
     else:
         importlib.import_module("spinup.commands.train").main(argv)
+
+
+def _find_modules_here() -> None:
+    """Let ``--env module:EnvId`` find modules in the working directory."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UserError("The working directory has been removed: change to another.") from None
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def help_text() -> str:

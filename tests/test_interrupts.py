@@ -52,3 +52,15 @@ def test_other_handlers_and_other_threads_are_left_alone(monkeypatch):
     thread.start()
     thread.join()
     assert handled == ["mine", None]
+
+
+def test_a_second_one_is_ignored_for_a_moment_or_ends_the_process_at_once():
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts.interrupts_ignored():
+        press_ctrl_c()
+    assert signal.getsignal(signal.SIGINT) is before
+    try:
+        interrupts.end_at_next_interrupt()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,6 +1,7 @@
 """Shared by all commands: an argument parser with one-sentence errors, and the exit after a user's mistake."""
 
 import argparse
+import errno
 import io
 import sys
 from collections.abc import Callable, Collection
@@ -8,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from spinup.errors import ExperimentFailed, UserError, command_line, did_you_mean
+from spinup.errors import ExperimentFailed, OutputClosed, UserError, command_line, did_you_mean
+from spinup.interrupts import end_at_next_interrupt
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -53,11 +55,15 @@ def _known_name(flag: str, known: Collection[str], name: str) -> str:
     return name
 
 
+_OF_THE_MACHINE = ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT")  # errors that no traceback explains
+
+
 def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
     """Call ``main(argv)`` for a user at a command line; whatever ends it becomes an exit status.
 
-    A :class:`UserError` is one line on stderr and status 2, a failed experiment status 1 or 2, Ctrl-C status 130. If
-    several processes run it together, an error in one ends them all.
+    A :class:`UserError` is one line on stderr and status 2, and so is a file that may not be used or a full disk; a
+    failed experiment is status 1 or 2, Ctrl-C status 130. If several processes run it together, an error in one ends
+    them all.
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a name that it cannot encode ends no training
@@ -72,7 +78,15 @@ def exit_on_user_error(main: Callable, argv: list[str] | None = None) -> None:
     except ExperimentFailed as failure:
         _exit(failure.status, "" if failure.status == 2 else f"error: {failure}")  # a mistake is already reported
     except KeyboardInterrupt as interrupt:
+        end_at_next_interrupt()
         _exit(130, str(interrupt))
+    except OutputClosed:
+        _exit(130, "")
+    except OSError as error:
+        if errno.errorcode.get(error.errno or 0) not in _OF_THE_MACHINE:
+            raise
+        what = repr(str(error.filename)) if error.filename else "A file"
+        _exit(2, f"error: {what} cannot be used ({error.strerror}).")
     except SystemExit as end:
         _end_job(end)
         raise

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spinup.commands.arguments import exit_on_user_error
 from spinup.errors import command_line
-from spinup.interrupts import accept_interrupts, importing
+from spinup.interrupts import accept_interrupts, end_at_next_interrupt, importing
 
 
 def run(argv: list[str]) -> None:
@@ -34,6 +34,7 @@ def run(argv: list[str]) -> None:
         with command_line(program):
             thunk(**kwargs)
     except KeyboardInterrupt:
+        end_at_next_interrupt()
         raise SystemExit(130) from None  # the launcher says what is saved
 
 

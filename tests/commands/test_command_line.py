@@ -1,9 +1,11 @@
 """The command line as a user types it: values, flags, directories, errors."""
 
+import errno
 import io
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,7 +22,7 @@ from spinup.algos.pytorch.ppo import COLUMNS as PPO_COLUMNS
 from spinup.commands.flags import parse_flags
 from spinup.commands.train import find_algorithm
 from spinup.commands.values import parse_value
-from spinup.errors import ExperimentFailed, UserError
+from spinup.errors import ExperimentFailed, OutputClosed, UserError
 from spinup.records.columns import describe_columns
 
 TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
@@ -510,6 +512,9 @@ def test_a_device_is_tried_before_the_directory_is_refused(capfd, monkeypatch):
         (ExperimentFailed("1 of 2 failed."), 1, "error: 1 of 2 failed.\n"),
         (ExperimentFailed("its error is above.", 2), 2, ""),
         (SystemExit(143), 143, ""),
+        (OutputClosed(), 130, ""),
+        (PermissionError(errno.EACCES, "no", Path("x")), 2, "error: 'x' cannot be used (no).\n"),
+        (OSError(errno.ENOSPC, "full"), 2, "error: A file cannot be used (full).\n"),
     ],
 )
 def test_how_commands_end(end, status, said, capfd, monkeypatch):
@@ -517,9 +522,33 @@ def test_how_commands_end(end, status, said, capfd, monkeypatch):
         raise end
 
     monkeypatch.setattr("spinup.experiments.grid.launch", launch)
+    monkeypatch.setattr("spinup.commands.arguments.end_at_next_interrupt", lambda: None)
     with pytest.raises(SystemExit) as exit_:
         spinup("ppo --env CartPole-v1")
     assert (exit_.value.code, capfd.readouterr().err) == (status, said)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="closing a terminal is SIGHUP on Unix")
+def test_a_closed_terminal_ends_a_command_in_order_but_not_after_nohup(monkeypatch):
+    handlers = {signal.SIGHUP: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
+    monkeypatch.setattr(signal, "getsignal", handlers.get)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    spinup("--version")
+    assert handlers[signal.SIGHUP] is signal.SIG_IGN
+    handlers[signal.SIGHUP] = signal.SIG_DFL
+    spinup("--version")
+    with pytest.raises(SystemExit, match="129"):
+        handlers[signal.SIGHUP](signal.SIGHUP, None)
+
+
+def test_a_working_directory_that_is_no_more(capfd, monkeypatch):
+    def gone():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "getcwd", gone)
+    with pytest.raises(SystemExit, match="2"):
+        spinup("ppo --env CartPole-v1")
+    assert capfd.readouterr().err == "error: The working directory has been removed: change to another.\n"
 
 
 def test_names_that_the_console_cannot_show(monkeypatch, started):

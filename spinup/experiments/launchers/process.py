@@ -14,7 +14,7 @@ import cloudpickle
 
 from spinup.errors import typed_program
 from spinup.experiments.experiment import Experiment
-from spinup.interrupts import accept_interrupts, hold_interrupts
+from spinup.interrupts import accept_interrupts, hold_interrupts, interrupts_ignored
 from spinup.mpi import tools as mpi_tools
 from spinup.records.console import NOTEBOOK, flush, in_a_notebook
 
@@ -45,8 +45,8 @@ def run_in_process(experiment: Experiment) -> int:
             accept_interrupts()
             return process.wait()
         except KeyboardInterrupt:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)  # Ctrl-C at a terminal reaches it too
+            with contextlib.suppress(subprocess.TimeoutExpired), interrupts_ignored():
+                process.wait(timeout=5)  # Ctrl-C at a terminal reaches it too, and a second one ends it at once
             return INTERRUPTED
         finally:
             if process.poll() is None:
