@@ -27,7 +27,7 @@ from spinup.commands.arguments import ArgumentParser, exit_on_user_error
 
 STEPS, TEST_EVERY = 40_000, 5_000
 SATURATED = 7.9  # where XLA's float32 tanh becomes 1
-DEAD = 45.0  # a Hopper that never moves earns 37 to 38
+DEAD = 45.0  # a policy that stands still, saturated, has earned 38 at most
 
 
 class Row(NamedTuple):
