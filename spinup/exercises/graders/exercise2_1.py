@@ -7,7 +7,7 @@ TRPO fits its value function by train_v_iters gradient steps in each epoch, and 
 
 1. Predict: with 0 of these steps instead of 80, what happens to the learning curve on Hopper, and why?
 
-2. Run it (six runs of a quarter of an hour), and look:
+2. Run it (six runs of about eight minutes), and look:
 
      python -m spinup.run trpo --env Hopper-v5 "--train_v_iters[v]" 0 80 --exp_name ex2-1 --epochs 250 \\
          --steps_per_epoch 4000 --seed 0 10 20 --jobs auto
@@ -58,7 +58,7 @@ EXERCISE = Exercise(
             ),
             "f": (
                 "It is chance: three seeds show nothing.",
-                "Three seeds are few, but all three with v = 0 stay below 390 while the worst with v = 80 reaches "
+                "Three seeds are few, but all three with v = 0 stay below 400 while the worst with v = 80 reaches "
                 "1572. A difference many times the spread needs few seeds; exercise 3.5 has a harder case.",
             ),
         },

@@ -66,7 +66,8 @@ EXERCISE = Exercise(
                     "life goes on after a terminal state",
                     target(lambda b: 1),
                     "After a fall, y still counts the value of what follows, so a fall costs nothing: with a reward of "
-                    "1 at every step, all states come to be worth 1 / (1 - gamma), and any action is as good as any.",
+                    "1 at every step, the right Q for it is 1 / (1 - gamma) everywhere. What the network says beyond a "
+                    "fall is never corrected, and Q goes far above even that.",
                     1,
                 ),
                 Mistake(
