@@ -20,6 +20,7 @@ from spinup.exercises.exercise import (
     find_exercise,
 )
 from spinup.records.console import colorize, say
+from spinup.records.files import reporting_write_errors
 
 NOT_YET = 1  # exit status
 
@@ -62,6 +63,8 @@ def _parser() -> ArgumentParser:
 def main(argv: list[str]) -> None:
     """The command line ``exercise``: see ``exercise --help``; raises SystemExit(1) for an answer that is not right."""
     args = _parser().parse_args(argv)
+    if args.number is None and (args.start or args.file or args.answer):
+        raise UserError(f"Which exercise? Put its number first, as in `{_command()} 1.1 --start`.")
     if args.number is None:
         say(overview(args.backend or all_backends()[0], args.data_dir))
         return
@@ -127,8 +130,9 @@ def _start(number: str, backend: str, folder: Path) -> None:
     check = f"`python {target}`" if checks_itself else f"`{_command()} {number}{where}`"
     if target.exists():
         raise UserError(f"{str(target)!r} exists already, and is kept: go on with {check}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with reporting_write_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
     say(f"Look at {target}, as {check} says." if data else f"Complete {target}, then check it with {check}.")
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from spinup.errors import UserError
-from spinup.records.files import write_atomically
+from spinup.records.files import reporting_write_errors, write_atomically
 
 
 def _file(data_dir: str | Path, backend: str) -> Path:
@@ -27,6 +27,7 @@ def record(data_dir: str | Path, backend: str, number: str) -> None:
     """Record that the exercise ``number`` is passed."""
     before = passed(data_dir, backend)
     if number not in before:
-        Path(data_dir).mkdir(parents=True, exist_ok=True)
+        with reporting_write_errors(Path(data_dir)):
+            Path(data_dir).mkdir(parents=True, exist_ok=True)
         text = json.dumps(before | {number: date.today().isoformat()}, indent=2, sort_keys=True)
         write_atomically(_file(data_dir, backend), lambda file: file.write_text(text + "\n", encoding="utf-8"))

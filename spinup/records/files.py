@@ -40,8 +40,8 @@ def reporting_write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}): earlier saves are kept; "
-            f"fix this, then add {setting('--resume')}."
+            f"{str(path)!r} cannot be written ({error.strerror or error}). Earlier saves are kept: once this is fixed, "
+            f"a training continues with {setting('--resume')}."
         ) from error
 
 

@@ -12,6 +12,7 @@ from toy_answers import RIGHT, WRONG, answer, definition, source_of
 
 from spinup.commands import exercise as command
 from spinup.errors import UserError
+from spinup.exercises import progress
 from spinup.exercises.exercise import all_backends, all_numbers, backend_for, exercise_file, find_exercise
 from spinup.exercises.graders import exercise3_5
 from spinup.exercises.grading import TOLERANCE, equation, numbers_of
@@ -217,6 +218,13 @@ def test_from_start_to_passed(run):
     )
     with pytest.raises(UserError, match="exists already, and is kept"):
         run("1.1", "--start", "work")
+    with pytest.raises(UserError, match=r"Which exercise\? Put its number first"):
+        run("--start", "1.1")
+    Path("file").touch()
+    with pytest.raises(UserError, match=r"exercise1_1.py' cannot be written \(File exists\)"):
+        run("1.1", "--start", "file")
+    with pytest.raises(UserError, match=r"'file' cannot be written \(File exists\)"):
+        progress.record("file", "pytorch", "1.1")
     assert (
         f"exercise 2.2 --file {Path('work/exercise2_2.py')}`" in run("2.2", "--start", "work")[1]
     )  # to run its file would train six agents

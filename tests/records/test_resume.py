@@ -437,7 +437,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays():
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))  # no file may grow beyond this
     try:
-        with pytest.raises(UserError, match=r"cannot be written \(File too large\): earlier saves are kept"):
+        with pytest.raises(UserError, match=r"cannot be written \(File too large\)\. Earlier saves are kept"):
             train("dqn", "pytorch", "run", epochs=6, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
