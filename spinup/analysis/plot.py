@@ -3,6 +3,7 @@
 Runs that share an experiment name (and environment) form one curve, with a band for the spread over seeds.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -184,6 +185,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
         figure.savefig(part, dpi=150, metadata=metadata)
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise UserError(f"cannot save the plot as {str(path)!r}: {error.strerror}.") from error
     say(f"Saved {path}")
 

@@ -20,7 +20,7 @@ from spinup.exercises.exercise import (
     find_exercise,
 )
 from spinup.records.console import colorize, say
-from spinup.records.files import reporting_write_errors
+from spinup.records.files import reporting_write_errors, write_atomically
 
 NOT_YET = 1  # exit status
 
@@ -132,7 +132,7 @@ def _start(number: str, backend: str, folder: Path) -> None:
         raise UserError(f"{str(target)!r} exists already, and is kept: go on with {check}.")
     with reporting_write_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    write_atomically(target, lambda file: shutil.copyfile(source, file))
     say(f"Look at {target}, as {check} says." if data else f"Complete {target}, then check it with {check}.")
 
 

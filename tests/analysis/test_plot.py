@@ -1,5 +1,6 @@
 """Curves and pictures: what is averaged with what, what is left out, and what a mistake is answered with."""
 
+import errno
 import json
 import os
 import subprocess
@@ -334,6 +335,17 @@ def test_mistakes_on_the_command_line(data, arguments, message):
 def test_a_file_where_a_folder_is_needed(data):
     with pytest.raises(UserError, match="cannot save the plot"):
         plot.make_plots("data", save="data/algo1/algo1_s0/config.json/curve.png")
+
+
+def test_a_full_disk_leaves_no_half_picture(data, monkeypatch):
+    def fail(_, path, **__):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    with pytest.raises(UserError, match=r"cannot save the plot as 'curve.png': No space left on device"):
+        plot.make_plots("data", save="curve.png")
+    assert not [*Path().glob("curve*")]
 
 
 # ---- pictures ----
