@@ -237,9 +237,11 @@ def _check_rules(rules: Mapping[str, Rule], config: Mapping[str, Any], prefix: s
 
 def _several(key: str, rule: Rule, values: Any) -> str:
     """How to give ``values``, if they are valid ones joined to a list (``--seed 0,1,2``); else empty."""
-    if not isinstance(values, list | tuple) or len(values) < 2 or not all(map(rule.holds, values)):
+    if not isinstance(values, list | tuple | range) or len(values) < 2 or not all(map(rule.holds, values)):
         return ""
-    return f" For several values, use {setting(f'--{key} ' + ' '.join(map(str, values)), 'an ExperimentGrid')}."
+    return (
+        f" For several values, use {setting(f'--{key} ' + ' '.join(map(str, values)), 'a list in an ExperimentGrid')}."
+    )
 
 
 def _in_a_line(value: Any) -> str:

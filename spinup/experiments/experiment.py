@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from spinup.errors import UserError
 from spinup.experience.envs import EnvFn, as_env_fn
 from spinup.experiments.cores import check_num_cpu
 from spinup.hyperparameters import with_defaults
@@ -92,6 +93,8 @@ def experiment_of(
     """The experiment that calls ``thunk`` with ``settings``; ``env_name`` and ``env_kwargs`` become ``env_fn``."""
     config = {key: value for key, value in settings.items() if key != "logger_kwargs"}
     kwargs = {**config, "logger_kwargs": logger_kwargs}
+    if "env_name" in kwargs and "env_fn" in kwargs:
+        raise UserError("env_name and env_fn both choose the environment: leave one out.")
     if "env_name" in kwargs:
         kwargs["env_fn"] = EnvFn(kwargs.pop("env_name"), kwargs.pop("env_kwargs", None))
     elif "env_fn" in kwargs:

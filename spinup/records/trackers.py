@@ -8,7 +8,7 @@ import importlib.util
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,8 +154,9 @@ def check_trackers(names: Sequence[str]) -> None:
 
 def check_tracker_names(names: Sequence[str]) -> None:
     """Refuse trackers that do not exist; the error names a similar one."""
-    if isinstance(names, str):
-        raise UserError(f"track={names!r} is invalid: expected a list such as [{names!r}].")
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        one = names if isinstance(names, str) else "tensorboard"
+        raise UserError(f"track={names!r} is invalid: expected a list such as [{one!r}].")
     for name in names:
         if name not in TRACKERS:
             known = " or ".join(map(repr, TRACKERS))

@@ -231,6 +231,8 @@ def test_run_hands_over_every_variant(started):
         ("g_envcartpole-v1", "EnvFn('CartPole-v1', {})"),
         ("g_envacrobot-v1", "EnvFn('Acrobot-v1', {})"),
     ]
+    with pytest.raises(UserError, match="env_name and env_fn both choose the environment: leave one out"):
+        grid_of(env_fn="CartPole-v1", env_name="Acrobot-v1").run(train, data_dir="d")
 
 
 def test_run_takes_the_name_of_a_parameter_of_functions(started):

@@ -407,6 +407,7 @@ def test_tracked_from_the_command_line():
         (["wandb", "mlflow"], r"^There is no tracker 'mlflow': expected 'tensorboard' or 'wandb'\.$"),
         ([3], r"^There is no tracker 3: "),
         ("wandb", r"^track='wandb' is invalid: expected a list such as \['wandb'\]\.$"),
+        (True, r"^track=True is invalid: expected a list such as \['tensorboard'\]\.$"),
     ],
 )
 def test_trackers_that_do_not_exist(names, told, started):
