@@ -147,7 +147,7 @@ def _why_no_value(run: Evidence) -> str:
         why = f"it is not trained ({flag('train_v_iters', '0')})"
     else:
         why = f"{flag('vf_lr', run.number('vf_lr'))} is too low for rewards of this size"
-    return f"{why}. Without V, advantages are so noisy that learning is slow, or stops early."
+    return f"{why}. Without V, advantages are noisy and short-sighted, so that learning is slow, or stops early."
 
 
 def _more_value(run: Evidence) -> str:
