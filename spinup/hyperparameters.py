@@ -170,8 +170,8 @@ def check_hyperparameters(
         processes: number of processes that train together; None: as many as are running now.
 
     Returns:
-        A copy of ``config``, in which ``env_fn`` is a function and ``device`` a name; with ``algorithm`` and the number
-        of processes (``num_cpu``) if ``algorithm`` is given.
+        A copy of ``config``, in which ``env_fn`` is a function, ``device`` a name and ``~`` the home directory; with
+        ``algorithm`` and the number of processes (``num_cpu``) if ``algorithm`` is given.
 
     Raises:
         UserError: naming the parameter, its value and what was expected.
@@ -197,6 +197,8 @@ def check_hyperparameters(
         config["env_fn"] = as_env_fn(config["env_fn"])
     if _is_infinite(config.get("max_ep_len")):
         config["max_ep_len"] = None  # which means the same, and JSON has a word for it
+    if logger_kwargs.get("output_dir"):
+        config["logger_kwargs"] = {**logger_kwargs, "output_dir": os.path.expanduser(logger_kwargs["output_dir"])}
     if "device" in config:
         config["device"] = _name_of_device(config["device"])
     return config | {"algorithm": algorithm, "num_cpu": processes} if algorithm else config

@@ -4,6 +4,7 @@ Nothing here writes to a run directory or draws.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def complete(argument: str) -> list[Path]:
 
     A directory that exists stands only for itself: ``run_s1`` does not include ``run_s10``.
     """
-    path = Path(argument)
+    path = Path(os.path.expanduser(argument))
     if path.is_dir():
         return [path]
     if not path.parent.is_dir():

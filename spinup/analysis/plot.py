@@ -168,7 +168,7 @@ def new_figure(on_screen: bool = False) -> "Figure":
 
 def _save_paths(save: str | os.PathLike, values: Sequence[str]) -> list[Path]:
     """One file for each value: ``save`` itself, or with the value's name before its suffix if there are several."""
-    path = Path(save)
+    path = Path(os.path.expanduser(save))
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"cannot save a plot as {str(save)!r}: expected a file name that ends in .png, .svg or .pdf.")
     if len(values) == 1:

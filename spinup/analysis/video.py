@@ -1,5 +1,6 @@
 """Write mp4 and gif files frame by frame, without a display."""
 
+import os
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -114,7 +115,7 @@ def _in_colour(frame: np.ndarray) -> np.ndarray:
 
 def check_video_path(path: str | Path) -> Path:
     """``path``, if it can be written as a video; raises UserError if not."""
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if path.suffix.lower() not in (".mp4", ".gif"):
         raise UserError(f"cannot film to {str(path)!r}: expected a file name that ends in .mp4 or .gif.")
     if path.is_dir():

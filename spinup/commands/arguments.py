@@ -3,6 +3,7 @@
 import argparse
 import errno
 import io
+import os
 import sys
 from collections.abc import Callable, Collection
 from functools import partial
@@ -45,7 +46,7 @@ class ArgumentParser(argparse.ArgumentParser):
 def _path(text: str) -> str:
     if not text:  # an unset variable of the shell; it would mean every run below the working directory
         raise UserError("A path is empty: give a directory, or . for this one.")
-    return text
+    return os.path.expanduser(text)  # no shell does so in --save=~/curve.png
 
 
 def _known_name(flag: str, known: Collection[str], name: str) -> str:

@@ -38,8 +38,10 @@ def _parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("number", nargs="?", help="number of the exercise, such as 1.1; without it, all are listed")
-    add("--start", metavar="DIR", nargs="?", const=".", help="copy the file to complete to DIR (default: here)")
-    add("--file", type=Path, help="the file to check (default: exercise1_1.py here, else that of the package)")
+    parser.add_path(
+        "--start", metavar="DIR", nargs="?", const=".", help="copy the file to complete to DIR (default: here)"
+    )
+    parser.add_path("--file", help="the file to check (default: exercise1_1.py here, else that of the package)")
     parser.add_names("--backend", all_backends(), help=f"{' or '.join(all_backends())} (default: that of the file)")
     add("--use_soln", action="store_true", help="check the solution instead")
     add("--answer", nargs="+", help="answer the question of the exercise")
@@ -52,7 +54,7 @@ def _parser() -> ArgumentParser:
     )
     add("--env", help="train in this environment instead, to see how it goes")
     add("--seed", type=int, default=0, help="random seed of the training (default: %(default)s)")
-    add(
+    parser.add_path(
         "--data_dir",
         default=user_config.DEFAULT_DATA_DIR,
         help="where its runs and your progress are kept (default: data)",
@@ -101,10 +103,10 @@ def overview(backend: str, data_dir: str) -> str:
 
 def _choose(args) -> tuple[Path | None, str]:
     """The file to check (None where there is nothing to write), and its backend."""
-    if args.file and not args.file.is_file():
-        raise UserError(f"--file {str(args.file)!r} does not exist: `{_command()} {args.number} --start` makes one.")
-    here = Path(file_name(args.number))
-    own = args.file or (here if here.is_file() else None)
+    given, here = Path(args.file) if args.file else None, Path(file_name(args.number))
+    if given and not given.is_file():
+        raise UserError(f"--file {args.file!r} does not exist: `{_command()} {args.number} --start` makes one.")
+    own = given or (here if here.is_file() else None)
     backend = backend_for(args.number, args.backend or _backend_in(own) or all_backends()[0])
     if args.backend and own and not args.use_soln and _backend_in(own) not in (None, backend):
         raise UserError(f"{str(own)!r} is for {_backend_in(own)}, not for {backend}: leave out --backend.")

@@ -27,7 +27,7 @@ def _parser() -> ArgumentParser:
         "mean (band: one std; default), median (quartiles), iqm (interquartile mean, 95%% bootstrap interval), max, min"
     )
     add("-est", "--est", "--estimator", dest="estimator", default="mean", metavar="NAME", help=bands)
-    add(
+    parser.add_path(
         "--save",
         metavar="FILE",
         help="write FILE (.png, .svg, .pdf), or FILE_value for several values; no display needed",

@@ -47,7 +47,7 @@ def _parser() -> ArgumentParser:
     filming = (
         f"film the first {FILMED_EPISODES} episodes (or -n, if fewer) to FILE (.mp4, .gif) instead of showing them"
     )
-    add("--video", metavar="FILE", help=filming)
+    parser.add_path("--video", metavar="FILE", help=filming)
     add("--seed", type=int, default=0, help="seed of the environment and the sampled actions (default: %(default)s)")
     add("--trust", action="store_true", help="allow code from the run to execute; only for runs you trust")
     return parser

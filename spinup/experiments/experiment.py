@@ -1,6 +1,7 @@
 """One experiment: a call of a training function, and the directory of its run."""
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ class Experiment:
 
     @property
     def output_dir(self) -> Path:
-        return Path(self.kwargs["logger_kwargs"]["output_dir"])
+        return Path(os.path.expanduser(self.kwargs["logger_kwargs"]["output_dir"]))
 
     @property
     def can_resume(self) -> bool:

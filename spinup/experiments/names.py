@@ -56,7 +56,7 @@ def setup_logger_kwargs(
     _check_name(exp_name)
     stamped = datestamp or user_config.FORCE_DATESTAMP
     now = time.localtime()
-    output_dir = Path(data_dir or user_config.DEFAULT_DATA_DIR)
+    output_dir = Path(os.path.expanduser(data_dir or user_config.DEFAULT_DATA_DIR))
     output_dir /= (time.strftime("%y-%m-%d_", now) if stamped else "") + exp_name
     if seed is not None:
         output_dir /= (time.strftime("%y-%m-%d_%H-%M-%S-", now) if stamped else "") + f"{exp_name}_s{seed}"

@@ -4,6 +4,7 @@ Loading executes no code from the run directory unless ``trust`` is true.
 """
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load(path: str | Path, itr: int | str = -1, trust: bool = False) -> Any:
     Raises:
         UserError: if the run or snapshot does not exist, is damaged, or needs ``trust``.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     file = path if path.is_file() else _model_file(find_run(path), itr)
     agent = import_backend(_backend_of_file(file), "backend").from_file(file, trust)
     if not hasattr(agent, "act"):

@@ -157,7 +157,7 @@ def find_run(path: str | Path) -> Path:
     Raises:
         UserError: if it is not; the message lists runs below it.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if holds_run(path):
         return path
     below = [str(run) for run in runs_below(path)]

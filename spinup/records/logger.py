@@ -4,6 +4,7 @@ If several processes train together, each has a logger and calls the same method
 """
 
 import json
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +54,7 @@ class Logger:
         check_trackers(track)
         if output_dir is None:
             output_dir = broadcast(only_first(tempfile.mkdtemp)(prefix="experiments-"))
-        self.output_dir = Path(output_dir)
+        self.output_dir = Path(os.path.expanduser(output_dir))
         self.exp_name, self.resumes = exp_name, resume
         self._lock = only_first(make_run_dir)(self.output_dir, overwrite, resume, output_fname)
         self._file = self.output_dir / output_fname

@@ -19,10 +19,14 @@ from hypothesis import strategies as st
 
 from spinup import run, user_config
 from spinup.algos.pytorch.ppo import COLUMNS as PPO_COLUMNS
+from spinup.algos.pytorch.ppo import ppo
+from spinup.analysis.plot import make_plots
+from spinup.analysis.video import check_video_path
 from spinup.commands.flags import parse_flags
 from spinup.commands.train import find_algorithm
 from spinup.commands.values import parse_value
 from spinup.errors import ExperimentFailed, OutputClosed, UserError
+from spinup.records.agents import load
 from spinup.records.columns import describe_columns
 
 TINY = ["--steps_per_epoch", "40", "--epochs", "1", "--num_envs", "2", "--hid", "[8]", "--data_dir", "d"]
@@ -461,6 +465,23 @@ def test_an_empty_path_is_not_the_working_directory(command, capfd, started):
     told = capfd.readouterr().err
     assert exit_.value.code == 2 and ("A path is empty" in told or "needs a file" in told)
     assert not started
+
+
+def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch, started):
+    """No shell expands it in ``--data_dir=~/d``, nor does Python, and ``rm -r ~`` would not remove what that makes."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    spinup("ppo --env CartPole-v1 --data_dir=~/d")
+    assert started[0].output_dir == tmp_path / "home/d/cmd_ppo/cmd_ppo_s0"
+    tiny = dict(steps_per_epoch=80, num_envs=1, epochs=1, ac_kwargs={"hidden_sizes": [4]})
+    ppo("CartPole-v1", **tiny, logger_kwargs={"output_dir": "~/run"})
+    with pytest.raises(UserError, match=r"already holds a run: add resume=True"):
+        ppo("CartPole-v1", **tiny, logger_kwargs={"output_dir": "~/run"})
+    assert type(load("~/run")) is type(load("~/run/pyt_save/model.pt"))
+    spinup("plot ~/run --save=~/curve.png")
+    make_plots("~/run", save="~/more/curve.png")
+    assert check_video_path("~/film.mp4").parent == tmp_path / "home"
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}
 
 
 def test_a_directory_that_holds_a_run(capfd, started):
