@@ -11,7 +11,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/installed  ## Train PPO on CartPole, watch it and plot it: pictures in demo/ (about two minutes)
+demo: .venv/installed  ## Train PPO on CartPole, watch it and plot it: pictures in demo/ (a minute or two)
 	@$(BIN)/python -m spinup.examples.demo
 
 test: .venv/installed-dev  ## Run all tests, the slow ones too (several minutes)

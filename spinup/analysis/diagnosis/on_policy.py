@@ -7,7 +7,7 @@ import numpy as np
 from spinup.analysis.diagnosis.evidence import Evidence, median
 from spinup.analysis.diagnosis.finding import Finding, epochs_in, flag, gentler, number
 
-LARGE_KL = 0.1  # nats: ten times the default of target_kl and delta; a step of VPG that works has about 0.02
+LARGE_KL = 0.1  # nats: ten times the default of target_kl and delta; a step of VPG that works has about 0.01
 NO_ENTROPY = 0.1  # nats: of two actions, the likelier one has 98 %
 START_OF_A_DIMENSION = 0.92  # nats: entropy of a Gaussian with log_std -0.5, as policies start
 
