@@ -10,7 +10,8 @@ CLASSIC_ENVS = (*DISCRETE_ENVS, "Pendulum")
 VERSIONS = dict.fromkeys(PUBLISHED_ENVS, "v5") | dict.fromkeys(CLASSIC_ENVS, "v1") | {"LunarLander": "v3"}
 CLASSIC_EPOCH_STEPS = EPOCH_STEPS | dict.fromkeys(OFF_POLICY, 2000)
 
-# Changed where our defaults learn slowly; in Pendulum, gamma is what others use, though 0.99 does as well.
+# With its default pi_lr, VPG learns slowly (CartPole: 46 to 55 after 50 epochs). gamma is what others use: in Pendulum
+# 0.99 does as well, in LunarLander the two have not been compared.
 TUNED: dict[tuple[str, str], dict[str, Any]] = {
     ("CartPole", "vpg"): {"pi_lr": 0.01},
     ("Acrobot", "vpg"): {"pi_lr": 0.01},
