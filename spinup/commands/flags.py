@@ -80,7 +80,9 @@ def _group(argv: list[str]) -> list[tuple[str, str | None, list[str]]]:
         name, equals, value = token.partition("=")
         match = re.fullmatch(r"(--\w+(?::\w+)*)(?:\[([\w-]*)\])?", name)
         if not match:
-            raise UserError(f"{token!r} is not a flag: write --key, --key:sub or --key[short].")
+            meant = "--" + name.lstrip("-").replace("-", "_")  # --num-envs, -env
+            hint = f" Did you mean {meant!r}?" if re.fullmatch(r"--\w{2,}", meant) else ""
+            raise UserError(f"{token!r} is not a flag: write --key, --key:sub or --key[short].{hint}")
         groups.append((match[1], match[2], [value] if equals else []))
     return groups
 
