@@ -83,6 +83,7 @@ def draw_curve(axes: "Axes", curve: Curve, colour: str, dashes: str = "-", stren
     """Draw a line and its band, and return them; ``strength`` below 1 makes both fainter."""
     marker = "o" if len(curve.x) == 1 else None
     label = curve.label.replace("$", r"\$")  # a dollar sign, not a formula
+    label = label.encode(errors="replace").decode()  # a directory's name may hold bytes that are no text
     drawn: list[Artist] = [
         *axes.plot(curve.x, curve.y, dashes, color=colour, alpha=strength, label=label, marker=marker, zorder=3)
     ]

@@ -351,6 +351,11 @@ def test_a_full_disk_leaves_no_half_picture(data, monkeypatch):
 # ---- pictures ----
 
 
+def test_a_name_that_is_no_text(tmp_path):
+    write_run(tmp_path / "run", [1, 2], exp_name="n\udcffm")  # as Python reads the byte 0xFF, of another encoding
+    assert [*lines(draw("run"))] == ["n?m"]
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_same_runs_give_the_same_bytes(data, suffix):
     for name in ("a", "b"):
