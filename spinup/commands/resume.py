@@ -8,7 +8,7 @@ from spinup.commands.values import parse_value
 from spinup.errors import UserError, command
 from spinup.experiments.experiment import Experiment, experiment_of
 from spinup.experiments.launch import choose_launcher, launch
-from spinup.records.config import read_call, read_config
+from spinup.records.config import algorithm_name, read_call, read_config
 from spinup.records.directory import CHECKPOINTS, is_finished
 
 
@@ -41,8 +41,16 @@ def main(argv: list[str]) -> None:
 
 
 def runs_in(path: Path) -> list[Path]:
-    """``path`` if it is a run, else the runs below it; raises UserError if there are none."""
-    runs = [path] if (path / "config.json").is_file() else sorted(file.parent for file in path.rglob("config.json"))
+    """``path`` if it is a run, else the runs of algorithms below it; raises UserError if there are none."""
+    if (path / "config.json").is_file():
+        return [path]
+    runs = []
+    for file in sorted(path.rglob("config.json")):
+        try:
+            algorithm_name(file.parent)
+            runs.append(file.parent)
+        except UserError as error:  # of a custom loop, or of another program
+            print(f"skipped: {error}", flush=True)
     if not runs:
         what = "holds no run" if path.is_dir() else "does not exist" if not path.exists() else "is a file"
         raise UserError(f"{str(path)!r} {what}: give the output directory of a run, which holds its config.json.")

@@ -71,10 +71,8 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     Raises:
         UserError: if the files do not describe the call, or if it needs ``trust``.
     """
-    config = read_config(run)
-    if not isinstance(config.get("algorithm"), str):
-        raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be repeated.")
-    algorithm = _resolve(config["algorithm"], _algorithms_of_backend(config["algorithm"]), "spinup's algorithms", trust)
+    config, name = read_config(run), algorithm_name(run)
+    algorithm = _resolve(name, _algorithms_of_backend(name), "spinup's algorithms", trust)
     kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _NOT_REUSED}
     if isinstance(kwargs.get("actor_critic"), str):
         agents = map(_agent_of, _algorithms_of_backend(kwargs["actor_critic"]))
@@ -82,6 +80,14 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     if isinstance(kwargs.get("ac_kwargs"), dict):
         kwargs["ac_kwargs"] = {key: _restore_value(value, trust) for key, value in kwargs["ac_kwargs"].items()}
     return algorithm, kwargs, env_settings(run, trust) if with_env else {}
+
+
+def algorithm_name(run: Path) -> str:
+    """The dotted name of the algorithm in ``config.json``; raises UserError if there is none, as in a custom loop."""
+    name = read_config(run).get("algorithm")
+    if not isinstance(name, str):
+        raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be repeated.")
+    return name
 
 
 def read_config(run: Path) -> dict[str, Any]:

@@ -106,12 +106,20 @@ def test_what_cannot_be_made_again(change, told):
 # ---- resume ----
 
 
-def test_every_unfinished_run_below_a_folder_is_resumed(started):
+def test_every_unfinished_run_below_a_folder_is_resumed(started, capsys):
     for seed in (0, 1):
         train(f"d/first/first_s{seed}", seed=seed, epochs=2)
     Path("d/first/first_s1/checkpoint/epoch000001.npz").unlink()
+    for name, text in {"custom": '{"epochs": 3}', "damaged": "{"}.items():  # as the example train_digits leaves one
+        Path("d", name).mkdir()
+        Path("d", name, "config.json").write_text(text)
     type_("resume d")
     (experiment,) = started
+    skipped = re.findall(r"^skipped: '(.+?)' (.{17})", capsys.readouterr().out, re.MULTILINE)
+    assert skipped == [
+        (str(Path("d/custom/config.json")), "does not name its"),
+        (str(Path("d/damaged/config.json")), "cannot be read as"),
+    ]
     assert experiment.kwargs["resume"] is True and experiment.kwargs["seed"] == 1
     assert experiment.output_dir == Path("d/first/first_s1")
 
