@@ -83,15 +83,15 @@ def _suggest_env(env_name: str) -> str:
     for spec in gym.registry.values():
         if spec.namespace is None and (spec.version or 0) >= (newest.get(spec.name, spec).version or 0):
             newest[spec.name] = spec
-    env_id = env_name.rpartition(":")[2]
+    module, colon, env_id = env_name.rpartition(":")
     wanted = re.sub(r"-v\d+$", "", env_id)
     for name, spec in newest.items():
         if name.lower() == wanted.lower():
-            return f" Did you mean {spec.id!r}?" if spec.id != env_id else ""
+            return f" Did you mean {module + colon + spec.id!r}?" if spec.id != env_id else ""
     ids = {name.lower(): spec.id for name, spec in newest.items()}
     hint = did_you_mean(wanted.lower(), ids)
     for name, near in ids.items():
-        hint = hint.replace(repr(name), repr(near))
+        hint = hint.replace(repr(name), repr(module + colon + near))
     return hint or " Write custom environments as module:EnvId."
 
 

@@ -30,9 +30,9 @@ def import_module_of(env_name: str) -> None:
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
+        advice = "leave out .py" if module.endswith(".py") else "install it, or run from the folder that contains it"
         raise UserError(
-            f"There is no module {error.name!r} to import for the environment {env_name!r}: "
-            "install it, or run from the folder that contains it."
+            f"There is no module {error.name!r} to import for the environment {env_name!r}: {advice}."
         ) from error
 
 

@@ -500,7 +500,7 @@ def test_an_environment_by_name():
 
 def test_an_environment_of_a_module(module):
     assert EnvFn(f"{module}:Toy-v0")().spec.max_episode_steps == 7
-    with pytest.raises(UserError, match=r"'my_toys:Toi-v0' does not exist\. Did you mean 'Toy-v0'\?$"):
+    with pytest.raises(UserError, match=r"'my_toys:Toi-v0' does not exist\. Did you mean 'my_toys:Toy-v0'\?$"):
         EnvFn(f"{module}:Toi-v0")()
 
 
@@ -520,11 +520,12 @@ def test_env_fn_can_be_pickled_before_its_module_is_imported(module):
         ("cartpole-v1", r"Did you mean 'CartPole-v1'\?$"),
         ("CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
         ("LunarLandr", r"Did you mean 'LunarLander-v3'"),
-        ("gymnasium:CartPol-v1", r"Did you mean 'CartPole-v1'\?$"),
+        ("gymnasium:CartPol-v1", r"Did you mean 'gymnasium:CartPole-v1'\?$"),
         ("Qwxyz-v0", r"does not exist\. Write custom environments as module:EnvId\.$"),
         ("not a name", "does not exist"),
         ("no_such_module:Toy-v0", "no module 'no_such_module'"),
         ("json.nothing:Toy-v0", "no module 'json.nothing'"),
+        ("json.py:Toy-v0", "no module 'json.py'.*: leave out .py"),
         (":CartPole-v1", "has no module before its colon"),
         ("..up:CartPole-v1", "has no module before its colon"),
         ("json:", "'json:' does not exist"),
