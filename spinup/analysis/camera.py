@@ -20,5 +20,5 @@ def follow(env: gym.Env) -> None:
     if camera < 0:
         return
     view = {"type": mujoco.mjtCamera.mjCAMERA_TRACKING, "trackbodyid": renderer.model.cam_bodyid[camera]}
-    renderer.default_cam_config = {**(renderer.default_cam_config or {}), **view}
+    renderer.default_cam_config = (renderer.default_cam_config or {}) | view
     renderer.camera_id = None  # any number would take precedence over the view

@@ -9,6 +9,7 @@ from spinup.errors import UserError, command
 from spinup.experiments.experiment import Experiment, experiment_of
 from spinup.experiments.launch import choose_launcher, launch
 from spinup.records.config import algorithm_name, read_call, read_config
+from spinup.records.console import say
 from spinup.records.directory import CHECKPOINTS, is_finished
 
 
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> None:
     experiments = [continuation_of(run, args.epochs, args.trust) for run, finished in runs.items() if not finished]
     for run, finished in runs.items():
         if finished:
-            print(f"{run} has finished already: skipped.", flush=True)
+            say(f"{run} has finished already: skipped.")
     if experiments:
         launch(experiments, launcher=launcher)
 
@@ -47,10 +48,10 @@ def runs_in(path: Path) -> list[Path]:
     runs = []
     for file in sorted(path.rglob("config.json")):
         try:
-            algorithm_name(file.parent)
+            algorithm_name(file.parent, read_config(file.parent))
             runs.append(file.parent)
         except UserError as error:  # of a custom loop, or of another program
-            print(f"skipped: {error}", flush=True)
+            say(f"skipped: {error}")
     if not runs:
         what = "holds no run" if path.is_dir() else "does not exist" if not path.exists() else "is a file"
         raise UserError(f"{str(path)!r} {what}: give the output directory of a run, which holds its config.json.")

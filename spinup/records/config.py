@@ -71,7 +71,8 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     Raises:
         UserError: if the files do not describe the call, or if it needs ``trust``.
     """
-    config, name = read_config(run), algorithm_name(run)
+    config = read_config(run)
+    name = algorithm_name(run, config)
     algorithm = _resolve(name, _algorithms_of_backend(name), "spinup's algorithms", trust)
     kwargs = {key: config[key] for key in inspect.signature(algorithm).parameters if key in config.keys() - _NOT_REUSED}
     if isinstance(kwargs.get("actor_critic"), str):
@@ -82,9 +83,9 @@ def read_call(run: Path, trust: bool = False, with_env: bool = True) -> tuple[Ca
     return algorithm, kwargs, env_settings(run, trust) if with_env else {}
 
 
-def algorithm_name(run: Path) -> str:
-    """The dotted name of the algorithm in ``config.json``; raises UserError if there is none, as in a custom loop."""
-    name = read_config(run).get("algorithm")
+def algorithm_name(run: Path, config: Mapping[str, Any]) -> str:
+    """The dotted name of the algorithm in the ``config`` of ``run``; raises UserError if there is none."""
+    name = config.get("algorithm")
     if not isinstance(name, str):
         raise UserError(f"{str(run / 'config.json')!r} does not name its algorithm, so the run cannot be repeated.")
     return name
