@@ -1,6 +1,7 @@
 """The style of DESIGN, section by section, read from the source itself."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -53,6 +54,7 @@ ALGORITHMS = [
 ]
 
 
+@functools.cache
 def parse(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -132,10 +134,11 @@ def module_of(path):
 
 def imported_modules(path, modules):
     """Which of ``modules`` the file imports, anywhere in it; only what runs it as a script may do as it likes."""
-    tree = parse(path)
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))]
+    body = [
+        node for node in parse(path).body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))
+    ]
     found = set()
-    for name in imports(ast.walk(tree)):
+    for name in imports(node for statement in body for node in ast.walk(statement)):
         while name.startswith("spinup") and name not in modules:
             name = name.rpartition(".")[0]
         found |= {name} & modules

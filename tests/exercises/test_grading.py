@@ -59,7 +59,7 @@ def check(run, number, backend, text):
 # ---- each exercise ----
 
 
-@pytest.mark.parametrize(("number", "backend"), WITH_FILES)
+@pytest.mark.parametrize(("number", "backend"), IN_TIME)
 def test_a_blank_fails_with_a_hint_and_its_solution_passes(number, backend, run):
     backend = ["--backend", backend] if backend in all_backends() else []
     status, output = run(number, *backend, "--no_train")
