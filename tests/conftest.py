@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,9 @@ from spinup import backends
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):  # which images of containers set, and users do not
+    os.environ.pop(name, None)
+sys.dont_write_bytecode = False
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with & would ignore Ctrl-C
 # What JAX compiles, which takes most of the time of its tests, is kept for the next test, process and call of pytest.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))

@@ -37,15 +37,20 @@ def spinup(command):
     run.main(command.split())
 
 
+def files():
+    """All files here but the bytecode of modules that were imported."""
+    return sorted(path for path in Path().rglob("*") if "__pycache__" not in path.parts)
+
+
 def fails(command, capfd):
     """Type a command that must end with status 2, one line and no files; returns the line."""
-    before = sorted(Path().rglob("*"))
+    before = files()
     with pytest.raises(SystemExit) as exit_:
         spinup(command)
     lines = capfd.readouterr().err.splitlines()
     assert exit_.value.code == 2
     assert len(lines) == 1 and lines[0].startswith("error: ")
-    assert sorted(Path().rglob("*")) == before
+    assert files() == before
     return lines[0]
 
 

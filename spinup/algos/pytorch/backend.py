@@ -51,7 +51,7 @@ def to_bytes(agent):
         agent = _on_cpu(agent)
     data = io.BytesIO()  # given a file's name, torch.save() would write it into the file
     torch.save(agent, data, pickle_module=cloudpickle)
-    return data.getbuffer()
+    return data.getvalue()
 
 
 def _on_cpu(agent):

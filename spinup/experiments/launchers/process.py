@@ -83,6 +83,7 @@ class _Pickler(cloudpickle.Pickler):
 
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of PyTorch: several lose much where a core is taken
+OUTPUT = {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}  # written at once, or a killed run would lose the end
 CORES = "NPROC"  # the environment variable from which XLA (JAX) takes the number of cores, and so do we
 
 
@@ -107,7 +108,7 @@ class ProcessAttempt:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=defaults | os.environ | import_path() | {"PYTHONIOENCODING": "utf-8"},
+                env=defaults | os.environ | import_path() | OUTPUT,
                 start_new_session=True,  # so that Ctrl-C at a terminal reaches the launcher alone, which passes it on
             )
 
