@@ -11,6 +11,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
 import imageio.v3 as iio
 import pytest
@@ -86,7 +87,8 @@ def run(command):
 def run_here(command):
     """As :func:`run`, without the seconds in which a new process imports everything."""
     if command[1:3] == ["-m", "spinup.run"]:
-        dispatch([*command[3:]])
+        with mock.patch.dict(os.environ):  # what a command sets is for its own process
+            dispatch([*command[3:]])
     elif isinstance(command[1], Path):
         runpy.run_path(str(command[1]), run_name="__main__")
     else:
