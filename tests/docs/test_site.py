@@ -117,12 +117,15 @@ def server(site):
         server.shutdown()
 
 
+LEFT = "net::ERR_ABORTED"  # of a request, such as for the icon, when the next page is opened before its answer
+
+
 def watched(browser, home, width, scheme="light"):
     """A new page of the browser, and the list of its problems: errors, failed requests, requests to elsewhere."""
     page, problems = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page(), []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.on("requestfailed", lambda request: None if request.failure == LEFT else problems.append(request.url))
     page.on("request", lambda request: None if request.url.startswith(home) else problems.append(request.url))
     page.on("response", lambda response: problems.append(response.url) if response.status >= 400 else None)
     return page, problems
