@@ -117,7 +117,9 @@ def server(site):
         server.shutdown()
 
 
-LEFT = "net::ERR_ABORTED"  # of a request, such as for the icon, when the next page is opened before its answer
+def was_cut_off(request):
+    """Whether it is for the icon, the one file that a page may be left without: the next page was opened meanwhile."""
+    return request.failure == "net::ERR_ABORTED" and request.url.endswith("/favicon.svg")
 
 
 def watched(browser, home, width, scheme="light"):
@@ -125,7 +127,7 @@ def watched(browser, home, width, scheme="light"):
     page, problems = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page(), []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: None if request.failure == LEFT else problems.append(request.url))
+    page.on("requestfailed", lambda request: None if was_cut_off(request) else problems.append(request.url))
     page.on("request", lambda request: None if request.url.startswith(home) else problems.append(request.url))
     page.on("response", lambda response: problems.append(response.url) if response.status >= 400 else None)
     return page, problems
